@@ -1,0 +1,1 @@
+"""The faces: composition of a bench, command line, report."""

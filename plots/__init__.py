@@ -1,0 +1,1 @@
+"""Figures of recordings, one module a family. Reads recordings through sim.reading alone."""

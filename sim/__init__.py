@@ -1,0 +1,1 @@
+"""The kernel: time, signals, events, faults, recording. Knows nothing of charging."""

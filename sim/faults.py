@@ -1,0 +1,273 @@
+"""Faults contribute: a fault is a value that, while active, leans on knobs; the effect is the fold over all that lean.
+
+Life cycle `armed -> active -> cleared`, every step an event. Overlapping faults add up and clear in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from math import inf
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from sim.errors import UsageError
+from sim.events import Event, Scalar
+from sim.kernel import Kernel
+from sim.registry import Registry, did_you_mean
+from sim.units import FOREVER, SimTime
+
+__all__ = ["FAULTS", "Contribution", "FaultBoard", "FaultSpec", "InjectedFault", "Knob", "Parameter", "bounds", "fault"]
+
+V = TypeVar("V", bool, float, str)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contribution:
+    """One lean on one knob: `force` a value, or `scale`, `add`, `cap` a number."""
+
+    knob: Knob[Any]
+    operation: str
+    value: Any
+
+
+class Knob(Generic[V]):
+    """What faults may lean on; its value: additions, then scales, then the lowest cap; a force overrules all."""
+
+    __slots__ = ("_contributions", "base", "on_change", "value")
+
+    def __init__(self, base: V, on_change: Callable[[], None]) -> None:
+        """`base` is the healthy value; `on_change` tells the owner that the fold has changed."""
+        self.base: V = base
+        self.value: V = base
+        self.on_change = on_change
+        self._contributions: list[Contribution] = []
+
+    def force(self, value: V) -> Contribution:
+        """Whatever else leans, the value is this one (the latest force wins)."""
+        return Contribution(self, "force", value)
+
+    def scale(self, factor: float) -> Contribution:
+        """Multiply by `factor`."""
+        return Contribution(self, "scale", factor)
+
+    def add(self, amount: float) -> Contribution:
+        """Add `amount`, in the knob's unit."""
+        return Contribution(self, "add", amount)
+
+    def cap(self, ceiling: float) -> Contribution:
+        """Hold at or below `ceiling`, in the knob's unit."""
+        return Contribution(self, "cap", ceiling)
+
+    def lean(self, contribution: Contribution) -> None:
+        """Take a contribution into the fold."""
+        self._contributions.append(contribution)
+        self._fold()
+
+    def release(self, contribution: Contribution) -> None:
+        """Take a contribution out of the fold."""
+        self._contributions.remove(contribution)
+        self._fold()
+
+    def _fold(self) -> None:
+        value: Any = self.base
+        of = {name: [c.value for c in self._contributions if c.operation == name] for name in ("add", "scale", "cap")}
+        for amount in of["add"]:
+            value += amount
+        for factor in of["scale"]:
+            value *= factor
+        if of["cap"]:
+            value = min(value, *of["cap"])
+        for contribution in self._contributions:
+            if contribution.operation == "force":
+                value = contribution.value
+        if value != self.value:
+            self.value = value
+            self.on_change()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a fault's parameter takes; `choices` for words, `low` and `high` (inclusive) for numbers."""
+
+    name: str
+    type: str
+    unit: str
+    low: float | None
+    high: float | None
+    default: Scalar
+    choices: tuple[str, ...] = ()
+
+    def problem(self, value: object) -> str | None:
+        """Why `value` is refused, with what would be right; None when it is taken."""
+        if self.choices:
+            if value in self.choices:
+                return None
+            return f"{value!r} is no {self.name}; one of {', '.join(self.choices)}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{value!r} is not a number; a number of {self.unit or 'no unit'}"
+        if not (self.low if self.low is not None else -inf) <= value <= (self.high if self.high is not None else inf):
+            return f"{value} is out of bounds; {self.low} to {self.high} {self.unit}".rstrip()
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """One entry of the catalogue, derived from the dataclass that declares the fault."""
+
+    name: str
+    cls: type[Any]
+    hits: type[Any]
+    title: str
+    title_zh: str
+    clause: str
+    faces: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+
+    def make(self, values: Mapping[str, Scalar]) -> Any:
+        """The fault with these parameters; raises `UsageError` on an unknown name or a value out of bounds."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name, value in values.items():
+            if name not in known:
+                raise UsageError(f"fault '{self.name}' has no parameter '{name}'; {did_you_mean(name, list(known))}")
+            problem = known[name].problem(value)
+            if problem:
+                raise UsageError(f"fault '{self.name}', parameter '{name}': {problem}")
+        return self.cls(**values)
+
+
+FAULTS: Registry[FaultSpec] = Registry("fault", "voltyard.faults")
+
+
+def bounds(low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Field metadata of a fault's parameter: inclusive bounds in the unit of its name, or its words."""
+    return {"low": low, "high": high, "choices": choices}
+
+
+def fault(
+    name: str, *, hits: type[Any], zh: str, clause: str = "", faces: tuple[str, ...] = ()
+) -> Callable[[type[Any]], type[Any]]:
+    """Register a frozen dataclass as the fault `name`; its first docstring line is the English title."""
+
+    def register(cls: type[Any]) -> type[Any]:
+        title = (cls.__doc__ or name).strip().splitlines()[0]
+        FAULTS.add(name, FaultSpec(name, cls, hits, title, zh, clause, faces, tuple(_parameters(cls))))
+        return cls
+
+    return register
+
+
+def _parameters(cls: type[Any]) -> Iterable[Parameter]:
+    hints = get_type_hints(cls)
+    for item in fields(cls):
+        unit = item.name.rsplit("_", 1)[-1] if "_" in item.name else ""
+        default = None if item.default is MISSING or item.default == inf else item.default
+        yield Parameter(
+            item.name,
+            hints[item.name].__name__,
+            {"c": "C", "pct": "%", "kw": "kW", "kwh": "kWh"}.get(unit, unit),
+            item.metadata.get("low"),
+            item.metadata.get("high"),
+            default,
+            item.metadata.get("choices", ()),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class InjectedFault:
+    """A fault on its way through life: `armed` until its target appears, then `active`, then `cleared`."""
+
+    id: str
+    spec: FaultSpec
+    fault: Any
+    target: str
+    state: str = "armed"
+    event: Event | None = None
+    leaning: list[Contribution] = field(default_factory=list)
+    generation: int = 0
+
+
+class FaultBoard:
+    """Every fault of a run. Targets are paths and are bound when they appear."""
+
+    def __init__(self, kernel: Kernel, find: Callable[[str], object | None]) -> None:
+        """`find` gives the thing at a path, or None while it is not there."""
+        self._kernel = kernel
+        self._find = find
+        self.injected: dict[str, InjectedFault] = {}
+
+    def inject(
+        self, name: str, target: str, values: Mapping[str, Scalar], alias: str | None = None, cause: int | None = None
+    ) -> InjectedFault:
+        """Arm the fault `name` on `target`; it becomes active as soon as the target is there."""
+        spec = FAULTS.get(name)
+        made = spec.make(values)
+        identity = alias or f"{name}#{len(self.injected) + 1}"
+        if identity in self.injected and self.injected[identity].state != "cleared":
+            raise UsageError(f"a fault called '{identity}' is already {self.injected[identity].state}")
+        injected = InjectedFault(identity, spec, made, target)
+        self.injected[identity] = injected
+        injected.event = self._kernel.emit(
+            "fault.armed", target, {"fault": name, "id": identity}, cause=cause, clause=spec.clause
+        )
+        self._try(injected)
+        return injected
+
+    def clear(self, identity: str, cause: int | None = None) -> None:
+        """End a fault; what it leaned on is as if it had never been there."""
+        injected = self.injected.get(identity)
+        if injected is None:
+            raise UsageError(f"no fault is called '{identity}'; {did_you_mean(identity, list(self.injected))}")
+        if injected.state == "cleared":
+            return
+        injected.state = "cleared"
+        injected.generation += 1
+        for contribution in injected.leaning:
+            contribution.knob.release(contribution)
+        injected.leaning = []
+        injected.event = self._kernel.emit(
+            "fault.cleared", injected.target, {"fault": injected.spec.name, "id": identity}, cause=cause
+        )
+
+    def clear_all(self) -> None:
+        """End every fault."""
+        for identity in list(self.injected):
+            self.clear(identity)
+
+    def targets_changed(self) -> None:
+        """Something that may be a target has appeared: try the armed faults again."""
+        for injected in self.injected.values():
+            if injected.state == "armed":
+                self._try(injected)
+
+    def never_met(self) -> list[InjectedFault]:
+        """Faults whose target has not appeared: such a run is inconclusive."""
+        return [injected for injected in self.injected.values() if injected.state == "armed"]
+
+    def _try(self, injected: InjectedFault) -> None:
+        thing = self._find(injected.target)
+        if thing is None:
+            return
+        if not isinstance(thing, injected.spec.hits):
+            raise UsageError(
+                f"fault '{injected.spec.name}' hits a {injected.spec.hits.__name__}, "
+                f"and '{injected.target}' is a {type(thing).__name__}"
+            )
+        injected.state = "active"
+        cause = injected.event.seq if injected.event else None
+        injected.event = self._kernel.emit(
+            "fault.active",
+            injected.target,
+            {"fault": injected.spec.name, "id": injected.id},
+            cause=cause,
+            clause=injected.spec.clause,
+        )
+        injected.leaning = list(injected.fault.contributions(thing))
+        for contribution in injected.leaning:
+            contribution.knob.lean(contribution)
+        duration_s = getattr(injected.fault, "duration_s", inf)
+        if duration_s < FOREVER:
+            generation = injected.generation
+            self._kernel.at(
+                SimTime(self._kernel.now + duration_s),
+                lambda: self.clear(injected.id) if injected.generation == generation else None,
+            )

@@ -1,0 +1,294 @@
+"""The kernel: SimPy's clock and queue, planned twins, one inbox, one numbering.
+
+Human stories are SimPy processes. Power and heat are *planned twins*: `plan(now)` brings a twin up to now, writes its
+segments and says when it must be woken next. Twins touched at one instant are planned once, in rank order, after every
+SimPy event of that instant; touching an earlier rank starts another round. Nobody polls and nobody is interrupted.
+When an instant has come to rest, what was deferred is done one at a time, each followed by its own rest: answers of a
+platform and commands from outside take effect in an order that a replay can repeat.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from enum import IntEnum
+from heapq import heappush
+from typing import Any
+
+import simpy
+from simpy.events import NORMAL
+
+from sim.clock import Clock
+from sim.digest import Digest
+from sim.errors import PlanStorm, UsageError
+from sim.events import Command, Event, Scalar, Ticket
+from sim.signals import Signal, State
+from sim.streams import Streams
+from sim.sums import Sum
+from sim.units import FOREVER, SimTime
+
+__all__ = ["Kernel", "Rank", "Twin"]
+
+STORM = 1_000
+
+
+class Rank(IntEnum):
+    """The order in which touched twins plan within one instant."""
+
+    GRID = 0
+    CONTROL = 1
+    PILE = 2
+    VEHICLE = 3
+    THERMAL = 4
+
+
+class Twin(ABC):
+    """A thing that plans. Its attributes `wake_at`, `armed_at` and `is_touched` belong to the kernel."""
+
+    rank: Rank
+    path: str
+
+    wake_at: SimTime = FOREVER
+    armed_at: SimTime = FOREVER
+    is_touched: bool = False
+    plans: int = 0
+    planned_at: float = -1.0
+
+    @abstractmethod
+    def plan(self, now: SimTime) -> SimTime:
+        """Advance to `now`, write segments, return when to be woken next (FOREVER for never). Idempotent."""
+
+
+class _Environment(simpy.Environment):
+    """SimPy's environment, with absolute times: a planned crossing is met to the last bit."""
+
+    def schedule_at(self, event: simpy.Event, t: float) -> None:
+        heappush(self._queue, (t, NORMAL, next(self._eid), event))
+
+    def jump(self, t: float) -> None:
+        self._now = t
+
+
+class _Wake(simpy.Event):
+    __slots__ = ("twin",)
+
+    def __init__(self, env: _Environment, t: float, twin: Twin, callbacks: list[Callable[[Any], None]]) -> None:
+        self.env = env
+        self.callbacks = callbacks
+        self._ok = True
+        self._value = None
+        self.twin = twin
+        env.schedule_at(self, t)
+
+
+class Kernel:
+    """One run's time, twins, signals, events and inbox. Not thread-safe, except for `post`."""
+
+    def __init__(self, clock: Clock, seed: int) -> None:
+        """`seed` starts every named stream."""
+        self.clock = clock
+        self.streams = Streams(seed)
+        self.digest = Digest()
+        self.signals: dict[str, Signal | Sum | State[Any]] = {}
+        self._env = _Environment()
+        self._touched: list[list[Twin]] = [[] for _ in Rank]
+        self._touched_count = 0
+        self._deferred: deque[Callable[[], None]] = deque()
+        self._outside: deque[Ticket] = deque()
+        self._handlers: dict[str, Callable[[Command, int], None]] = {}
+        self._subscribers: dict[str | None, list[Callable[[Event], None]]] = {None: []}
+        self._command_subscribers: list[Callable[[int, SimTime, Command], None]] = []
+        self._seq = 0
+        self.on_post: Callable[[], None] = lambda: None
+        self.plans = 0
+
+    @property
+    def now(self) -> SimTime:
+        """The present simulated time."""
+        return SimTime(self._env.now)
+
+    # Twins
+
+    def touch(self, twin: Twin) -> None:
+        """Have `twin` planned at this instant."""
+        if not twin.is_touched:
+            twin.is_touched = True
+            self._touched[twin.rank].append(twin)
+            self._touched_count += 1
+
+    def add(self, *quantities: Signal | Sum | State[Any]) -> None:
+        """Make signals known by their paths; refuses a path that is taken."""
+        for quantity in quantities:
+            if quantity.path in self.signals:
+                raise UsageError(f"two signals are called '{quantity.path}'; every path names one thing")
+            quantity.index = len(self.signals)
+            self.signals[quantity.path] = quantity
+
+    def wake(self, twin: Twin, t: SimTime) -> None:
+        """Plan `twin` at `t` or earlier; a wake-up that is already armed for earlier stands."""
+        twin.wake_at = t
+        if t < twin.armed_at:
+            twin.armed_at = t
+            _Wake(self._env, t, twin, [self._woken])
+
+    # Stories
+
+    def process(self, story: Generator[simpy.Event, Any, Any]) -> simpy.Process:
+        """Begin a human story."""
+        return self._env.process(story)
+
+    def event(self) -> simpy.Event:
+        """Something a story can wait for."""
+        return self._env.event()
+
+    def timeout(self, delay_s: float) -> simpy.Event:
+        """A wait of `delay_s` seconds, 0 or more."""
+        return self._env.timeout(delay_s)
+
+    def at(self, t: SimTime, action: Callable[[], None]) -> None:
+        """Do `action` at `t` (at once when `t` has passed)."""
+        event = simpy.Event(self._env)
+        event._ok = True
+        event._value = None
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _: action())
+        self._env.schedule_at(event, max(t, self._env.now))
+
+    def defer(self, action: Callable[[], None]) -> None:
+        """Do `action` when this instant has come to rest."""
+        self._deferred.append(action)
+
+    # Events out
+
+    def emit(
+        self,
+        kind: str,
+        subject: str,
+        data: Mapping[str, Scalar] | None = None,
+        cause: int | None = None,
+        clause: str = "",
+    ) -> Event:
+        """Something happened now: number it and tell the subscribers in the order they came."""
+        self._seq += 1
+        event = Event(self._seq, SimTime(self._env.now), kind, subject, data or {}, cause, clause)
+        self.digest.event(event)
+        for subscriber in self._subscribers[None]:
+            subscriber(event)
+        for subscriber in self._subscribers.get(kind, ()):
+            subscriber(event)
+        return event
+
+    def subscribe(self, subscriber: Callable[[Event], None], kind: str | None = None) -> None:
+        """Be told every event, or those of one kind."""
+        self._subscribers.setdefault(kind, []).append(subscriber)
+
+    # Commands in
+
+    def handle(self, target: str, handler: Callable[[Command, int], None]) -> None:
+        """Let `handler(command, seq)` carry out the commands whose target is `target`."""
+        self._handlers[target] = handler
+
+    def post(self, command: Command) -> Ticket:
+        """The only way in. Thread-safe; the command acts when it is admitted, its outcome is an event it caused."""
+        ticket = Ticket(command)
+        self._outside.append(ticket)
+        self.on_post()
+        return ticket
+
+    def admit(self) -> int:
+        """Take in what was posted, ordered by (link, number); it acts at this instant. Returns how many came in."""
+        count = len(self._outside)
+        if count == 0:
+            return 0
+        tickets = sorted((self._outside.popleft() for _ in range(count)), key=lambda ticket: ticket.command.key)
+        for ticket in tickets:
+            self._deferred.append(lambda ticket=ticket: self._apply(ticket))  # type: ignore[misc]
+        return count
+
+    def subscribe_commands(self, subscriber: Callable[[int, SimTime, Command], None]) -> None:
+        """Be told every command when it is applied: (seq, t, command)."""
+        self._command_subscribers.append(subscriber)
+
+    def _apply(self, ticket: Ticket) -> None:
+        self._seq += 1
+        ticket.seq = self._seq
+        now = self.now
+        command = ticket.command
+        self.digest.command(now, command)
+        for subscriber in self._command_subscribers:
+            subscriber(self._seq, now, command)
+        handler = self._handlers.get(command.target)
+        if handler is None:
+            self.emit(
+                "command.refused",
+                command.target,
+                {"verb": command.verb, "reason": "nothing here takes commands"},
+                cause=ticket.seq,
+            )
+            return
+        handler(command, ticket.seq)
+
+    # Running
+
+    def next_time(self) -> SimTime:
+        """When something is due next: now if the instant is not at rest, FOREVER if nothing is planned."""
+        if self._touched_count or self._deferred:
+            return self.now
+        return SimTime(self._env.peek())
+
+    def advance(self, until: SimTime) -> None:
+        """Run everything due at or before `until`, each instant to its rest; time then stands at the last one."""
+        env = self._env
+        queue = env._queue
+        step = env.step
+        while True:
+            if queue and queue[0][0] <= env._now:
+                step()
+            elif self._touched_count:
+                self._plan_round()
+            elif self._deferred:
+                self._deferred.popleft()()
+            elif queue and queue[0][0] <= until:
+                step()
+            else:
+                return
+
+    def jump(self, t: SimTime) -> None:
+        """Let time stand at `t`, with nothing due before it."""
+        if t > self._env.now:
+            assert self._env.peek() >= t
+            self._env.jump(t)
+
+    def _woken(self, wake: _Wake) -> None:
+        twin = wake.twin
+        now = self._env._now
+        if twin.armed_at != now:
+            return
+        if twin.wake_at > now:
+            twin.armed_at = FOREVER
+            if twin.wake_at < FOREVER:
+                self.wake(twin, twin.wake_at)
+        else:
+            twin.armed_at = FOREVER
+            self.touch(twin)
+
+    def _plan_round(self) -> None:
+        now = SimTime(self._env.now)
+        for rank in Rank:
+            waiting = self._touched[rank]
+            if not waiting:
+                continue
+            self._touched[rank] = []
+            self._touched_count -= len(waiting)
+            for twin in waiting:
+                twin.is_touched = False
+                if twin.planned_at == now:
+                    twin.plans += 1
+                    if twin.plans > STORM:
+                        raise PlanStorm(f"{twin.path} was planned more than {STORM} times at t = {now} s")
+                else:
+                    twin.planned_at = now
+                    twin.plans = 1
+                self.plans += 1
+                self.wake(twin, twin.plan(now))

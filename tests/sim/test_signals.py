@@ -1,0 +1,110 @@
+"""Segments: values, exact integrals, crossings; sums that account exactly and record the same energy."""
+
+from __future__ import annotations
+
+from array import array
+from enum import Enum
+from math import exp, inf
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.signals import Signal, State
+from sim.sums import Sum
+from sim.units import SimTime
+
+values = st.floats(-200.0, 200.0)
+slopes = st.sampled_from([0.0, 0.0, 0.5, -0.25])
+taus = st.floats(5.0, 5_000.0)
+
+
+def quadrature(signal: Signal | Sum, t0: float, t1: float) -> float:
+    times = np.linspace(t0, t1, 20_001)
+    return float(np.trapezoid([signal.at(SimTime(t)) for t in times], times))
+
+
+@given(values, slopes, values, taus, st.floats(1.0, 4_000.0))
+def test_integral_is_the_area_under_the_values(a: float, b: float, c: float, tau: float, h: float) -> None:
+    signal = Signal("x.power_kw", "kW")
+    signal.set(SimTime(10.0), a, b, c, tau)
+    area = signal.integral(SimTime(10.0), SimTime(10.0 + h))
+    fine = np.linspace(0.0, h, 4_001)
+    direct = float(np.trapezoid(a + b * fine + c * np.exp(-fine / tau), fine))
+    assert area == pytest.approx(direct, rel=1e-3, abs=1e-3 * h * (1 + abs(c)))
+
+
+@given(values, slopes, values, taus, values)
+def test_crossing_is_where_the_value_is_the_level(a: float, b: float, c: float, tau: float, level: float) -> None:
+    signal = Signal("x", "kW")
+    signal.set(SimTime(0.0), a, b, c, tau)
+    t = signal.crossing(level, SimTime(0.0))
+    if t is not None:
+        assert t > 0.0
+        assert signal.at(t) == pytest.approx(level, abs=1e-6 * (1 + abs(a) + abs(c) + abs(b) * t))
+    else:
+        times = np.linspace(1e-6, 20 * tau, 4_000)
+        curve = a + b * times + c * np.exp(-times / tau) - level
+        clear = np.abs(curve) > 1e-6 * (1 + abs(a) + abs(c))
+        assert len(set(np.sign(curve[clear]))) <= 1
+
+
+def test_totals_add_up_over_segments_and_ignore_rewritten_constants() -> None:
+    signal = Signal("x", "kW", 10.0)
+    signal.set(SimTime(100.0), 10.0)
+    assert signal.version == 0
+    signal.set(SimTime(100.0), 0.0, 0.0, 50.0, 20.0)
+    signal.set(SimTime(140.0), 5.0)
+    expected = 1_000.0 + 50.0 * 20.0 * (1 - exp(-2.0)) + 5.0 * 60.0
+    assert signal.total_at(SimTime(200.0)) == pytest.approx(expected, rel=1e-14)
+
+
+def test_sum_accounts_exactly_and_its_record_reintegrates() -> None:
+    one, two = Signal("one", "kW"), Signal("two", "kW")
+    total = Sum("total", "kW", [one, two], scale=1.04, offset=3.0)
+    upper = Sum("upper", "kW", [total], scale=1.01, offset=0.5)
+    total.rows = array("d")
+    one.set(SimTime(0.0), 10.0, 0.0, 90.0, 300.0)
+    two.set(SimTime(5.0), 3.0, 0.0, 70.0, 800.0)
+    total.retune(SimTime(250.0), 1.05, 2.5)
+    one.set(SimTime(600.0), 0.0)
+    end = SimTime(900.0)
+    parts = 1.04 * (one.total + two.total_at(SimTime(600.0))) + 0.01 * 0.0
+    assert parts > 0.0
+    assert upper.total_at(end) == pytest.approx(1.01 * total.total_at(end) + 0.5 * end, rel=1e-13)
+    total.close(end)
+    rows = np.array(total.rows).reshape(-1, 5)
+    ends = [*rows[1:, 0], float(end)]
+    again = 0.0
+    for (t0, a, b, c, tau), t1 in zip(rows, ends, strict=True):
+        h = t1 - t0
+        again += a * h + 0.5 * b * h * h + (c * tau * (1 - exp(-h / tau)) if c else 0.0)
+    assert again == pytest.approx(total.total, rel=1e-12)
+
+
+def test_sum_matches_quadrature_and_finds_its_crossing() -> None:
+    one, two = Signal("one", "kW"), Signal("two", "kW")
+    total = Sum("total", "kW", [one, two])
+    one.set(SimTime(0.0), 0.0, 0.0, 80.0, 400.0)
+    two.set(SimTime(0.0), 60.0, 0.0, -60.0, 100.0)
+    assert total.total_at(SimTime(1_000.0)) == pytest.approx(quadrature(total, 0.0, 1_000.0), rel=1e-6)
+    t = total.crossing(70.0, SimTime(300.0))
+    assert t is not None
+    assert total.at(t) == pytest.approx(70.0, abs=1e-9)
+    assert total.crossing(500.0, SimTime(0.0)) is None
+
+
+def test_state_keeps_code_and_time_of_change() -> None:
+    class Lock(Enum):
+        OPEN = "open"
+        SHUT = "shut"
+
+    state = State("x.lock", Lock.OPEN)
+    state.rows = array("d")
+    assert state.set(SimTime(3.0), Lock.SHUT)
+    assert not state.set(SimTime(4.0), Lock.SHUT)
+    assert list(state.rows) == [3.0, 1.0]
+    assert state.labels == ["open", "shut"]
+    assert state.since == 3.0
+    assert inf > state.version == 1
