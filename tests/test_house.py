@@ -21,7 +21,6 @@ PACKAGES = ("sim", "twins", "hil", "scenarios", "plots", "bench_api")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-
 def run(*command: str | Path, cwd: Path, ok: bool = True) -> subprocess.CompletedProcess[str]:
     outer = ("PYTHONPATH", "PYTEST_ADDOPTS", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES")
     env = {name: value for name, value in os.environ.items() if name not in outer}
