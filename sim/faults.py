@@ -58,6 +58,11 @@ class Knob(Generic[V]):
         """Hold at or below `ceiling`, in the knob's unit."""
         return Contribution(self, "cap", ceiling)
 
+    def rebase(self, base: V) -> None:
+        """Take another healthy value."""
+        self.base = base
+        self._fold()
+
     def lean(self, contribution: Contribution) -> None:
         """Take a contribution into the fold."""
         self._contributions.append(contribution)

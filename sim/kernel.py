@@ -91,7 +91,7 @@ class Kernel:
         self.streams = Streams(seed)
         self.digest = Digest()
         self.signals: dict[str, Signal | Sum | State[Any]] = {}
-        self._env = _Environment()
+        self._env = _Environment(0.0)
         self._touched: list[list[Twin]] = [[] for _ in Rank]
         self._touched_count = 0
         self._deferred: deque[Callable[[], None]] = deque()
@@ -133,6 +133,11 @@ class Kernel:
             _Wake(self._env, t, twin, [self._woken])
 
     # Stories
+
+    @property
+    def environment(self) -> simpy.Environment:
+        """SimPy's own face, for resources that stories share."""
+        return self._env
 
     def process(self, story: Generator[simpy.Event, Any, Any]) -> simpy.Process:
         """Begin a human story."""

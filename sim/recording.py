@@ -56,6 +56,11 @@ _WIDTH = {"meta": 2, "signals": 4, "chunks": 5, "events": 7, "commands": 7, "fra
           "verdicts": 5, "lateness": 2, "kpis": 3}  # fmt: skip
 _UPSERT = {"meta", "sessions"}
 
+_LAST_ROWS_HOLD = """
+UPDATE chunks SET t1_s = max(t1_s, ?)
+WHERE (signal_id, t0_s) IN (SELECT signal_id, max(t0_s) FROM chunks GROUP BY signal_id)
+"""
+
 
 class Recorder:
     """Writes one run's file. Every method returns at once, unless the writer is far behind."""
@@ -70,7 +75,6 @@ class Recorder:
         self._keeps_signals = level == "all"
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _WIDTH}
         self._quantities: list[Signal | Sum | State[Any]] = []
-        self._starts: list[float] = []
         self._failure: Exception | None = None
         self._queue: Queue[list[tuple[str, list[tuple[Any, ...]]]] | None] = Queue(maxsize=64)
         self._connection = self._create(path)
@@ -135,15 +139,20 @@ class Recorder:
 
     def close(self, now: SimTime) -> None:
         """Write the rest and close the file; raises `RecordingFailed` when that did not succeed."""
-        if self._failure is None:
-            for quantity in self._quantities:
-                if isinstance(quantity, Sum):
-                    quantity.close(now)
-            self.flush(now)
-        self._closing.set()
-        self._queue.put(None)
-        self._thread.join()
-        self._connection.close()
+        try:
+            if self._failure is None:
+                for quantity in self._quantities:
+                    if isinstance(quantity, Sum):
+                        quantity.close(now)
+                self.flush(now)
+        finally:
+            self._closing.set()
+            self._queue.put(None)
+            self._thread.join()
+            if self._failure is None:
+                self._connection.execute(_LAST_ROWS_HOLD, (now,))
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
         self._raise_failure()
 
     # Inside
@@ -178,7 +187,6 @@ class Recorder:
                     quantity.rows.extend((quantity.t0, quantity.a, quantity.b, quantity.c, quantity.tau))
                 self._put("signals", (index, quantity.path, quantity.unit, "segment"))
             self._quantities.append(quantity)
-            self._starts.append(kernel.now)
         self.meta({"state_labels": labels})
 
     def _chunk(self, position: int, now: SimTime) -> None:
@@ -201,6 +209,7 @@ class Recorder:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            connection.execute("INSERT INTO meta VALUES('schema', ?)", (str(SCHEMA_VERSION),))
         except (OSError, sqlite3.Error) as error:
             raise RecordingFailed(f"cannot create the recording {path}: {error}") from error
         return connection
@@ -215,7 +224,7 @@ class Recorder:
                 continue
             try:
                 self._insert(jobs)
-            except sqlite3.Error as error:
+            except Exception as error:  # the run must hear of it, whatever it is
                 self._failure = error
 
     def _insert(self, jobs: Iterable[tuple[str, list[tuple[Any, ...]]]]) -> None:

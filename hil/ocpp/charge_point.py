@@ -1,0 +1,420 @@
+"""One charge point of OCPP 1.6J without any I/O, between the twin of a pile and a CSMS.
+
+OCPP 1.6 edition 2, sections 4 (what a charge point says) and 5 (what it is asked), OCPP-J 1.6 section 5 (connections).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+from math import inf
+from typing import Final, Protocol
+
+from hil.ocpp.configuration import Configuration, IdTagCache
+from hil.ocpp.frames import Payload
+from hil.ocpp.meter_values import Metered, meter_value
+from hil.ocpp.queue import Counters, TransactionQueue
+from hil.ocpp.rpc import Answer, Answered, CallRefused, Lost, Observer, Rpc, TimedOut
+from hil.ocpp.transactions import Running, Transactions
+
+__all__ = ["Authorised", "ChargePoint", "Connector", "Listener"]
+
+_BACK_OFF_S: Final = (1.0, 60.0)
+_FREE: Final = frozenset(("Available", "Preparing"))
+
+Authorised = Callable[[str, float], None]
+
+
+class Connector(Metered, Protocol):
+    """What the engine asks of the twin of a connector; nothing here may block."""
+
+    def start(self, id_tag: str, now: float) -> bool:
+        """Begin a session for this identifier; False when that cannot be."""
+
+    def stop(self, now: float) -> bool:
+        """End the session; False when that cannot be."""
+
+    def set_available(self, is_available: bool, now: float) -> str:
+        """Accepted, Rejected, or Scheduled for when the session has ended."""
+
+    def unlock(self, now: float) -> str:
+        """Unlocked, UnlockFailed or NotSupported."""
+
+
+class Listener(Protocol):
+    """What the engine tells the twin of the pile."""
+
+    def deauthorised(self, connector_id: int, session: str, now: float) -> None:
+        """The CSMS does not accept the identifier of a running session: it is to be ended."""
+
+    def reset(self, kind: str, now: float) -> None:
+        """Soft or Hard: end every session; the charge point then closes the connection and boots again."""
+
+
+class ChargePoint:
+    """One charge point, driven by bytes and `now` (s).
+
+    The wire's owner opens a connection at `next_connect_at`, says `connected`, `lost` or `refused`, brings messages to
+    `received`, sends what `outgoing` gives, calls `tick` at `next_timer`, and closes the connection (then says `lost`)
+    when `wants_close`. `stamp` writes a time as ISO 8601, `random` draws from [0, 1) for the jitter of reconnects.
+
+    On construction every transaction that a killed predecessor left in the queue is stopped with reason PowerLoss.
+
+    Raises:
+        UsageError: a configuration override that no key takes.
+    """
+
+    def __init__(
+        self,
+        identity: str,
+        model: str,
+        vendor: str,
+        firmware: str,
+        connectors: Mapping[int, Connector],
+        queue: TransactionQueue,
+        stamp: Callable[[float], str],
+        random: Callable[[], float],
+        *,
+        listener: Listener,
+        configuration: Mapping[str, str] | None = None,
+        timeout_s: float = 30.0,
+        on_frame: Observer | None = None,
+        now: float = 0.0,
+    ) -> None:
+        self.identity = identity
+        self.configuration = Configuration(len(connectors), configuration)
+        self.cache = IdTagCache(self.configuration)
+        self.listener = listener
+        self.rpc: Rpc | None = None
+        self.is_booted = False
+        self.wants_close = False
+        self.next_connect_at = now
+        self._boot = {"chargePointModel": model, "chargePointVendor": vendor, "firmwareVersion": firmware}
+        self._connectors = connectors
+        self._queue = queue
+        self._stamp = stamp
+        self._random = random
+        self._timeout_s = timeout_s
+        self._on_frame = on_frame
+        self._ids = count(1)
+        self._failures = 0
+        self._boot_at = inf
+        self._heartbeat_at = inf
+        self._statuses: dict[int, Payload] = {}
+        self._untold: dict[int, None] = {}
+        self._whole_due: bool | None = None
+        self._after: list[Callable[[float], None]] = []
+        self.recovered = queue.recover(identity)
+        self.transactions = Transactions(identity, queue, self.configuration, connectors, stamp, self._told)
+        for connector_id in (0, *connectors):
+            self._statuses[connector_id] = self._status(connector_id, "Available", "NoError", now)
+        self._answers: dict[str, Callable[[Payload, float], Payload]] = {
+            "ChangeAvailability": self._change_availability,
+            "ChangeConfiguration": self._change_configuration,
+            "ClearCache": self._clear_cache,
+            "DataTransfer": lambda _payload, _now: {"status": "UnknownVendorId"},
+            "GetConfiguration": lambda payload, _now: self.configuration.listed(payload.get("key", ())),
+            "RemoteStartTransaction": self._remote_start,
+            "RemoteStopTransaction": self._remote_stop,
+            "Reset": self._reset,
+            "TriggerMessage": self._trigger,
+            "UnlockConnector": self._unlock,
+        }
+
+    @property
+    def counters(self) -> Counters:
+        """Transactions started, stopped, open and lost since the queue began."""
+        return self._queue.counters(self.identity)
+
+    @property
+    def is_online(self) -> bool:
+        """True while connected and accepted by the CSMS."""
+        return self.rpc is not None and self.is_booted
+
+    # the wire's side
+
+    def connected(self, now: float) -> None:
+        """A connection is open."""
+        self.next_connect_at = inf
+        self.wants_close = False
+        self.rpc = Rpc(
+            self._handle, new_id=lambda: str(next(self._ids)), timeout_s=self._timeout_s, on_frame=self._on_frame
+        )
+        if self.is_booted:
+            self._online(now)
+        else:
+            self._send_boot(now)
+
+    def lost(self, now: float) -> None:
+        """The connection is gone."""
+        rpc, self.rpc = self.rpc, None
+        self.transactions.detach()
+        self._boot_at = self._heartbeat_at = inf
+        self._back_off(now)
+        if self.wants_close:
+            self.wants_close, self.is_booted = False, False
+            self._untold.clear()
+        if rpc is not None:
+            rpc.closed(now)
+
+    def refused(self, now: float) -> None:
+        """No connection could be opened."""
+        self._back_off(now)
+
+    def received(self, data: bytes, now: float) -> None:
+        """Take one message."""
+        if self.rpc is None:
+            return
+        self.rpc.received(data, now)
+        while self._after:
+            self._after.pop(0)(now)
+
+    def outgoing(self) -> list[bytes]:
+        """What is to be sent, in order; empties the list."""
+        return self.rpc.outgoing() if self.rpc is not None else []
+
+    def next_timer(self) -> float:
+        """When `tick` is due, infinity for never."""
+        due = min(self._boot_at, self._heartbeat_at, self.transactions.next_timer())
+        return min(due, self.rpc.next_timer()) if self.rpc is not None else due
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        if self.rpc is not None:
+            self.rpc.tick(now)
+        if now >= self._boot_at:
+            self._send_boot(now)
+        if now >= self._heartbeat_at:
+            self._heartbeat_at = now + self.configuration.whole("HeartbeatInterval")
+            self._send_heartbeat(now)
+        self.transactions.tick(now)
+
+    # the twin's side
+
+    def authorise(self, connector_id: int, id_tag: str, now: float, done: Authorised) -> None:
+        """Ask whether this identifier may charge; `done(status, now)` is called once with an OCPP AuthorizationStatus.
+
+        Offline, or when the CSMS does not answer, the cache decides as LocalAuthorizeOffline and
+        AllowOfflineTxForUnknownId say.
+
+        Raises:
+            BadPayload: an identifier that OCPP cannot say (more than 20 characters).
+        """
+        self._connectors[connector_id]  # a connector we do not have is the caller's mistake
+        known = self.cache.status(id_tag, self._stamp(now))
+        if known == "Accepted" and self.configuration.flag("LocalPreAuthorize"):
+            done(known, now)
+        elif self.rpc is not None and self.is_booted:
+            self.rpc.call("Authorize", {"idTag": id_tag}, partial(self._authorised, id_tag, done), now)
+        else:
+            done(self.cache.offline_status(id_tag, self._stamp(now)), now)
+
+    def status(self, connector_id: int, status: str, error_code: str, now: float) -> None:
+        """A connector (0: the whole charge point) has a new status; offline only the last one is kept to be told."""
+        self._statuses[connector_id] = self._status(connector_id, status, error_code, now)
+        if self.is_online:
+            self._send_status(connector_id, now)
+        else:
+            self._untold[connector_id] = None
+
+    def started(self, connector_id: int, session: str, id_tag: str, meter_wh: float, now: float) -> None:
+        """A session has begun; committed to the queue on return."""
+        self.transactions.begin(connector_id, session, id_tag, meter_wh, now)
+
+    def ended(self, connector_id: int, session: str, meter_wh: float, reason: str, now: float) -> None:
+        """A session has ended, with an OCPP Reason; committed to the queue on return."""
+        self.transactions.end(connector_id, session, meter_wh, reason, now)
+        self._settle_whole(now)
+
+    # boot, heartbeat, statuses
+
+    def _back_off(self, now: float) -> None:
+        first, most = _BACK_OFF_S
+        ceiling = min(most, first * 2.0 ** min(self._failures, 10))
+        self._failures += 1
+        self.next_connect_at = now + ceiling * (0.5 + 0.5 * self._random())
+
+    def _send_boot(self, now: float) -> None:
+        self._boot_at = inf
+        if self.rpc is not None:
+            self.rpc.call("BootNotification", dict(self._boot), self._boot_answered, now)
+
+    def _boot_answered(self, answer: Answer, now: float) -> None:
+        if isinstance(answer, Lost):
+            return
+        if isinstance(answer, Answered):
+            interval = answer.payload["interval"]
+            if answer.payload["status"] == "Accepted":
+                self.configuration.change("HeartbeatInterval", str(interval))  # not 0: then ours stands
+                self.is_booted = True
+                self._untold = dict.fromkeys((0, *self._connectors))
+                self._online(now)
+                return
+            self.is_booted = False
+            self.transactions.detach()
+            self._heartbeat_at = inf
+        else:
+            interval = 0
+        self._boot_at = now + (interval if interval > 0 else _BACK_OFF_S[1])
+
+    def _online(self, now: float) -> None:
+        assert self.rpc is not None
+        self._failures = 0
+        self._heartbeat_at = now + self.configuration.whole("HeartbeatInterval")
+        self._tell_rest(now)
+        self.transactions.attach(self.rpc, now)
+
+    def _send_heartbeat(self, now: float) -> None:
+        if self.rpc is not None:
+            self.rpc.call("Heartbeat", {}, self._heartbeat_answered, now)
+
+    def _heartbeat_answered(self, answer: Answer, now: float) -> None:
+        if isinstance(answer, Answered) and self.is_online:
+            self._tell_rest(now)
+
+    def _tell_rest(self, now: float) -> None:
+        untold, self._untold = self._untold, {}
+        for connector_id in sorted(untold):
+            self._send_status(connector_id, now)
+
+    def _status(self, connector_id: int, status: str, error_code: str, now: float) -> Payload:
+        stamp = self._stamp(now)
+        return {"connectorId": connector_id, "status": status, "errorCode": error_code, "timestamp": stamp}
+
+    def _send_status(self, connector_id: int, now: float) -> None:
+        if self.rpc is not None:
+            payload = self._statuses[connector_id]
+            self.rpc.call("StatusNotification", payload, partial(self._status_answered, payload), now)
+
+    def _status_answered(self, payload: Payload, answer: Answer, _now: float) -> None:
+        is_last = self._statuses[payload["connectorId"]] is payload
+        if is_last and isinstance(answer, Lost | TimedOut):
+            self._untold[payload["connectorId"]] = None
+        elif is_last:
+            self._untold.pop(payload["connectorId"], None)
+
+    # identifiers
+
+    def _authorised(self, id_tag: str, done: Authorised, answer: Answer, now: float) -> None:
+        if isinstance(answer, Answered):
+            self.cache.learn(id_tag, answer.payload["idTagInfo"])
+            done(answer.payload["idTagInfo"]["status"], now)
+        else:
+            is_silent = isinstance(answer, Lost | TimedOut)
+            done(self.cache.offline_status(id_tag, self._stamp(now)) if is_silent else "Invalid", now)
+
+    def _told(self, id_tag: str, info: Payload, running: Running | None, now: float) -> None:
+        self.cache.learn(id_tag, info)
+        is_refused = info["status"] != "Accepted" and self.configuration.flag("StopTransactionOnInvalidId")
+        if running is not None and is_refused:
+            self.listener.deauthorised(running.connector_id, running.session, now)
+
+    # what the CSMS asks
+
+    def _handle(self, action: str, payload: Payload, now: float) -> Payload:
+        answer = self._answers.get(action)
+        if answer is None:
+            raise CallRefused("NotSupported", f"{action} is not supported by this charge point")
+        return answer(payload, now)
+
+    def _change_availability(self, payload: Payload, now: float) -> Payload:
+        wanted, is_available = payload["connectorId"], payload["type"] == "Operative"
+        if wanted != 0 and wanted not in self._connectors:
+            return {"status": "Rejected"}
+        chosen = self._connectors.values() if wanted == 0 else (self._connectors[wanted],)
+        said = {connector.set_available(is_available, now) for connector in chosen}
+        status = next((one for one in ("Rejected", "Scheduled") if one in said), "Accepted")
+        if wanted == 0 and status != "Rejected":
+            self._whole_due = is_available
+            self._settle_whole(now)
+        return {"status": status}
+
+    def _settle_whole(self, now: float) -> None:
+        """Connector 0 follows its ChangeAvailability, out of service only when no session is left."""
+        if self._whole_due is None or (self.transactions.running and not self._whole_due):
+            return
+        status, self._whole_due = "Available" if self._whole_due else "Unavailable", None
+        if self._statuses[0]["status"] != status:
+            self.status(0, status, "NoError", now)
+
+    def _change_configuration(self, payload: Payload, now: float) -> Payload:
+        key = payload["key"]
+        status = self.configuration.change(key, payload["value"])
+        if status == "Accepted" and key == "MeterValueSampleInterval":
+            self.transactions.reschedule(now)
+        elif status == "Accepted" and key == "HeartbeatInterval" and self.is_online:
+            self._heartbeat_at = now + self.configuration.whole(key)
+        return {"status": status}
+
+    def _clear_cache(self, _payload: Payload, _now: float) -> Payload:
+        if not self.configuration.flag("AuthorizationCacheEnabled"):
+            return {"status": "Rejected"}
+        self.cache.clear()
+        return {"status": "Accepted"}
+
+    def _remote_start(self, payload: Payload, now: float) -> Payload:
+        wanted, id_tag = payload.get("connectorId"), payload["idTag"]
+        free = [one for one in self._connectors if self._is_free(one) and wanted in (None, one)]
+        if not self.is_booted or not free:
+            return {"status": "Rejected"}
+        if not self.configuration.flag("AuthorizeRemoteTxRequests"):
+            is_started = self._connectors[free[0]].start(id_tag, now)
+            return {"status": "Accepted" if is_started else "Rejected"}
+        self.authorise(free[0], id_tag, now, partial(self._start_authorised, free[0], id_tag))
+        return {"status": "Accepted"}
+
+    def _start_authorised(self, connector_id: int, id_tag: str, status: str, now: float) -> None:
+        if status == "Accepted" and self._is_free(connector_id):
+            self._connectors[connector_id].start(id_tag, now)
+
+    def _is_free(self, connector_id: int) -> bool:
+        is_whole = self._statuses[0]["status"] == "Available" and not self.wants_close
+        is_running = connector_id in self.transactions.running
+        return is_whole and not is_running and self._statuses[connector_id]["status"] in _FREE
+
+    def _remote_stop(self, payload: Payload, now: float) -> Payload:
+        running = self.transactions.with_id(payload["transactionId"])
+        is_stopped = running is not None and self._connectors[running.connector_id].stop(now)
+        return {"status": "Accepted" if is_stopped else "Rejected"}
+
+    def _reset(self, payload: Payload, _now: float) -> Payload:
+        self._after.append(partial(self._reset_now, payload["type"]))
+        return {"status": "Accepted"}
+
+    def _reset_now(self, kind: str, now: float) -> None:
+        self.wants_close = True
+        self.listener.reset(kind, now)
+
+    def _unlock(self, payload: Payload, now: float) -> Payload:
+        connector = self._connectors.get(payload["connectorId"])
+        return {"status": "NotSupported" if connector is None else connector.unlock(now)}
+
+    def _trigger(self, payload: Payload, now: float) -> Payload:
+        wanted, chosen = payload["requestedMessage"], payload.get("connectorId")
+        if chosen is not None and chosen not in self._statuses:
+            return {"status": "Rejected"}
+        if wanted == "BootNotification":
+            self._send_boot(now)
+        elif wanted == "Heartbeat":
+            self._send_heartbeat(now)
+        elif wanted == "StatusNotification":
+            for connector_id in self._statuses if chosen is None else (chosen,):
+                self._send_status(connector_id, now)
+        elif wanted == "MeterValues":
+            for connector_id in self._connectors if not chosen else (chosen,):
+                self._send_meter(connector_id, now)
+        else:
+            return {"status": "NotImplemented"}
+        return {"status": "Accepted"}
+
+    def _send_meter(self, connector_id: int, now: float) -> None:
+        running = self.transactions.running.get(connector_id)
+        if running is not None:
+            self.transactions.sample(running, "Trigger", now)
+            return
+        names = self.configuration.names("MeterValuesSampledData")
+        value = meter_value(self._connectors[connector_id].sample(now), names, self._stamp(now), "Trigger")
+        if value is not None and self.rpc is not None:
+            payload: Payload = {"connectorId": connector_id, "meterValue": [value]}
+            self.rpc.call("MeterValues", payload, lambda _answer, _now: None, now)

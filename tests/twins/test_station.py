@@ -1,0 +1,183 @@
+"""The two-outlet site for a day: books close, limits hold, demand is met, the same seed is the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from sim.errors import BooksOpen
+from sim.events import Event
+from sim.kernel import Kernel
+from sim.units import SimTime
+from twins.books import EnergyBook, energy_book
+from twins.demand import ReplayRow
+from twins.evse import EvseState
+from twins.platform import LocalPlatform
+from twins.station import Station
+
+Build = Callable[..., tuple[Kernel, Station, LocalPlatform]]
+DAY = SimTime(86_400.0)
+
+
+def row(arrival_s: float, connector: int, **changes: Any) -> ReplayRow:
+    values: dict[str, Any] = {
+        "arrival_s": arrival_s, "stay_s": None, "connector": connector, "capacity_kwh": 75.0, "soc_in_pct": 20.0,
+        "soc_target_pct": 80.0, "power_max_kw": 180.0,
+    }  # fmt: skip
+    return ReplayRow(**(values | changes))
+
+
+def test_a_drawn_day_closes_its_energy_book(build: Build) -> None:
+    kernel, station, platform = build(seed=7)
+    station.draw_demand(12, DAY)
+    kernel.advance(DAY)
+    book = energy_book(station, DAY)
+    book.check()
+    assert len(station.visits.sessions) > 4
+    assert book.vehicles_kwh == pytest.approx(sum(s.energy_true_kwh for s in station.visits.sessions), rel=1e-9)
+    assert book.vehicles_kwh > 50.0 and book.losses_kwh > 5.0
+    assert platform.started == platform.stopped + len(platform.open)
+    assert platform.misordered == 0
+
+
+def test_a_dropped_loss_opens_the_book(build: Build) -> None:
+    kernel, station, _ = build(seed=7)
+    station.draw_demand(12, DAY)
+    kernel.advance(DAY)
+    book = energy_book(station, DAY)
+    dropped = station.piles["A01"].ratio_loss_kw.total_at(DAY) / 3_600.0
+    residual = (book.grid_kwh - book.vehicles_kwh - (book.losses_kwh - dropped) - book.auxiliaries_kwh) / book.grid_kwh
+    with pytest.raises(BooksOpen, match="energy book"):
+        EnergyBook(book.grid_kwh, book.vehicles_kwh, book.losses_kwh - dropped, book.auxiliaries_kwh, 0.0,
+                   residual).check()  # fmt: skip
+
+
+def test_same_seed_same_digest(build: Build) -> None:
+    def digest(seed: int) -> tuple[str, str]:
+        kernel, station, _ = build(seed=seed)
+        station.draw_demand(10, DAY)
+        kernel.advance(DAY)
+        return kernel.digest.finish(DAY, kernel.signals.values())
+
+    assert digest(3) == digest(3)
+    assert digest(3)[1] != digest(4)[1]
+
+
+def test_two_cars_share_the_cabinet_and_never_exceed_it(build: Build) -> None:
+    kernel, station, _ = build()
+    station.visits.replay((row(0.0, 1, capacity_kwh=100.0), row(300.0, 2, capacity_kwh=100.0, soc_in_pct=5.0)))
+    seen = []
+    for second in range(0, 4_000, 7):
+        kernel.advance(SimTime(second))
+        powers = [evse.power_kw.at(SimTime(second)) for evse in station.evses]
+        limits = [evse.limit_kw.at(SimTime(second)) for evse in station.evses]
+        assert sum(powers) <= 172.5 * (1 + 1e-9)
+        assert all(power <= limit * (1 + 1e-9) for power, limit in zip(powers, limits, strict=True))
+        seen.append(tuple(round(power, 1) for power in powers))
+    assert (86.2, 86.2) in seen
+
+
+def test_the_order_of_a_session(build: Build) -> None:
+    kernel, station, _ = build()
+    events: list[Event] = []
+    kernel.subscribe(events.append)
+    station.visits.replay((row(60.0, 1),))
+    kernel.advance(DAY)
+    told = [(event.kind, event.data.get("state") or event.data.get("step") or "") for event in events]
+    assert told == [
+        ("vehicle.arrived", ""), ("bay.occupied", ""), ("evse.state", "preparing"), ("evse.step", "insulation_test"),
+        ("evse.step", "precharge"), ("evse.state", "charging"), ("session.started", ""), ("evse.state", "finishing"),
+        ("session.ended", ""), ("evse.state", "available"), ("bay.freed", ""),
+    ]  # fmt: skip
+    (session,) = station.visits.sessions
+    assert session.outcome == "charged"
+    assert session.soc_out_pct == pytest.approx(80.0, abs=1e-5)
+    assert session.energy_true_kwh == pytest.approx(75.0 * 0.6 / 0.95, rel=1e-6)
+
+
+def test_a_replayed_car_waits_for_its_connector_and_a_drawn_one_turns_away(build: Build) -> None:
+    kernel, station, _ = build()
+    station.visits.replay((row(0.0, 1), row(10.0, 1)))
+    kernel.advance(SimTime(3_600.0 * 4))
+    first, second = station.visits.sessions
+    assert first.left_s is not None and second.plugged_s is not None
+    assert second.plugged_s >= first.left_s
+    kernel, station, _ = build()
+    for number in range(3):
+        station.visits.arrive(row(0.0, number + 1))
+        kernel.advance(SimTime(1.0))
+    assert [session.outcome for session in station.visits.sessions][2] == "turned_away"
+    assert {session.connector for session in station.visits.sessions[:2]} == {1, 2}
+
+
+def test_a_stay_that_is_given_ends_the_charge_early(build: Build) -> None:
+    kernel, station, _ = build()
+    station.visits.replay((row(0.0, 1, stay_s=900.0),))
+    kernel.advance(DAY)
+    (session,) = station.visits.sessions
+    assert session.stop_reason == "driver"
+    assert session.left_s == pytest.approx(900.0, abs=1e-6)
+    assert session.soc_out_pct is not None and session.soc_out_pct < 80.0
+
+
+def test_a_refused_token_does_not_charge(build: Build) -> None:
+    kernel, station, platform = build(blocked=frozenset({"TAG-V000001"}))
+    station.visits.replay((row(0.0, 1),))
+    kernel.advance(DAY)
+    (session,) = station.visits.sessions
+    assert (session.outcome, session.stop_reason, session.started_s) == ("failed", "not_authorised", None)
+    assert platform.started == 0
+    assert station.evses[0].state.value is EvseState.AVAILABLE
+
+
+def test_a_silent_bms_is_stopped_within_its_protocols_second(build: Build) -> None:
+    kernel, station, _ = build()
+    events: list[Event] = []
+    kernel.subscribe(events.append)
+    station.visits.replay((row(0.0, 1),))
+    station.faults.inject("bms.mute", "bay[B01].vehicle.bms", {})
+    assert station.faults.never_met()
+    kernel.advance(SimTime(600.0))
+    assert not station.faults.never_met()
+    (session,) = station.visits.sessions
+    assert (session.outcome, session.stop_reason) == ("failed", "bms_timeout")
+    alarm = next(event for event in events if event.kind == "alarm.raised")
+    assert session.started_s is not None
+    assert alarm.t == pytest.approx(session.started_s + 1.0, abs=1e-9)
+    energy_book(station, SimTime(600.0)).check()
+
+
+def test_a_welded_contactor_locks_the_outlet_out_until_it_is_mended(build: Build) -> None:
+    kernel, station, _ = build()
+    station.visits.replay((row(0.0, 1), row(200.0, 1)))
+    kernel.advance(SimTime(100.0))
+    station.faults.inject("pile.contactor_stuck", "pile[A01].connector[1]", {"position": "closed"}, "weld")
+    kernel.advance(SimTime(20_000.0))
+    evse = station.evses[0]
+    assert evse.state.value is EvseState.FAULTED
+    assert [session.outcome for session in station.visits.sessions] == ["charged", "waiting"]
+    station.faults.clear("weld")
+    kernel.advance(SimTime(40_000.0))
+    assert evse.state.value is EvseState.AVAILABLE
+    assert [session.outcome for session in station.visits.sessions] == ["charged", "charged"]
+
+
+def test_a_contactor_that_does_not_close_fails_the_session(build: Build) -> None:
+    kernel, station, platform = build()
+    station.faults.inject("pile.contactor_stuck", "pile[A01].connector[2]", {"position": "open", "duration_s": 500.0})
+    station.visits.replay((row(0.0, 2),))
+    kernel.advance(SimTime(2_000.0))
+    (session,) = station.visits.sessions
+    assert (session.outcome, session.stop_reason) == ("failed", "contactor_open")
+    assert platform.started == 0
+    assert station.evses[1].state.value is EvseState.AVAILABLE
+
+
+def test_the_air_follows_the_month(build: Build) -> None:
+    kernel, station, _ = build(start=datetime(2022, 10, 31, 23, 0))
+    assert station.weather.air_temp_c.at(SimTime(0.0)) == 11.0
+    kernel.advance(SimTime(7_200.0))
+    assert station.weather.air_temp_c.at(kernel.now) == 5.0

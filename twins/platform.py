@@ -1,0 +1,38 @@
+"""The platform that needs no wire: it answers in virtual time, within the instant it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sim.kernel import Kernel
+from twins.ports import Happening
+
+__all__ = ["LocalPlatform"]
+
+
+class LocalPlatform:
+    """Accepts every token that is not blocked, and keeps the book of transactions that a run is judged by."""
+
+    def __init__(self, kernel: Kernel, blocked: frozenset[str] = frozenset()) -> None:
+        """`blocked` are the tokens it refuses."""
+        self._kernel = kernel
+        self._blocked = blocked
+        self.open: dict[str, Happening] = {}
+        self.started = 0
+        self.stopped = 0
+        self.misordered = 0
+
+    def authorise(self, evse: str, token: str, done: Callable[[bool], None]) -> None:
+        """Answer when the instant has come to rest."""
+        accepted = token not in self._blocked
+        self._kernel.defer(lambda: done(accepted))
+
+    def report(self, happening: Happening) -> None:
+        """Keep the book: every start has one end, in this order."""
+        if happening.kind == "started":
+            self.started += 1
+            self.open[happening.session] = happening
+        elif happening.kind == "ended":
+            self.stopped += 1
+            if self.open.pop(happening.session, None) is None:
+                self.misordered += 1
