@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import httpx2
+
+from twins.station_file import find_station
 
 
 def voltyard(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -58,3 +61,34 @@ def test_the_csms_serves_and_ends_in_order_on_sigterm(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
         assert "Traceback" not in process.stderr.read()
+
+
+def test_check_names_file_line_and_key_and_what_would_be_right(tmp_path: Path) -> None:
+    text = find_station("two-outlet").read_text(encoding="utf-8")
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(text, encoding="utf-8")
+    bad.write_text(text.replace("rating_kva", "rating_kav"), encoding="utf-8")
+    assert voltyard("check", good).returncode == 0
+    shown = voltyard("check", good, bad)
+    assert shown.returncode == 2
+    line = next(number for number, row in enumerate(text.splitlines(), 1) if "rating_kva" in row)
+    assert f"bad.yaml:{line}: " in shown.stderr
+    assert "rating_kva" in shown.stderr and "Traceback" not in shown.stderr
+    assert voltyard("check", tmp_path / "none.yaml").returncode == 2
+
+
+def test_schema_and_lists_are_json_on_standard_output_alone() -> None:
+    shape = voltyard("schema", "station")
+    assert "piles" in json.loads(shape.stdout)["properties"]
+    shown = voltyard("list", "faults", "--json")
+    rows = {row["name"]: row for row in json.loads(shown.stdout)}
+    assert shown.stderr == ""
+    assert rows["bms.mute"]["hits"] == "Bms"
+    assert rows["pile.contactor_stuck"]["parameters"][0]["choices"] == ["closed", "open"]
+    assert "two-outlet" in voltyard("list", "stations").stdout
+
+
+def test_export_refuses_what_is_no_run(tmp_path: Path) -> None:
+    shown = voltyard("export", tmp_path, "--to", "csv")
+    assert shown.returncode == 2
+    assert str(tmp_path) in shown.stderr and "Traceback" not in shown.stderr
