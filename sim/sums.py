@@ -89,30 +89,47 @@ class Sum:
     def crossing(self, level: float, after: SimTime) -> SimTime | None:
         """When the present plan first passes through `level` later than `after`; None when it never does.
 
-        Between changes a sum is smooth; it is searched in 64 steps that grow with the slowest part's time constant.
+        Between changes a sum is a constant, a slope and decaying terms. Where they bound it off `level` nothing is
+        searched; else it is bisected in 64 steps that grow with the slowest time constant.
         """
-        leaves = self.leaves()
-        slowest = max((leaf.tau for leaf in leaves if leaf.c != 0.0), default=0.0)
-        drift = any(leaf.b != 0.0 for leaf in leaves)
-        if slowest == 0.0 and not drift:
-            return None
-        reach = 40.0 * slowest if not drift else max(40.0 * slowest, 86_400.0)
-        low = SimTime(max(after, self.t0))
-        begin = low
+        begin = SimTime(max(after, self.t0))
+        settled, slope, decays = self.terms(begin)
+        if slope == 0.0:
+            lowest = settled + sum(min(0.0, start) for start, _ in decays)
+            highest = settled + sum(max(0.0, start) for start, _ in decays)
+            if not lowest < level < highest:
+                return None
+        slowest = max((tau for _, tau in decays), default=0.0)
+        reach = 40.0 * slowest if slope == 0.0 else max(40.0 * slowest, 86_400.0)
+
+        def value(t: SimTime) -> float:
+            dt = t - begin
+            return settled + slope * dt + sum(start * exp(-dt / tau) for start, tau in decays)
+
+        low = begin
         for step in range(1, 65):
             high = SimTime(begin + reach * (step / 64.0) ** 3)
-            found = root_between(self.at, level, low, high)
+            found = root_between(value, level, low, high)
             if found is not None and found > after:
                 return found
             low = high
         return None
 
-    def leaves(self) -> list[Signal]:
-        """The signals at the bottom of this sum."""
-        found: list[Signal] = []
+    def terms(self, t: SimTime) -> tuple[float, float, list[tuple[float, float]]]:
+        """(settled value, slope a second, [(share that decays, time constant in s)]) of the plan from `t` on."""
+        settled, slope, decays = 0.0, 0.0, []
         for part in self.parts:
-            found.extend([part] if isinstance(part, Signal) else part.leaves())
-        return found
+            if isinstance(part, Signal):
+                settled += part.a + part.b * (t - part.t0)
+                slope += part.b
+                if part.c != 0.0:
+                    decays.append((self.scale * part.c * exp(-(t - part.t0) / part.tau), part.tau))
+            else:
+                part_settled, part_slope, part_decays = part.terms(t)
+                settled += part_settled
+                slope += part_slope
+                decays.extend((self.scale * start, tau) for start, tau in part_decays)
+        return self.offset + self.scale * settled, self.scale * slope, decays
 
     def feed(self, total: Closing) -> None:
         """Let an upper aggregate account for this one."""
