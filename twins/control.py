@@ -67,7 +67,7 @@ class Control(Twin):
         waiting = sorted(charging, key=lambda evse: (wishes[evse.path], evse.path))
         for position, evse in enumerate(waiting):
             share_kw = remaining_kw / (len(waiting) - position)
-            grant_kw = min(share_kw, wishes[evse.path] + _MARGIN * self.site_limit_kw.at(now))
+            grant_kw = min(share_kw, wishes[evse.path] + _MARGIN * self.site_limit_kw.at(now), evse.cap_kw)
             remaining_kw -= grant_kw
             evse.offer(now, grant_kw)
         return FOREVER

@@ -75,6 +75,7 @@ class Evse(Twin):
         self._step_ends = FOREVER
         self._silent_since: SimTime | None = None
         self._wants_closed = False
+        self._block_kw = inf
         self._stop_reason = ""
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
@@ -84,9 +85,14 @@ class Evse(Twin):
 
     # What others ask of it
 
+    @property
+    def cap_kw(self) -> float:
+        """What its electronics and the modules switched to it can give."""
+        return min(self._model.evse_max_kw, self._block_kw)
+
     def wish_kw(self, now: SimTime) -> float:
         """What the vehicle asks for, as far as the electronics can give it; 0 without one."""
-        return min(self.bms.wish_kw(now), self._model.evse_max_kw) if self.bms is not None else 0.0
+        return min(self.bms.wish_kw(now), self.cap_kw) if self.bms is not None else 0.0
 
     @property
     def is_ready(self) -> bool:
@@ -148,6 +154,14 @@ class Evse(Twin):
         if limit_kw != self.limit_kw.at(now):
             self.limit_kw.set(now, limit_kw)
             self._touch()
+
+    def switch_block(self, block_kw: float) -> None:
+        """The cabinet has switched modules of this much power to the outlet."""
+        if block_kw != self._block_kw:
+            self._block_kw = block_kw
+            if self.is_charging:
+                self._touch()
+                self._kernel.touch(self._control)
 
     # Planning
 
@@ -212,7 +226,7 @@ class Evse(Twin):
                 return FOREVER
         else:
             self._silent_since = None
-        limit_kw = min(self.limit_kw.at(now), self._model.evse_max_kw)
+        limit_kw = min(self.limit_kw.at(now), self.cap_kw)
         ends = bms.draw(now, limit_kw, self.power_kw)
         self.peak_kw = max(self.peak_kw, self.power_kw.at(now))
         self._control.demand_moved(self, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from sim.files import ID_PATTERN, Misfit, key
 from sim.kernel import Kernel
@@ -57,10 +58,19 @@ class PileModel:
     evse_max_kw: float = field(metadata=key("Output of one EVSE at most.", unit="kW", above=0, high=5_000))
     no_load_loss_kw: float = field(metadata=key("Loss while its modules are on.", unit="kW", low=0, high=100))
     loss_ratio: float = field(metadata=key("Further loss as a share of the output.", low=0, high=0.2))
+    blocks: tuple[float, ...] = field(
+        default=(),
+        metadata=key("Modules switched to each EVSE while several charge; empty: divided at will.", count=(0, 100)),
+    )
     standby_kw: float = field(metadata=key("Drawn by its controls, always.", unit="kW", low=0, high=10))
     handshake_s: float = field(metadata=key("From plugged to parameters agreed.", unit="s", low=0, high=600))
     insulation_test_s: float = field(metadata=key("Length of the insulation test.", unit="s", low=0, high=600))
     precharge_s: float = field(metadata=key("Length of the pre-charge.", unit="s", low=0, high=600))
+
+    def __post_init__(self) -> None:
+        """Refuse blocks that do not fit the EVSEs."""
+        if self.blocks and (len(self.blocks) != self.evse_count or min(self.blocks) <= 0):
+            raise Misfit("blocks", f"{list(self.blocks)} does not fit", f"{self.evse_count} numbers above 0, or none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,5 +111,10 @@ class Pile:
             evse.state.watch(self._switch_modules)
 
     def _switch_modules(self) -> None:
-        is_on = any(evse.is_charging for evse in self.evses)
+        charging = [evse for evse in self.evses if evse.is_charging]
+        is_on = bool(charging)
+        blocks = self.model.blocks
+        for position, evse in enumerate(self.evses):
+            is_split = bool(blocks) and len(charging) > 1
+            evse.switch_block(self.model.rated_kw * blocks[position] / sum(blocks) if is_split else inf)
         self.modules_kw.set(self._kernel.now, self.model.no_load_loss_kw if is_on else 0.0)

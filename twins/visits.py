@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Session", "Visits"]
 
 PLUG_S = 20.0
-UNPLUG_S = 60.0
+UNPLUG_S = 120.0
 DRIVING_WARMTH_K = 8.0
 COLDEST_PACK_C = 10.0
 
