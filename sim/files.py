@@ -83,7 +83,7 @@ def read_yaml(path: Path, shape: type[T]) -> Document[T]:
         # JSON mode: mappings fill dataclasses although all else is strict; the list is what carries the settings
         value = _adapter(shape).validate_json(json.dumps([root.plain()]))[0]
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
+        found = _without_branches(root, shape, error.errors(include_url=False, include_input=False))
         raise FileProblems(list(dict.fromkeys(_problem(str(path), root, shape, one) for one in found))) from None
     return Document(path, text, value, root)
 
@@ -140,6 +140,20 @@ _BOUNDS = {
 }
 
 
+def _without_branches(root: Node, shape: Any, errors: list[Any]) -> list[Any]:
+    """Where a union fits in no branch, one error: what goes wrong further in, else all that it could have been."""
+    kept: dict[tuple[Any, ...], Any] = {}
+    places = [_locate(root, shape, error["loc"][1:], error["type"])[0] for error in errors]
+    for steps, error in zip(places, errors, strict=True):
+        kind = error["type"]
+        if kind not in _KINDS:
+            kept[(*steps, kind, *error["loc"])] = error
+        elif not any(len(other) > len(steps) and other[: len(steps)] == steps for other in places):
+            first = kept.setdefault((*steps, "type"), {**error, "kinds": []})
+            first["kinds"] += [_KINDS[kind]] if _KINDS[kind] not in first["kinds"] else []
+    return list(kept.values())
+
+
 def _problem(file: str, root: Node, shape: Any, error: Any) -> FileProblem:
     kind, context = error["type"], error.get("ctx", {})
     steps, node, shapes = _locate(root, shape, error["loc"][1:], kind)
@@ -156,10 +170,10 @@ def _problem(file: str, root: Node, shape: Any, error: Any) -> FileProblem:
     elif kind == "unexpected_keyword_argument":
         what, right = "unknown key", did_you_mean(str(steps[-1]), (name for one in shapes for name in _keys(one)))
     elif kind in _KINDS:
-        what, right = f"{shown} is not {_KINDS[kind]}", _KINDS[kind]
-        right = (
-            f'{right}: "{shown}" in quotes' if kind == "string_type" and isinstance(node.value, int | float) else right
-        )
+        right = " or ".join(error["kinds"])
+        what = f"{shown} is not {right}"
+        if kind == "string_type" and isinstance(node.value, int | float):
+            right = f'{right}: "{shown}" in quotes'
     elif kind in _BOUNDS:
         name, word = _BOUNDS[kind]
         of = {"too_short": " entries", "too_long": " entries"}.get(kind, " characters" if "string" in kind else "")

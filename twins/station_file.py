@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml
@@ -71,7 +70,7 @@ class SiteConfig:
 class StationFile:
     """All of a station file, format 1."""
 
-    voltyard: Literal[1] = field(metadata=key("Version of this format."))
+    voltyard: int = field(metadata=key("Version of this format.", low=1, high=1))
     station: SiteConfig = field(metadata=key("The station as a whole."))
     grid: GridConfig = field(metadata=key("The grid connection."))
     control: ControlConfig = field(metadata=key("How power is shared."))
@@ -109,7 +108,7 @@ def find_station(name_or_path: str) -> Path:
 def read_station(path: Path) -> Document[StationFile]:
     """A station file, checked in itself and across its parts; FileProblems with every finding."""
     document = read_yaml(path, StationFile)
-    problems = [*_repeated_ids(document), *_wiring(document)]
+    problems = [*_repeated_ids(document), *_shared_places(document), *_wiring(document)]
     if problems:
         raise FileProblems(problems)
     return document
@@ -133,6 +132,15 @@ def _repeated_ids(document: Document[StationFile]) -> Iterator[FileProblem]:
                 what = f"{name} looks like a range of names, which this version does not read"
                 yield document.problem(f"{here}.id", what, "one entry for each name")
             first.setdefault(name, here)
+
+
+def _shared_places(document: Document[StationFile]) -> Iterator[FileProblem]:
+    first: dict[tuple[float, float], str] = {}
+    for at, bay in enumerate(document.value.bays):
+        place = (bay.place.x_m, bay.place.y_m)
+        if place in first:
+            yield document.problem(f"bays[{at}].place", f"{first[place]} stands here too", "a place of its own")
+        first.setdefault(place, bay.id)
 
 
 def _wiring(document: Document[StationFile]) -> Iterator[FileProblem]:

@@ -27,11 +27,17 @@ class Fan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    width_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     version: Literal[1]
     name: str = field(metadata=key("Name.", count=(1, 10)))
     fans: tuple[Fan, ...] = field(default=(), metadata=key("Fans.", count=(0, 3)))
     heat_c: float | None = None
+    entry: int | Door | None = None
 
 
 def _read(tmp_path: Path, text: str | bytes) -> House:
@@ -78,12 +84,27 @@ heat_c: true
 
 
 @pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("wide", "entry: wide is not a whole number or a mapping of keys to values; a whole number or a mapping"),
+        ("{width_m: wide}", "entry.width_m: wide is not a number; a number"),
+        ("{width_m: 1, width: 2}", "entry.width: unknown key; did you mean width_m?"),
+    ],
+)
+def test_where_either_of_two_would_fit_one_problem_is_said(tmp_path: Path, entry: str, said: str) -> None:
+    found = _refusal(tmp_path, f"version: 1\nname: a\nentry: {entry}\n")
+    assert len(found) == 1
+    assert found[0].startswith(f"house.yaml:3: {said}")
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         (b"", "house.yaml: the file is empty"),
         ("# nothing\n~\n", "house.yaml: the file is empty"),
         (b"version: 1\nname: \xff\n", "house.yaml:2: not UTF-8 text"),
         ("version: 1\nname: a\x00b\n", "house.yaml:2: unprintable character U+0000"),
+        ("version: 1\nname: a\u2028b\n", "house.yaml:2: unprintable character U+2028"),
         ("- version: 1\n", "house.yaml:1: this list of 1 is not a mapping"),
         ("version: 1\nname: a\nversion: 1\n", "house.yaml:3: version: this key stands already on line 1"),
         (

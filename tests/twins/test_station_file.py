@@ -56,6 +56,8 @@ def test_endpoints_may_be_left_out(tmp_path: Path) -> None:
         ("timezone: Europe/Zurich", "timezone: ../etc", "station.timezone: '../etc' is no time zone; a name of the"),
         ("class: 0.5", "class: 0.7", "grid.meter.class: 0.7 is no accuracy class; 0.2, 0.5, 1 or 2"),
         ('version: "1.6"', "version: 1.6", "endpoints[0].version: 1.6 is not known here; '1.6'"),
+        ("place: {x_m: 4.5, y_m: 3}", "place: {x_m: 1.5, y_m: 3}", "bays[1].place: B01 stands here too"),
+        ("voltyard: 1", "voltyard: true", "voltyard: true is not a whole number; a whole number"),
         ("rating_kva: 250", "rating_kva: 0", "grid.transformer.rating_kva: 0 is out of range; more than 0"),
     ],
 )

@@ -1,0 +1,88 @@
+"""What a scenario may name, taken from a station that is put together but does not run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import datetime
+
+from sim.clock import Clock
+from sim.events import WIRE_PREFIX
+from sim.faults import FAULTS, Parameter
+from sim.kernel import Kernel
+from sim.signals import State
+from twins.platform import LocalPlatform
+from twins.station import Station
+from twins.station_file import StationFile
+
+__all__ = ["EVENT_KINDS", "StationCatalogue"]
+
+EVENT_KINDS = (
+    "alarm.raised",
+    "bay.freed",
+    "bay.occupied",
+    "command.refused",
+    "evse.recovered",
+    "evse.state",
+    "evse.step",
+    "fault.active",
+    "fault.armed",
+    "fault.cleared",
+    "session.ended",
+    "session.refused",
+    "session.started",
+    "vehicle.arrived",
+    "vehicle.turned_away",
+)
+"""Kinds that the kernel and the twins emit; a test compares them with the sources."""
+
+_GUEST = re.compile(r"\.(vehicle|bms)(\.|$)")
+
+
+class StationCatalogue:
+    """The names of one station: faults, signals, events and places; the loader's `Catalogue`."""
+
+    def __init__(self, file: StationFile) -> None:
+        """`file` is a checked station file."""
+        kernel = Kernel(Clock(datetime(2022, 1, 1), file.station.timezone), 0)
+        self._station = Station(kernel, file, LocalPlatform(kernel))
+        self._signals = kernel.signals
+
+    def fault_names(self) -> Collection[str]:
+        """Every fault."""
+        return FAULTS.names()
+
+    def fault_parameters(self, name: str) -> Collection[Parameter]:
+        """What the fault takes."""
+        return FAULTS.get(name).parameters
+
+    def signal_names(self) -> Collection[str]:
+        """Every signal that is a number."""
+        return [name for name, signal in self._signals.items() if not isinstance(signal, State)]
+
+    def knows_event(self, kind: str) -> bool:
+        """Whether such events exist; those of the wire are not listed and pass."""
+        return kind in EVENT_KINDS or kind.startswith(WIRE_PREFIX)
+
+    def event_kinds(self) -> Collection[str]:
+        """Kinds of events."""
+        return EVENT_KINDS
+
+    def places(self) -> Collection[str]:
+        """Paths of what faults may hit, with the guests that bays may have."""
+        outlets = [evse.path for evse in self._station.evses]
+        bays = [
+            f"bay[{bay}]" for pile in self._station.piles.values() for evse in pile.config.evses for bay in evse.reaches
+        ]
+        return [*outlets, *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays))]
+
+    def target_problem(self, fault: str, path: str) -> str | None:
+        """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""
+        guest = _GUEST.search(path)
+        host = path[: guest.start()] if guest else path
+        if self._station.find(host) is None:
+            return f"the station has no {host or path}"
+        thing, hits = self._station.find(path), FAULTS.get(fault).hits
+        if thing is not None and not isinstance(thing, hits):
+            return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}"
+        return None

@@ -1,0 +1,151 @@
+"""Checks of a scenario against its station: what it names must exist, when it acts must lie within the run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from typing import Protocol
+
+from scenarios.schema import EventName, Expectation, Scenario, TimelineEntry, is_local_time
+from sim.clock import Clock
+from sim.errors import FileProblem
+from sim.faults import Parameter
+from sim.files import Document, did_you_mean
+from sim.units import SimTime
+
+__all__ = ["Catalogue", "deed_problems", "due", "judging_problems", "moment", "time_problems"]
+
+
+class Catalogue(Protocol):
+    """What a scenario may name at its station."""
+
+    def fault_names(self) -> Collection[str]:
+        """Every fault."""
+
+    def fault_parameters(self, name: str) -> Collection[Parameter]:
+        """What a known fault takes."""
+
+    def signal_names(self) -> Collection[str]:
+        """Every signal that is a number."""
+
+    def knows_event(self, kind: str) -> bool:
+        """Whether events of this kind exist."""
+
+    def event_kinds(self) -> Collection[str]:
+        """Kinds of events, for proposals."""
+
+    def places(self) -> Collection[str]:
+        """Paths of what faults may hit, for proposals."""
+
+    def target_problem(self, fault: str, path: str) -> str | None:
+        """Why a known fault cannot hit this path, or None."""
+
+
+def moment(clock: Clock, time: str) -> SimTime:
+    """The first time from the start on that the station's clocks show `time`, such as `14:05`."""
+    start = clock.local(SimTime(0.0))
+    shown = start.replace(hour=int(time[:2]), minute=int(time[3:]), second=0, microsecond=0)
+    while clock.seconds(shown) < 0:
+        shown += timedelta(days=1)
+    return clock.seconds(shown)
+
+
+def due(clock: Clock, entry: TimelineEntry) -> SimTime:
+    """When a timeline entry acts, in seconds since the start."""
+    return SimTime(entry.after_s) if entry.after_s is not None else moment(clock, entry.at or "")
+
+
+def time_problems(document: Document[Scenario], clock: Clock) -> Iterator[FileProblem]:
+    """A start that clocks skip, and times after the end of the run."""
+    scenario = document.value
+    if clock.local(SimTime(0.0)).replace(tzinfo=None) != scenario.begins:
+        what = f"{scenario.start} is skipped by the clocks of {clock.zone.key}"
+        yield document.problem("start", what, "a time outside the hour that summer time leaves out")
+    for at, entry in enumerate(scenario.timeline):
+        if due(clock, entry) > scenario.duration_s:
+            yield _too_late(document, f"timeline[{at}].{'at' if entry.after_s is None else 'after_s'}")
+    for at, expectation in enumerate(scenario.expect):
+        equals = expectation.equals
+        if equals and is_local_time(equals.at) and moment(clock, equals.at) > scenario.duration_s:
+            yield _too_late(document, f"expect[{at}].equals.at")
+
+
+def _too_late(document: Document[Scenario], path: str) -> FileProblem:
+    what = "this is after the end of the run"
+    return document.problem(path, what, f"a time within {document.value.duration_h:g} h of {document.value.start}")
+
+
+def deed_problems(document: Document[Scenario], known: Catalogue) -> Iterator[FileProblem]:
+    """Faults, targets and parameters that the station does not know, and names given twice or never."""
+    aliases: dict[str, int] = {}
+    for at, entry in enumerate(document.value.timeline):
+        here = f"timeline[{at}]"
+        if entry.alias in aliases:
+            what = f"{entry.alias} is the name of timeline[{aliases[entry.alias]}] too"
+            yield document.problem(f"{here}.as", what, "a name of its own")
+        if entry.alias is not None:
+            aliases.setdefault(entry.alias, at)
+        if entry.inject is not None and entry.target is not None:
+            yield from _injection(document, here, entry.inject, entry.target, entry, known)
+    for at, entry in enumerate(document.value.timeline):
+        if entry.clear is not None and entry.clear not in aliases:
+            what = f"no fault of this file is called {entry.clear}"
+            yield document.problem(f"timeline[{at}].clear", what, did_you_mean(entry.clear, aliases))
+
+
+def _injection(
+    document: Document[Scenario], here: str, fault: str, target: str, entry: TimelineEntry, known: Catalogue
+) -> Iterator[FileProblem]:
+    if fault not in known.fault_names():
+        yield document.problem(f"{here}.inject", f"unknown fault {fault}", did_you_mean(fault, known.fault_names()))
+        return
+    wrong = known.target_problem(fault, target)
+    if wrong:
+        yield document.problem(f"{here}.target", wrong, did_you_mean(target, known.places()))
+    parameters = {parameter.name: parameter for parameter in known.fault_parameters(fault)}
+    for name, value in entry.parameters.items():
+        path = f"{here}.with.{name}"
+        if name not in parameters:
+            yield document.problem(path, f"{fault} has no parameter {name}", did_you_mean(name, parameters))
+        elif problem := parameters[name].problem(value):
+            what, _, right = problem.partition("; ")
+            yield document.problem(path, what, right)
+
+
+def judging_problems(document: Document[Scenario], known: Catalogue) -> Iterator[FileProblem]:
+    """Events and signals that the station does not have, and expectations of one name."""
+    first: dict[str, int] = {}
+    for at, one in enumerate(document.value.expect):
+        here = f"expect[{at}]"
+        if one.id in first:
+            what = f"{one.id} is the name of expect[{first[one.id]}] too"
+            yield document.problem(f"{here}.id", what, "a name of its own")
+        first.setdefault(one.id, at)
+        for key, kind in _events(one):
+            if kind is not None and not known.knows_event(kind):
+                right = did_you_mean(kind, known.event_kinds())
+                yield document.problem(f"{here}.{key}", f"unknown event {kind}", right)
+        for key, signal in _signals(one):
+            if signal is not None and signal not in known.signal_names():
+                right = did_you_mean(signal, known.signal_names())
+                yield document.problem(f"{here}.{key}", f"the station has no signal {signal}", right)
+
+
+def _events(one: Expectation) -> Iterator[tuple[str, str | None]]:
+    yield "event", one.event
+    if one.after:
+        yield "after.event", one.after.event
+    if one.never:
+        yield "never.event", one.never.event
+    if one.count:
+        yield "count.event", one.count.event
+        if isinstance(one.count.equals, EventName):
+            yield "count.equals.event", one.count.equals.event
+
+
+def _signals(one: Expectation) -> Iterator[tuple[str, str | None]]:
+    yield "signal", one.signal
+    if one.always:
+        yield "always.signal", one.always.signal
+    if one.equals:
+        yield "equals.signal", one.equals.signal

@@ -1,0 +1,168 @@
+"""Scenario files read and checked against the station they name; and the check of any file that people write."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scenarios.checks import Catalogue, deed_problems, due, judging_problems, time_problems
+from scenarios.schema import Scenario, TimelineEntry
+from sim.clock import Clock
+from sim.errors import FileProblem, FileProblems, UsageError
+from sim.files import Document, did_you_mean, json_schema, read_yaml
+from sim.units import SimTime
+from sim.yaml_nodes import parse_nodes, read_text
+from twins.demand import ReplayRow, read_replay
+from twins.station_file import StationFile, find_station, read_station, station_names
+
+__all__ = [
+    "LoadedScenario",
+    "check_files",
+    "find_scenario",
+    "json_schema_of",
+    "load_scenario",
+    "scenario_names",
+]
+
+_LIBRARY = Path(__file__).parent / "library"
+_SHAPES: dict[str, type[Any]] = {"station": StationFile, "scenario": Scenario}
+_NOT_YET = re.compile(r"parameters|include|steady|staff|restore|sabotage|timeline\[\d+\]\.(do|when)")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedScenario:
+    """A scenario with all that it names; `vehicles` are those of its replay file, None where demand is drawn."""
+
+    document: Document[Scenario]
+    station: Document[StationFile]
+    vehicles: tuple[ReplayRow, ...] | None
+    clock: Clock
+
+    def due(self, entry: TimelineEntry) -> SimTime:
+        """When a timeline entry acts, in seconds since the start."""
+        return due(self.clock, entry)
+
+
+def scenario_names() -> tuple[str, ...]:
+    """The shipped scenarios, by name, sorted."""
+    return tuple(sorted(path.stem for path in _LIBRARY.glob("*.yaml")))
+
+
+def find_scenario(name_or_path: str) -> Path:
+    """The file of a shipped scenario's name, or the path itself when it looks like one; else UsageError."""
+    if name_or_path in scenario_names():
+        return _LIBRARY / f"{name_or_path}.yaml"
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.exists():
+        return path
+    near = did_you_mean(name_or_path, scenario_names())
+    raise UsageError(f"no scenario {name_or_path!r}; {near}, or a path to a file")
+
+
+def load_scenario(path: Path, catalogue: Callable[[StationFile], Catalogue] | None = None) -> LoadedScenario:
+    """A scenario file with its station and its vehicles, all checked; FileProblems with every finding.
+
+    `catalogue` says what may be named at a station; without one, the station as it stands in the twins.
+    """
+    document = _read(path)
+    station = _station(document)
+    vehicles, problems = _vehicles(document, station)
+    clock = Clock(document.value.begins, station.value.station.timezone)
+    loaded = LoadedScenario(document, station, vehicles, clock)
+    if catalogue is None:
+        from scenarios.catalogue import StationCatalogue
+
+        catalogue = StationCatalogue
+    known = catalogue(station.value)
+    problems += [*time_problems(document, clock), *deed_problems(document, known), *judging_problems(document, known)]
+    if problems:
+        raise FileProblems(problems)
+    return loaded
+
+
+def check_files(paths: Sequence[Path]) -> list[FileProblem]:
+    """Every finding in these station, scenario and replay files; which is which they say themselves."""
+    problems: list[FileProblem] = []
+    for path in paths:
+        try:
+            _check(path)
+        except FileProblems as found:
+            problems += found.problems
+    return list(dict.fromkeys(problems))
+
+
+def json_schema_of(kind: str) -> dict[str, Any]:
+    """The JSON Schema of `station` or `scenario` files; UsageError for another word."""
+    if kind not in _SHAPES:
+        raise UsageError(f"no schema {kind!r}; {did_you_mean(kind, _SHAPES)}")
+    return json_schema(_SHAPES[kind])
+
+
+def _check(path: Path) -> None:
+    if path.suffix == ".csv":
+        read_replay(path)
+        return
+    keys = parse_nodes(read_text(path), str(path)).key_lines
+    if "scenario" in keys:
+        load_scenario(path)
+    elif "voltyard" in keys:
+        read_station(path)
+    else:
+        right = "begin with `scenario: 1` or `voltyard: 1`; a replay file ends in .csv"
+        raise FileProblems([FileProblem(str(path), 1, "", "neither a scenario nor a station", right)])
+
+
+def _read(path: Path) -> Document[Scenario]:
+    try:
+        return read_yaml(path, Scenario)
+    except FileProblems as refused:
+        raise FileProblems([_explained(problem) for problem in refused.problems]) from None
+
+
+def _explained(problem: FileProblem) -> FileProblem:
+    if problem.what == "unknown key" and _NOT_YET.fullmatch(problem.key):
+        return dataclasses.replace(problem, what="this version does not read this key", right="leave it out")
+    return problem
+
+
+def _station(document: Document[Scenario]) -> Document[StationFile]:
+    """The station's name from the library, or a file relative to the scenario's."""
+    try:
+        path = find_station(document.value.station)
+    except UsageError:
+        right = f"{did_you_mean(document.value.station, station_names())}; or a path that ends in .yaml"
+        what = f"no station is called {document.value.station}"
+        raise FileProblems([document.problem("station", what, right)]) from None
+    if document.value.station not in station_names():
+        path = document.path.parent / path
+    return read_station(_existing(document, "station", path))
+
+
+def _existing(document: Document[Any], key: str, path: Path) -> Path:
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        raise FileProblems([document.problem(key, f"no file {path}", "a path relative to this file")])
+    return path
+
+
+def _vehicles(
+    document: Document[Scenario], station: Document[StationFile]
+) -> tuple[tuple[ReplayRow, ...] | None, list[FileProblem]]:
+    demand = document.value.demand
+    if demand is None or demand.replay is None:
+        return None, []
+    path = document.path.parent / demand.replay
+    rows = read_replay(_existing(document, "demand.replay", path))
+    connectors = sum(len(pile.evses) for pile in station.value.piles)
+    beyond = sorted({row.connector for row in rows if row.connector > connectors})
+    if not beyond:
+        return rows, []
+    what = f"{demand.replay} names connector {', '.join(map(str, beyond[:5]))}, but the station has {connectors}"
+    return rows, [document.problem("demand.replay", what, f"connectors from 1 to {connectors}")]

@@ -1,0 +1,208 @@
+"""Reports of runs: complete, offline, in two languages, and safe with whatever a file or a platform has said."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench_api.report import write_report
+from bench_api.report_facts import MOST_EVENTS, MOST_SESSIONS, VERDICTS
+from sim.clock import Clock
+from sim.errors import UsageError
+from sim.kernel import Kernel
+from sim.recording import Recorder
+from sim.signals import Signal
+from sim.units import SimTime
+
+HOSTILE = "<script>alert(1)</script>&\"'"
+NEVER = [*[None] * 10, "turned_away", "full", None]
+
+
+class Page(HTMLParser):
+    """What a browser would find: tags, ids, links, the text of each language."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.html = path.read_text(encoding="utf-8")
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def ids(self) -> list[str]:
+        return [str(attrs["id"]) for _, attrs in self.tags if "id" in attrs]
+
+
+def record(folder: Path, events: int = 0, cars: int = 0, **meta: Any) -> Path:
+    kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Zurich"), seed=7)
+    power = Signal("grid.power_kw", "kW", 12.0)
+    kernel.add(power)
+    recorder = Recorder(folder / "run.sqlite")
+    recorder.meta({"start": "2022-06-14T00:00:00", "timezone": "Europe/Zurich", "scenario": "two-outlet-day"} | meta)
+    recorder.attach(kernel)
+    for number in range(events):
+        kernel.emit("evse.state", "pile[A01].connector[1]", {"state": f"state {number}"})
+    kernel.emit("fault.active", "pile[A01]", {"fault": "bms.mute", "id": "f1"}, clause="8.3")
+    kernel.emit("alarm.raised", "pile[A01]", {"alarm": HOSTILE})
+    kernel.advance(SimTime(3600.0))
+    kernel.jump(SimTime(3600.0))
+    kernel.emit("fault.cleared", "pile[A01]", {"fault": "bms.mute", "id": "f1"})
+    for number in range(cars):
+        recorder.session((f"S{number:06}", "V1", None, None, None, float(number), *NEVER))
+    recorder.frame((1.0, 10**18, "cp1", "in", "call", "Boot", "m1", 20, "ok", HOSTILE.encode()))
+    recorder.meta({"simulated_s": 7200.0})
+    recorder.close(SimTime(7200.0))
+    return folder
+
+
+def judge(folder: Path, **said: Any) -> Path:
+    verdict = {"schema": 1, "verdict": "pass", "scenario": "two-outlet-day", "seed": 7, "pace": "fast"} | said
+    (folder / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
+    return folder
+
+
+def expectation(**changed: Any) -> dict[str, Any]:
+    return {
+        "id": "limit", "title": {"en": "Stays below", "zh": "不超过"}, "clause": "10.2.1", "verdict": "fail",
+        "t_s": 60.0, "bound": 180, "observed": 182.34, "unit": "kW", "evidence": [],
+    } | changed  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_the_banner_says_the_verdict_in_both_languages(tmp_path: Path, verdict: str) -> None:
+    page = Page(write_report(judge(record(tmp_path), verdict=verdict)))
+    banner = next(attrs for tag, attrs in page.tags if tag == "section")
+    assert banner["class"] == f"banner {verdict}"
+    said = re.findall(r'<div class="word"><span lang="en">(.+?)</span><span lang="zh">(.+?)</span>', page.html)
+    assert len(said) == 1
+    assert all(said[0])
+
+
+def test_a_run_without_verdict_says_so(tmp_path: Path) -> None:
+    page = Page(write_report(record(tmp_path) / "run.sqlite"))
+    assert "No verdict was written" in page.text
+    assert 'class="banner unfinished"' in page.html
+
+
+def test_an_error_says_what_went_wrong(tmp_path: Path) -> None:
+    page = Page(write_report(judge(record(tmp_path), verdict="error", error="the energy book is open by 0.1")))
+    assert "the energy book is open by 0.1" in page.text
+
+
+def test_the_page_needs_no_network_and_its_links_lead_somewhere(tmp_path: Path) -> None:
+    page = Page(write_report(judge(record(tmp_path), expectations=[expectation(evidence=[1, 2])])))
+    loads = [attrs[name] for _, attrs in page.tags for name in ("src", "href", "xlink:href", "data") if attrs.get(name)]
+    assert [load for load in loads if not str(load).startswith("#")] == []
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", page.html)
+    assert {tag for tag, _ in page.tags} & {"link", "iframe", "img", "object", "embed", "base"} == set()
+    ids = page.ids()
+    assert len(ids) == len(set(ids))
+    assert {str(load)[1:] for load in loads} | set(re.findall(r"url\(#([^)]+)\)", page.html)) <= set(ids)
+    assert {"event-1", "event-2"} <= {str(load)[1:] for load in loads}
+
+
+def test_nothing_that_was_said_becomes_markup(tmp_path: Path) -> None:
+    said = {
+        "books": {"unexplained": [HOSTILE], "money": {HOSTILE: HOSTILE}}, "error": HOSTILE, "scenario": HOSTILE,
+        "kpis": {HOSTILE: 1.0},
+        "expectations": [expectation(title=HOSTILE, id=HOSTILE, unit=HOSTILE, evidence={"frame": 1, "why": HOSTILE})],
+    }  # fmt: skip
+    title = {"en": HOSTILE, "zh": HOSTILE}
+    folder = judge(record(tmp_path, title=title, command=HOSTILE, weather_note=HOSTILE, data_sources=[HOSTILE]), **said)
+    page = Page(write_report(folder))
+    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    assert "alert(1)" not in page.html.replace("&lt;script&gt;alert(1)&lt;/script&gt;", "")
+    assert page.text.count(HOSTILE) >= 12
+
+
+def test_an_expectation_shows_its_bound_value_time_and_evidence(tmp_path: Path) -> None:
+    evidence = {"event": 1, "frames": [1], "signal": "grid.power_kw"}
+    page = Page(write_report(judge(record(tmp_path), expectations=[expectation(evidence=evidence)])))
+    text = " ".join(page.text.split())
+    for part in ("Stays below", "不超过", "180 kW", "182.3 kW", "00:01:00", "10.2.1", "signal grid.power_kw"):
+        assert part in text
+    assert {"event-1", "frame-1"} <= set(page.ids())
+
+
+def test_evidence_is_kept_where_events_are_cut(tmp_path: Path) -> None:
+    folder = judge(record(tmp_path, events=MOST_EVENTS + 50), expectations=[expectation(evidence=[1])])
+    page = Page(write_report(folder))
+    shown = [name for name in page.ids() if name.startswith("event-")]
+    assert len(shown) == MOST_EVENTS
+    assert {"event-1", f"event-{MOST_EVENTS + 51}"} <= set(shown)
+    assert "event-2" not in shown
+    assert f"{MOST_EVENTS} shown of" in page.text
+
+
+def test_the_books_and_the_key_figures_stand_there(tmp_path: Path) -> None:
+    energy = {
+        "grid_kwh": 100.0,
+        "vehicles_kwh": 90.0,
+        "losses_kwh": 8.0,
+        "auxiliaries_kwh": 2.0,
+        "residual_rel": -2e-17,
+    }
+    books = {"energy": energy, "messages": {"started": 13, "lost": 0}, "unexplained": []}
+    text = Page(write_report(judge(record(tmp_path), books=books, kpis={"peak_kw": 182.34, "new_one": 3}))).text
+    for part in ("100.000 kWh", "90.000 kWh", "-2.0e-17", "182.3", "new_one"):
+        assert part in text
+
+
+def test_a_fault_lasts_from_its_activation_to_its_clearing(tmp_path: Path) -> None:
+    page = Page(write_report(judge(record(tmp_path))))
+    assert "until 01:00:00" in " ".join(page.text.split()).replace("until至", "until")
+    assert "left:0.0%;width:50.0%" in page.html
+
+
+def test_more_cars_than_a_page_holds_are_counted(tmp_path: Path) -> None:
+    page = Page(write_report(judge(record(tmp_path, cars=MOST_SESSIONS + 3))))
+    assert f"{MOST_SESSIONS} shown of" in page.text
+    assert f"S{MOST_SESSIONS - 1:06}" in page.text
+    assert f"S{MOST_SESSIONS:06}" not in page.text
+
+
+def test_an_empty_run_has_a_report(tmp_path: Path) -> None:
+    page = Page(write_report(judge(record(tmp_path))))
+    assert "No car came." in page.text
+    names = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert names == [f"{name}.{lang}.svg" for name in ("load_curve", "session_gantt") for lang in ("en", "zh")]
+
+
+def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
+    folder = judge(record(tmp_path), expectations=[expectation(evidence=[1])])
+    assert write_report(folder).read_bytes() == write_report(folder).read_bytes()
+
+
+def test_what_cannot_be_reported_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no recorded run here"):
+        write_report(tmp_path)
+    record(tmp_path)
+    (tmp_path / "verdict.json").write_text("{")
+    with pytest.raises(UsageError, match="not a verdict"):
+        write_report(tmp_path)
+    (tmp_path / "verdict.json").unlink()
+    (tmp_path / "plots").write_text("a file where the folder should be")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_report(tmp_path)
+
+
+def test_evidence_recorded_in_the_file_serves_where_no_verdict_was_written(tmp_path: Path) -> None:
+    record(tmp_path)
+    with sqlite3.connect(tmp_path / "run.sqlite") as db:
+        db.execute("INSERT INTO verdicts VALUES('limit', 'pass', 5.0, 'Holds', '[2]')")
+    db.close()
+    page = Page(write_report(tmp_path))
+    assert "Holds" in page.text
+    assert '<a href="#event-2">' in page.html

@@ -1,0 +1,113 @@
+"""Figures of recordings: what they say, that they are the same twice, and that odd recordings do not break them."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from plots import draw, figure, figure_names
+from plots.session_gantt import session_gantt
+from plots.style import drawable, to_png, to_svg
+from sim.reading import DuplicateName, Run, UsageError
+
+EVERY = [(name, lang) for name in ("load_curve", "session_gantt") for lang in ("en", "zh")]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def svg_of(folder: Path, name: str, lang: str = "en") -> str:
+    with Run(folder) as run:
+        return to_svg(draw(name, run, lang))
+
+
+def texts(svg: str) -> list[str]:
+    return ["".join(element.itertext()) for element in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def test_the_figures_are_known_by_name(day: Path) -> None:
+    assert figure_names() == ["load_curve", "session_gantt"]
+    with Run(day) as run:
+        with pytest.raises(UsageError, match="unknown figure 'pie'; known: load_curve, session_gantt"):
+            draw("pie", run)
+        with pytest.raises(UsageError, match="unknown language 'fr'"):
+            draw("load_curve", run, "fr")
+
+
+def test_a_name_is_given_once() -> None:
+    figure_names()
+    with pytest.raises(DuplicateName, match="'load_curve' is registered twice"):
+        figure("load_curve")(session_gantt)
+
+
+@pytest.mark.parametrize(("name", "lang"), EVERY)
+def test_the_same_recording_gives_the_same_bytes(day: Path, name: str, lang: str) -> None:
+    svg = svg_of(day, name, lang)
+    assert svg == svg_of(day, name, lang)
+    assert "<dc:date>" not in svg
+    assert len(svg) < 200_000
+
+
+@pytest.mark.parametrize(("name", "lang"), EVERY)
+def test_every_letter_can_be_drawn(day: Path, name: str, lang: str) -> None:
+    with Run(day) as run:
+        assert to_png(draw(name, run, lang)).startswith(b"\x89PNG")
+    assert not any("?" in text for text in texts(svg_of(day, name, lang)))
+
+
+def test_the_load_curve_marks_the_true_peak_and_the_limit(day: Path) -> None:
+    said = texts(svg_of(day, "load_curve"))
+    assert "Grid peak 127.0 kW, 10:00" in said
+    assert "Limit of all piles 172.5 kW" in said
+    assert {"A&<1>-1", "A&<1>-2", "Grid import", "Local time (Asia/Shanghai)", "Power (kW)"} <= set(said)
+    assert {"负荷曲线", "电网取电", "电网峰值 127.0 kW, 10:00"} <= set(texts(svg_of(day, "load_curve", "zh")))
+
+
+def test_a_limit_may_stand_in_meta(write: Callable[..., Path]) -> None:
+    folder = write({"grid.power_kw": [(0.0, 5.0, 0.0, 0.0, inf)]}, site_limit_kw="80")
+    assert "Limit of all piles 80 kW" in texts(svg_of(folder, "load_curve"))
+
+
+def test_many_connectors_are_summed_up(write: Callable[..., Path]) -> None:
+    folder = write({f"pile[A{n:02}].connector[1].power_kw": [(0.0, 7.0, 0.0, 0.0, inf)] for n in range(20)})
+    said = texts(svg_of(folder, "load_curve"))
+    assert "13 other connectors" in said
+    assert "A06-1" in said
+    assert "A07-1" not in said
+
+
+def test_the_gantt_counts_and_marks(day: Path) -> None:
+    said = texts(svg_of(day, "session_gantt"))
+    assert "4 cars: 1 charged, 1 turned away or gone, 1 failed" in said
+    assert {"42", "A&<1>-1", "A&<1>-2", "Turned away", "Failed", "Waiting for the bay"} <= set(said)
+    assert "Gave up waiting" not in said
+
+
+def test_a_lane_for_each_connector_up_to_a_page(write: Callable[..., Path]) -> None:
+    rows = [
+        (f"S{n}", "V", "B", f"P{n:03}", 1, 0.0, 1.0, 2.0, 3.0, 4.0, *[None] * 6, "charged", "", n) for n in range(70)
+    ]
+    said = texts(svg_of(write({}, rows), "session_gantt"))
+    assert {"P000-1", "P059-1", "10 more connectors are not shown"} <= set(said)
+    assert "P060-1" not in said
+
+
+@pytest.mark.parametrize(("name", "lang"), EVERY)
+@pytest.mark.parametrize("meta", [{}, {"start": ""}, {"simulated_s": "0"}, {"simulated_s": "3000000"}])
+def test_an_empty_recording_still_gives_a_picture(
+    write: Callable[..., Path], name: str, lang: str, meta: dict[str, str]
+) -> None:
+    assert texts(svg_of(write(**meta), name, lang))
+
+
+def test_local_hours_follow_the_clock_change(write: Callable[..., Path]) -> None:
+    folder = write(start="2022-10-30T00:00:00", timezone="Europe/Zurich", simulated_s="21600")
+    hours = [text for text in texts(svg_of(folder, "load_curve")) if text.endswith((":00", ":30"))]
+    assert (hours[0], hours[-1]) == ("00:00", "05:00")
+
+
+def test_what_the_font_lacks_is_shown_as_such() -> None:
+    assert drawable("桩 A01 ✓") == "桩 A01 ✓"
+    assert drawable("桩\U0001f697") == "桩?"
