@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --no-config --default-index https://pypi.org
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install test format bench peers lock clean
+.PHONY: help install demo test format bench peers lock clean
 
 help:  ## this list
 	@echo "Voltyard: set up and use it with"
@@ -21,6 +21,9 @@ help:  ## this list
 	@echo "Another Python: make PYTHON=python3.12 test"
 
 install: $(INSTALLED)  ## set up .venv from requirements-dev.lock, with ourselves in it
+
+demo: $(INSTALLED)  ## a June day of a real site on real sockets, with verdict and report
+	$(BIN)/voltyard demo
 
 test: $(INSTALLED)  ## all checks, as CI runs them
 	$(BIN)/ruff check .

@@ -19,24 +19,95 @@ class Shape(Enum):
     """Files with a schema."""
 
     STATION = "station"
+    SCENARIO = "scenario"
 
 
 class Listing(Enum):
     """What `list` knows."""
 
+    SCENARIOS = "scenarios"
     FAULTS = "faults"
     STATIONS = "stations"
+    ENDPOINTS = "endpoints"
+    EXPECTATIONS = "expectations"
 
 
 app = typer.Typer(
     name="voltyard",
     help="A whole EV charging station in software, and a bench to plug real things into.",
-    epilog="Example: voltyard csms --port 9000",
+    epilog="Example: voltyard run two-outlet-day --csms ws://127.0.0.1:9000",
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+OutOption = Annotated[Path | None, typer.Option(help="The run's folder; by default runs/<scenario>-<seed>-<time>.")]
+
+
+@app.command()
+def demo(
+    out: OutOption = None,
+    state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
+) -> None:
+    """Play a June day of the recorded site on real sockets against the embedded CSMS."""
+    from bench_api.running import run as play
+
+    raise typer.Exit(play("two-outlet-day", "lockstep", None, None, "all", out, state, None, as_json=False))
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="A name from `voltyard list scenarios`, or a file.")],
+    pace: Annotated[
+        str | None, typer.Option(help="fast, real, lockstep or Nx (60x); fast, with --csms lockstep.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.")] = None,
+    csms: Annotated[str | None, typer.Option(help="Your CSMS, as ws://host:port/path.")] = None,
+    record: Annotated[str, typer.Option(help="kpi, events or all.")] = "all",
+    out: OutOption = None,
+    state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a scenario; verdict, recording and report go into the run's folder."""
+    from bench_api.running import run as play
+
+    raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, as_json=as_json))
+
+
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder or its run.sqlite.")],
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Repeat a recorded run; exit 0 when its digest is the recorded one."""
+    from bench_api.running import replay as again
+
+    raise typer.Exit(again(recording, out, as_json=as_json))
+
+
+@app.command()
+def report(recording: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder or its run.sqlite.")]) -> None:
+    """Write a run's report and figures anew."""
+    from bench_api.report import write_report
+
+    typer.echo(write_report(recording))
+
+
+@app.command()
+def probe(
+    csms: Annotated[str, typer.Option(help="The CSMS, as ws://host:port/path.")],
+    identity: Annotated[str, typer.Option("--id", help="The charge point to appear as.")] = "PROBE",
+    as_json: JsonOption = False,
+) -> None:
+    """Connect one charge point to a CSMS: boot, beat, authorise; exit 0 conforming, 1 not, 3 unreachable."""
+    from bench_api.probe import probe as ask
+
+    raise typer.Exit(ask(csms, identity, as_json=as_json))
 
 
 @app.command()
@@ -58,18 +129,14 @@ def csms(
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="Station files (YAML) and replayed demand (CSV).")]) -> None:
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Scenario, station (YAML) and vehicle (CSV) files.")],
+) -> None:
     """Check files: every problem with file, line, key and what would be right."""
+    from scenarios.loader import check_files
     from sim.errors import FileProblems
-    from twins.demand import read_replay
-    from twins.station_file import read_station
 
-    problems = []
-    for file in files:
-        try:
-            read_replay(file) if file.suffix == ".csv" else read_station(file)
-        except FileProblems as found:
-            problems.extend(found.problems)
+    problems = check_files(files)
     if problems:
         raise FileProblems(problems)
     typer.echo(f"{len(files)} file(s) in order", err=True)
@@ -80,15 +147,15 @@ def schema(shape: Annotated[Shape, typer.Argument(help="Which file's schema.")])
     """Print the JSON Schema of a file that people write, for editors."""
     import json
 
-    from sim.files import json_schema
-    from twins.station_file import StationFile
+    from scenarios.loader import json_schema_of
 
-    typer.echo(json.dumps(json_schema({Shape.STATION: StationFile}[shape]), indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(json_schema_of(shape.value), indent=2, ensure_ascii=False))
 
 
 @app.command("list")
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
+    station: Annotated[str | None, typer.Argument(help="With endpoints: of which station.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
     """List what there is by name."""
@@ -96,12 +163,13 @@ def list_(
 
     from bench_api.listings import LISTINGS
 
-    rows = LISTINGS[what.value]()
+    rows = LISTINGS[what.value](station)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        typer.echo(f"{row['name']:<22} {row.get('title', '')} {row.get('title_zh', '')}".rstrip())
+        name, more = row.get("name", row.get("id")), row.get("title_zh", row.get("url", ""))
+        typer.echo(f"{name:<22} {row.get('title', '')} {more}".rstrip())
 
 
 @app.command()

@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import Any
 
 from sim.faults import FAULTS
-from twins.station_file import station_names
+from twins.station_file import find_station, read_station, station_names
 
-__all__ = ["LISTINGS", "faults", "stations"]
+__all__ = ["LISTINGS"]
+
+_DEMO_STATION = "two-outlet"
 
 
-def faults() -> list[dict[str, Any]]:
+def _faults(_station: str | None) -> list[dict[str, Any]]:
     """The catalogue of faults, with typed and bounded parameters; a twin's import registers its faults."""
     import_module("twins.station")
     return [
@@ -30,9 +32,51 @@ def faults() -> list[dict[str, Any]]:
     ]
 
 
-def stations() -> list[dict[str, Any]]:
-    """The shipped stations."""
+def _stations(_station: str | None) -> list[dict[str, Any]]:
     return [{"name": name} for name in station_names()]
 
 
-LISTINGS: dict[str, Callable[[], list[dict[str, Any]]]] = {"faults": faults, "stations": stations}
+def _scenarios(_station: str | None) -> list[dict[str, Any]]:
+    from scenarios.loader import find_scenario, load_scenario, scenario_names
+
+    rows = []
+    for name in scenario_names():
+        scenario = load_scenario(find_scenario(name)).document.value
+        rows.append({
+            "name": name, "title": scenario.title.en, "title_zh": scenario.title.zh, "family": "background",
+            "clauses": sorted({one.clause for one in scenario.expect if one.clause}), "station": scenario.station,
+            "seed": scenario.seed, "duration_h": scenario.duration_h,
+            "judges": sorted({one.face for one in scenario.expect}), "sabotage": None,
+        })  # fmt: skip
+    return rows
+
+
+def _expectations(_station: str | None) -> list[dict[str, Any]]:
+    from scenarios.expectations import EXPECTATIONS
+
+    return [
+        {"name": name, "title": (form.__doc__ or "").strip().splitlines()[0]} for name, form in EXPECTATIONS.items()
+    ]
+
+
+def _endpoints(station: str | None) -> list[dict[str, Any]]:
+    file = read_station(find_station(station or _DEMO_STATION)).value
+    rows: list[dict[str, Any]] = []
+    for face in file.endpoints:
+        for pile in file.piles:
+            numbers = range(1, len(pile.evses) + 1)
+            is_whole = face.charge_points == "per_cabinet"
+            for identity in [pile.id] if is_whole else [f"{pile.id}-{number}" for number in numbers]:
+                url = face.url.replace("{charge_point}", identity)
+                rows.append({"id": identity, "protocol": "ocpp", "device": f"pile[{pile.id}]", "url": url, "unit": None,
+                             "table": None, "first": None, "signals": {}})  # fmt: skip
+    return rows
+
+
+LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
+    "scenarios": _scenarios,
+    "faults": _faults,
+    "stations": _stations,
+    "endpoints": _endpoints,
+    "expectations": _expectations,
+}

@@ -1,6 +1,7 @@
 """Fingerprints of a run: one bit-exact, one that holds across processors and paces.
 
-The `digest` covers every twin event, every command and the final segment of every signal, to the last bit.
+The `digest` covers every twin event, every command (of a wire's commands all but the words) and the final segment of
+every signal, to the last bit.
 The `event_digest` covers twin events alone: kind, subject, t to 1 ms, numbers to three decimals; what falls within one
 millisecond is put in order, so that the order of arrival on a wire does not show.
 """
@@ -13,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from sim.events import WIRE_PREFIX, Command, Event
+from sim.events import WIRE, WIRE_PREFIX, Command, Event
 from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import SimTime
@@ -42,8 +43,9 @@ class Digest:
         self._take((event.t, event.kind, event.subject, event.data))
 
     def command(self, t: SimTime, command: Command) -> None:
-        """Take one command at the time it was applied."""
-        self._take((t, None, command.source, command.verb, command.target, command.args))
+        """Take one command at the time it was applied; of a wire's, not its words (a platform's clock, its ids)."""
+        args = None if command.source == WIRE else command.args
+        self._take((t, None, command.source, command.verb, command.target, args))
 
     def finish(self, t: SimTime, quantities: Iterable[Signal | Sum | State[Any]]) -> tuple[str, str]:
         """The (digest, event digest) in hexadecimal, once the run has ended at `t`."""

@@ -87,15 +87,19 @@ class Series:
         return fsum(self._area(np.flatnonzero(some), (low - self.t0)[some], (high - self.t0)[some]))
 
     def means(self, edges: Floats) -> Floats:
-        """The exact mean within each of `len(edges) - 1` ascending intervals, so that binning keeps the energy."""
+        """The exact mean within each of `len(edges) - 1` ascending intervals, so that binning keeps the energy.
+
+        0 where an interval has no length.
+        """
+        widths = np.diff(edges)
         if not len(self):
-            return np.zeros(len(edges) - 1)
+            return np.zeros(len(widths))
         every = np.arange(len(self))
         before = np.concatenate(([0.0], np.cumsum(self._area(every, np.zeros(len(self)), self.ends - self.t0))))
         clipped = np.clip(edges, self.t0[0], self.t_end)
         i = np.maximum(np.searchsorted(self.t0, clipped, side="right") - 1, 0)
         upto = before[i] + self._area(i, np.zeros(len(edges)), clipped - self.t0[i])
-        means: Floats = np.diff(upto) / np.diff(edges)
+        means: Floats = np.divide(np.diff(upto), widths, out=np.zeros(len(widths)), where=widths > 0.0)
         return means
 
     def polyline(self, step_s: float) -> tuple[Floats, Floats]:

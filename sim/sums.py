@@ -22,12 +22,25 @@ _E1 = exp(-1.0)
 class Sum:
     """`offset + scale * sum(parts)`; parts are signals or sums. Has the readers' face of a `Signal`."""
 
-    __slots__ = ("_sums", "index", "offset", "parts", "path", "rows", "scale", "t0", "total", "unit", "watchers")
+    __slots__ = (
+        "_sums",
+        "index",
+        "offset",
+        "parts",
+        "path",
+        "peak",
+        "rows",
+        "scale",
+        "t0",
+        "total",
+        "unit",
+        "watchers",
+    )
 
     def __init__(
         self, path: str, unit: str, parts: Sequence[Signal | Sum], scale: float = 1.0, offset: float = 0.0
     ) -> None:
-        """`offset` is in the sum's own unit."""
+        """`offset` is in the sum's own unit. `peak`, once set to a number, follows the highest value at any change."""
         self.path = path
         self.unit = unit
         self.parts = tuple(parts)
@@ -37,6 +50,7 @@ class Sum:
         self.t0 = SimTime(0.0)
         self.total = 0.0
         self.rows: array[float] | None = None
+        self.peak: float | None = None
         self.watchers: tuple[Callable[[], None], ...] = ()
         self._sums: tuple[Closing, ...] = ()
         for part in self.parts:
@@ -75,6 +89,8 @@ class Sum:
             total.close(t)
         area = self._area(t0, t)
         self.total += area
+        if self.peak is not None:
+            self.peak = max(self.peak, self.at(t0), self.at(t))
         if self.rows is not None:
             self._record(t0, t, area)
         self.t0 = t

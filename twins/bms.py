@@ -32,6 +32,7 @@ NAMEPLATE_C_RATE = 2.5
 NAMEPLATE_WEIGHT = 0.17
 CEILING = 0.87
 EFFICIENCY = 0.95
+NOMINAL_V = 400.0
 MASS_KG_PER_KWH = 6.3
 HEAT_CAPACITY_J_KG_K = 1_000.0
 SURFACE_W_K = 12.0
@@ -104,6 +105,10 @@ class Bms:
         """The power it asks for at `now`."""
         soc, temp_c = self.soc.at(now), self.temp_c.at(now)
         return min(self.pack.power_max_kw * CEILING, self.pack.strength_kw * warmth(temp_c) * acceptance(soc))
+
+    def voltage_v(self, now: SimTime) -> float:
+        """At the pack's terminals: 0.85 of `NOMINAL_V` when empty, 0.91 when full."""
+        return NOMINAL_V * (0.85 + 0.06 * self.soc.at(now))
 
     def is_full(self, now: SimTime) -> bool:
         """Whether the target is reached, to a millionth of a point."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ContactorStuck", "Evse", "EvseState"]
 
 BMS_SILENCE_S = 1.0
+CONNECTION_TIMEOUT_S = 120.0
 
 
 class EvseState(Enum):
@@ -37,6 +38,7 @@ class EvseState(Enum):
     PREPARING = "preparing"
     CHARGING = "charging"
     FINISHING = "finishing"
+    UNAVAILABLE = "unavailable"
     FAULTED = "faulted"
 
 
@@ -80,6 +82,9 @@ class Evse(Twin):
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
         self._waiting: list[simpy.Event] = []
+        self._is_in_service = True
+        self._awaited_token = ""
+        self._awaited_until = SimTime(0.0)
         self.started_s: float | None = None
         self.peak_kw = 0.0
 
@@ -126,10 +131,39 @@ class Evse(Twin):
         self._go(EvseState.PREPARING)
 
     def present(self, token: str) -> None:
-        """A token is shown; charging begins when the platform accepts it."""
+        """A token is shown; charging begins when the platform accepts it, or at once if it has asked for a start."""
+        if self._awaited_token and self._kernel.now <= self._awaited_until:
+            token, self._awaited_token = self._awaited_token, ""
+            self.start(token)
+            return
         self.token = token
         session = self.session
         self._platform.authorise(self.path, token, lambda accepted: self._authorised(session, accepted))
+
+    def start(self, token: str) -> bool:
+        """The platform asks to charge for this token: the vehicle that is plugged in, or one that plugs in soon."""
+        if self.state.value is EvseState.PREPARING and self._step is _Step.NONE:
+            self.token = token
+            self._authorised(self.session, True)
+            return True
+        if self.is_ready:
+            self._awaited_token, self._awaited_until = token, SimTime(self._kernel.now + CONNECTION_TIMEOUT_S)
+            return True
+        return False
+
+    def set_in_service(self, is_in_service: bool) -> bool:
+        """Take the EVSE out of service or back; False while a vehicle stands at it: then it follows that."""
+        self._is_in_service = is_in_service
+        if self.bms is not None:
+            return False
+        if self.state.value in (EvseState.AVAILABLE, EvseState.UNAVAILABLE):
+            self._go_free()
+        return True
+
+    def unlock(self) -> bool:
+        """Free the plug, after the end of the charge; False when the contactor does not open."""
+        self.stop("unlock")
+        return self.state.value is not EvseState.FAULTED
 
     def stop(self, reason: str) -> bool:
         """End the charge; False when none is on."""
@@ -146,7 +180,7 @@ class Evse(Twin):
             self.bms.on_change = lambda: None
         self.bms, self.session = None, ""
         if self.state.value is not EvseState.FAULTED:
-            self._go(EvseState.AVAILABLE)
+            self._go_free()
         self._touch()
 
     def offer(self, now: SimTime, limit_kw: float) -> None:
@@ -203,9 +237,9 @@ class Evse(Twin):
         self._started_kwh, self._true_start_kwh = self.energy_kwh(now), self.true_energy_kwh(now)
         self.peak_kw = 0.0
         self.started_s = now
-        self._go(EvseState.CHARGING)
         self._kernel.emit("session.started", self.path, {"session": self.session})
         self._platform.report(Happening("started", self.path, self.session, self.token, self._started_kwh))
+        self._go(EvseState.CHARGING)
         self._kernel.touch(self._control)
         return FOREVER
 
@@ -241,10 +275,10 @@ class Evse(Twin):
         self._wants_closed = False
         self._set_contactor(False)
         is_faulted = self.contactor_closed.value or reason == "contactor_open"
+        alarm = "bms_timeout" if reason == "bms_timeout" else ""
         if is_faulted:
-            word = "contactor_welded" if self.contactor_closed.value else "contactor_open"
-            self._kernel.emit("alarm.raised", self.path, {"alarm": word}, clause="9.4.1")
-        self._go(EvseState.FAULTED if is_faulted else EvseState.FINISHING)
+            alarm = "contactor_welded" if self.contactor_closed.value else "contactor_open"
+            self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
         if was_charging:
             energy_kwh = self.energy_kwh(now) - self._started_kwh
             self._kernel.emit(
@@ -253,6 +287,7 @@ class Evse(Twin):
                 {"session": self.session, "reason": reason, "energy_kwh": energy_kwh},
             )
             self._platform.report(Happening("ended", self.path, self.session, self.token, self.energy_kwh(now), reason))
+        self._go(EvseState.FAULTED if is_faulted else EvseState.FINISHING, alarm)
         self.limit_kw.set(now, 0.0)
         self._kernel.touch(self._control)
         self.on_ended(reason)
@@ -262,7 +297,7 @@ class Evse(Twin):
         return self.true_energy_kwh(now) - self._true_start_kwh, self.energy_kwh(now) - self._started_kwh
 
     def _authorised(self, session: str, accepted: bool) -> None:
-        if session != self.session or self.state.value is not EvseState.PREPARING:
+        if session != self.session or self.state.value is not EvseState.PREPARING or self._step is not _Step.NONE:
             return
         if not accepted:
             self._kernel.emit("session.refused", self.path, {"session": session, "token": self.token})
@@ -277,15 +312,18 @@ class Evse(Twin):
         """A locked-out EVSE serves again once its contactor obeys and no vehicle stands at it (clause 9.4.1)."""
         if self.bms is None and self.contactor_closed.value is self._wants_closed:
             self._kernel.emit("evse.recovered", self.path, clause="9.4.1")
-            self._go(EvseState.AVAILABLE)
+            self._go_free()
 
     def _set_contactor(self, closed: bool) -> None:
         self.contactor_closed.rebase(closed)
 
-    def _go(self, state: EvseState) -> None:
+    def _go_free(self) -> None:
+        self._go(EvseState.AVAILABLE if self._is_in_service else EvseState.UNAVAILABLE)
+
+    def _go(self, state: EvseState, alarm: str = "") -> None:
         if self.state.set(self._kernel.now, state):
             self._kernel.emit("evse.state", self.path, {"state": state.value})
-            self._platform.report(Happening("status", self.path, self.session, status=state.value))
+            self._platform.report(Happening("status", self.path, self.session, reason=alarm, status=state.value))
         if self.is_ready:
             waiting, self._waiting = self._waiting, []
             for event in waiting:

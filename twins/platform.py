@@ -21,6 +21,7 @@ class LocalPlatform:
         self.started = 0
         self.stopped = 0
         self.misordered = 0
+        self.billed_kwh = 0.0
 
     def authorise(self, evse: str, token: str, done: Callable[[bool], None]) -> None:
         """Answer when the instant has come to rest."""
@@ -34,5 +35,8 @@ class LocalPlatform:
             self.open[happening.session] = happening
         elif happening.kind == "ended":
             self.stopped += 1
-            if self.open.pop(happening.session, None) is None:
+            begun = self.open.pop(happening.session, None)
+            if begun is None:
                 self.misordered += 1
+            else:
+                self.billed_kwh += happening.energy_kwh - begun.energy_kwh

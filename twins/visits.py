@@ -67,7 +67,7 @@ class Visits:
         self._kernel = kernel
         self._outlets = outlets
         self._air_temp_c = air_temp_c
-        self._price_cny_kwh = price_cny_kwh
+        self.price_cny_kwh = price_cny_kwh
         self._on_vehicle = on_vehicle
         self._bays = [simpy.Resource(kernel.environment) for _ in outlets]
         self.sessions: list[Session] = []
@@ -136,7 +136,7 @@ class Visits:
                 session.started_s = started_s
                 session.energy_true_kwh, session.energy_registered_kwh = evse.delivered_kwh(kernel.now)
                 session.power_max_kw = evse.peak_kw
-                session.cost_cny = round(session.energy_registered_kwh * self._price_cny_kwh, 2)
+                session.cost_cny = round(session.energy_registered_kwh * self.price_cny_kwh, 2)
             session.soc_out_pct = 100.0 * bms.soc.at(kernel.now)
             is_charged = session.stop_reason in ("target_reached", "driver", "remote")
             session.outcome = "charged" if is_charged and started_s is not None else "failed"

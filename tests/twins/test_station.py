@@ -90,8 +90,8 @@ def test_the_order_of_a_session(build: Build) -> None:
     told = [(event.kind, event.data.get("state") or event.data.get("step") or "") for event in events]
     assert told == [
         ("vehicle.arrived", ""), ("bay.occupied", ""), ("evse.state", "preparing"), ("evse.step", "insulation_test"),
-        ("evse.step", "precharge"), ("evse.state", "charging"), ("session.started", ""), ("evse.state", "finishing"),
-        ("session.ended", ""), ("evse.state", "available"), ("bay.freed", ""),
+        ("evse.step", "precharge"), ("session.started", ""), ("evse.state", "charging"), ("session.ended", ""),
+        ("evse.state", "finishing"), ("evse.state", "available"), ("bay.freed", ""),
     ]  # fmt: skip
     (session,) = station.visits.sessions
     assert session.outcome == "charged"

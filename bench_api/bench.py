@@ -1,0 +1,208 @@
+"""The composition root: a scenario, its station, what stands behind the platform's port, a pace, a recording.
+
+One run is one call of `Bench.run`; whatever ends it, what was recorded and a verdict stay behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench_api.outcome import Outcome, conclude
+from bench_api.paces import Pace
+from bench_api.provenance import provenance, queue_snapshot
+from hil.loop import Loop
+from hil.ocpp.csms.process import CsmsProcess, spawn
+from hil.ocpp.endpoint import OcppEndpoint
+from hil.ocpp.queue import TransactionQueue
+from scenarios.expectations import Judge
+from scenarios.loader import LoadedScenario
+from scenarios.runner import ScenarioRun
+from sim.errors import UsageError
+from sim.kernel import Kernel
+from sim.recording import SESSION_COLUMNS, Recorder
+from sim.units import SimTime
+from twins.platform import LocalPlatform
+from twins.visits import Session
+
+__all__ = ["Bench", "Plan"]
+
+_SLICE_S: Final = 600.0
+Progress = Callable[[SimTime, SimTime], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be run: `out` is the run's folder, `state` holds what a restart needs, `csms` an address or None.
+
+    `vehicles` is the text of a replayed table that is in no file any more.
+    """
+
+    loaded: LoadedScenario
+    pace: Pace
+    seed: int
+    out: Path
+    state: Path
+    record: str = "all"
+    csms: str | None = None
+    settle_ms: float | None = None
+    patience_s: float = 5.0
+    command: str = ""
+    vehicles: str | None = None
+
+
+class Bench:
+    """One run being put together, driven and concluded."""
+
+    def __init__(self, plan: Plan, progress: Progress = lambda _now, _until: None) -> None:
+        """Builds everything up to the sockets; raises what is wrong with folders and files."""
+        self.plan = plan
+        self._progress = progress
+        self._is_stopped = False
+        self._loop: Loop | None = None
+        self.late_ms: list[float] = []
+        loaded = plan.loaded
+        self.kernel = Kernel(loaded.clock, plan.seed)
+        self.recorder = Recorder(_folder(plan.out) / "run.sqlite", plan.record)
+        self.queue: TransactionQueue | None = None
+        self.endpoint: OcppEndpoint | None = None
+        facts = provenance(loaded, plan.seed, plan.pace.name, plan.record, plan.command, plan.vehicles)
+        if plan.pace.has_wire:
+            path = _folder(plan.state) / "queue.sqlite"
+            facts |= queue_snapshot(path)
+            self.queue = TransactionQueue(path)
+            self.endpoint = OcppEndpoint(self.kernel, self.queue, self.recorder.frame, patience_s=plan.patience_s)
+        self.recorder.meta(facts)
+        self.platform = LocalPlatform(self.kernel)
+        self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform)
+        self.judge = Judge(self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire)
+        self.run_.arm()
+        self.recorder.attach(self.kernel)
+        self.run_.station.visits.on_session = self._session
+        self.kernel.subscribe(lambda event: self._numbered(event.data), "wire.transaction")
+
+    def run(self, play: Callable[[], None] | None = None) -> Outcome:
+        """Play it to the end and conclude; never raises for what went wrong on the way.
+
+        `play` drives the kernel instead of the plan's pace.
+        """
+        began_s, cpu_s = time.perf_counter(), time.process_time()
+        failure: Exception | None = None
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            (play or self._play)()
+        except Exception as error:  # a fault of ours ends the run as `error`, with everything recorded kept
+            failure = error
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        try:
+            return conclude(self, failure, time.perf_counter() - began_s, time.process_time() - cpu_s)
+        finally:
+            if self.queue is not None:
+                self.queue.close()
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether a person ended the run early."""
+        return self._is_stopped
+
+    @property
+    def unsolicited(self) -> int:
+        """Commands of the platform that came after the clock had moved on."""
+        return self._loop.unsolicited if self._loop is not None else 0
+
+    def record_open_sessions(self) -> None:
+        """Keep the rows of those who are still here as they stand."""
+        for session in self.run_.station.visits.sessions:
+            if session.left_s is None and session.outcome in ("charging", "waiting"):
+                self._session(session)
+
+    def _play(self) -> None:
+        until, kernel = self.run_.duration_s, self.kernel
+        if self.plan.pace.has_wire:
+            self._play_on_sockets(until)
+            return
+        while not self._is_stopped and kernel.now < until:
+            reached = SimTime(min(kernel.now + _SLICE_S, until))
+            kernel.advance(reached)
+            kernel.jump(reached)
+            self.recorder.beat(reached)
+            self._progress(reached, until)
+
+    def _play_on_sockets(self, until: SimTime) -> None:
+        csms: CsmsProcess | None = None
+        url = self.plan.csms
+        if url is None:
+            csms = spawn(self.plan.out / "csms.sqlite")
+            url = csms.ocpp_url
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._drive(url.rstrip("/"), until, 0.0 if csms is not None else 2.0))
+        finally:
+            if csms is not None:
+                csms.terminate()
+
+    async def _drive(self, url: str, until: SimTime, settle_ms: float) -> None:
+        assert self.endpoint is not None
+        station = self.run_.station
+        faces = station.file.endpoints
+        if not faces:
+            raise UsageError("the station file has no endpoint, so there is no wire: use --pace fast, or give it one")
+        self.endpoint.serve(station.piles, faces[0].charge_points, faces[0].url.replace("${csms}", url))
+        self._loop = loop = Loop(
+            self.kernel,
+            self.endpoint.links,
+            self.recorder,
+            lambda now: self._progress(now, until),
+            settle_ms=settle_ms if self.plan.settle_ms is None else self.plan.settle_ms,
+            patience_s=self.plan.patience_s,
+        )
+        self.late_ms = loop.late_ms
+        if self._is_stopped:
+            return
+        try:
+            if self.plan.pace.factor is None:
+                await loop.lockstep(until)
+            else:
+                await loop.real(until, self.plan.pace.factor)
+            if not loop.is_stopped:
+                self.kernel.jump(until)
+        finally:
+            await loop.close([link.shut for link in self.endpoint.links])
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._is_stopped = True
+        if self._loop is not None:
+            self._loop.stop()
+
+    def _session(self, session: Session) -> None:
+        self.recorder.session([getattr(session, column) for column in SESSION_COLUMNS])
+
+    def _numbered(self, data: Any) -> None:
+        for session in reversed(self.run_.station.visits.sessions):
+            if session.id == data["session"]:
+                session.transaction_id = data["transaction_id"]
+                self._session(session)
+                return
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be made a folder ({error.strerror or error}); give another") from None
+    return path
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,161 @@
+"""The end of a run: its books, key figures and verdict; written into the run's folder for people and machines."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from scenarios.judgement import Judgement
+from scenarios.verdict import EXIT_CODES, judgement_row, junit, overall
+from sim.errors import BooksOpen, RecordingFailed, VoltyardError
+from twins.books import energy_book
+
+if TYPE_CHECKING:
+    from bench_api.bench import Bench
+
+__all__ = ["Outcome", "conclude"]
+
+_FEN = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`document` is verdict.json; `findings` are the books' by name, empty where in order."""
+
+    document: dict[str, Any]
+    findings: dict[str, str]
+
+    @property
+    def exit_code(self) -> int:
+        """As the contract fixes it."""
+        return EXIT_CODES[self.document["verdict"]]
+
+
+def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: float) -> Outcome:
+    """Draw up the verdict, keep what was recorded, write the files."""
+    kernel, plan, now = bench.kernel, bench.plan, bench.kernel.now
+    judgements: list[Judgement] = []
+    books: dict[str, Any] = {}
+    findings: dict[str, str] = {}
+    kpis: dict[str, float | None] = {}
+    digests = ("", "")
+    try:
+        judgements = bench.judge.finish(now)
+        books, findings = _books(bench)
+        figures = bench.run_.kpis()
+        kpis = {figure.name: figure.value for figure in figures}
+        digests = kernel.digest.finish(now, kernel.signals.values())
+        bench.record_open_sessions()
+        for figure in figures:
+            if figure.value is not None:
+                bench.recorder.kpi(figure.name, figure.value, figure.unit)
+        for one in judgements:
+            row = judgement_row(one)
+            title = json.dumps(row["title"], ensure_ascii=False) if row["title"] else one.id
+            bench.recorder.verdict((one.id, one.verdict, one.t_s, title, json.dumps(row["evidence"])))
+    except Exception as error:
+        failure = failure or error
+    try:
+        bench.recorder.meta({"simulated_s": now, "digest": digests[0], "event_digest": digests[1]})
+        bench.recorder.close(now)
+    except RecordingFailed as error:
+        failure = failure or error
+    never_met = bench.run_.station.faults.never_met()
+    verdict = overall(
+        judgements,
+        has_wrong_books=any(findings.values()),
+        is_error=failure is not None,
+        is_aborted=bench.is_aborted,
+        never_met=len(never_met),
+    )
+    document = {
+        "schema": 1, "voltyard": importlib.metadata.version("voltyard"), "verdict": verdict,
+        "scenario": plan.loaded.document.path.stem, "station": plan.loaded.station.path.stem, "seed": plan.seed,
+        "pace": plan.pace.name, "digest": digests[0], "event_digest": digests[1], "simulated_s": now,
+        "wall_s": round(wall_s, 3), "cpu_s": round(cpu_s, 3), "run_dir": str(plan.out), "books": books, "kpis": kpis,
+        "lateness_ms": _lateness(bench.late_ms), "expectations": [judgement_row(one) for one in judgements],
+    }  # fmt: skip
+    if failure is not None:
+        document["error"] = _said(failure)
+    elif any(findings.values()):
+        document["reason"] = "; ".join(found for found in findings.values() if found)
+    elif never_met:
+        document["reason"] = "; ".join(f"{one.id} never met its target {one.target}" for one in never_met)
+    outcome = Outcome(document, findings)
+    _write(outcome, plan.out)
+    return outcome
+
+
+def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
+    now, station = bench.kernel.now, bench.run_.station
+    energy = energy_book(station, now)
+    energy.check()
+    ended = [one for one in station.visits.sessions if one.started_s is not None and one.stopped_s is not None]
+    price = station.visits.price_cny_kwh
+    bills = sum(one.cost_cny for one in ended)
+    meters = sum(one.energy_registered_kwh for one in ended) * price
+    if bench.endpoint is not None:
+        book = bench.endpoint.message_book()
+        messages = {
+            name: getattr(book, name) for name in ("started", "stopped", "open", "lost", "doubled", "misordered")
+        }
+        undelivered, billed_wh = book.undelivered, book.billed_wh
+    else:
+        local = bench.platform
+        messages = {"started": local.started, "stopped": local.stopped, "open": len(local.open), "lost": 0,
+                    "doubled": 0, "misordered": local.misordered}  # fmt: skip
+        undelivered, billed_wh = 0, round(local.billed_kwh * 1000.0)
+    money = {"bills_cny": round(bills, 2), "meters_cny": round(meters, 4),
+             "transactions_cny": round(billed_wh / 1000.0 * price, 4)}  # fmt: skip
+    tolerance = len(ended) * (_FEN + 0.001 * price) + _FEN
+    unexplained = [
+        f"{name} differ from the bills by {money[name] - money['bills_cny']:+.2f} CNY"
+        for name in ("meters_cny", "transactions_cny")
+        if abs(money[name] - money["bills_cny"]) > tolerance
+    ]
+    books = {"energy": asdict(energy), "money": money, "messages": messages, "unexplained": unexplained}
+    wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
+    if undelivered:
+        wrong.append(f"{undelivered} ended, but the CSMS has not taken their end")
+    if messages["started"] != messages["stopped"] + messages["open"]:
+        wrong.append("started, stopped and open do not add up")
+    findings = {"energy": "", "money": "", "messages": "transactions: " + ", ".join(wrong) if wrong else ""}
+    if unexplained:
+        raise BooksOpen("the money book does not close: " + "; ".join(unexplained))
+    return books, findings
+
+
+def _lateness(late_ms: Sequence[float]) -> dict[str, float | None]:
+    if not late_ms:
+        return {"p50": None, "p99": None, "max": None}
+    ordered = sorted(late_ms)
+
+    def quantile(share: float) -> float:
+        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3)
+
+    return {"p50": quantile(0.50), "p99": quantile(0.99), "max": round(ordered[-1], 3)}
+
+
+def _said(failure: Exception) -> str:
+    """Our own errors speak for themselves; anything else is a bug, and its trace goes to the log."""
+    if isinstance(failure, VoltyardError):
+        return str(failure)
+    structlog.get_logger().error("run failed", trace="".join(traceback.format_exception(failure)))
+    return f"a fault of the bench: {type(failure).__name__}: {failure}"
+
+
+def _write(outcome: Outcome, out: Path) -> None:
+    try:
+        text = json.dumps(outcome.document, ensure_ascii=False, indent=2)
+        (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
+        (out / "junit.xml").write_text(junit(outcome.document, outcome.findings), encoding="utf-8")
+    except OSError as error:
+        outcome.document.setdefault("error", f"{out}: the verdict cannot be written ({error})")
+        outcome.document["verdict"] = "error"

@@ -1,0 +1,92 @@
+"""What a recording must hold to be repeated: the files' text, the seed, the versions, what waited in the queue."""
+
+from __future__ import annotations
+
+import base64
+import platform
+import sqlite3
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from scenarios.loader import LoadedScenario
+from scenarios.schema import Scenario
+from sim.clock import Clock
+from sim.errors import UsageError
+from sim.files import read_yaml
+from sim.reading import Run
+from sim.units import SimTime
+from sim.yaml_nodes import read_text
+from twins.demand import read_replay
+from twins.station_file import read_station
+
+__all__ = ["provenance", "queue_snapshot", "restore_queue", "restored"]
+
+_LIBRARIES = ("voltyard", "simpy", "numpy", "ocpp", "picows", "orjson")
+
+
+def provenance(
+    loaded: LoadedScenario, seed: int, pace: str, level: str, command: str, vehicles: str | None
+) -> dict[str, Any]:
+    """The meta rows of a run that begins; `vehicles` is the text of a replayed table where the file is not at hand."""
+    scenario, path = loaded.document.value, loaded.document.path
+    replayed = scenario.demand.replay if scenario.demand is not None else None
+    if vehicles is None:
+        vehicles = read_text(path.parent / replayed) if replayed else ""
+    return {
+        "scenario": path.stem,
+        "station": loaded.station.path.stem,
+        "title": {"en": scenario.title.en, "zh": scenario.title.zh},
+        "seed": seed,
+        "pace": pace,
+        "level": level,
+        "command": command,
+        "start": loaded.clock.wall(SimTime(0.0)).isoformat(),
+        "timezone": loaded.clock.zone.key,
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+        "file_scenario": read_text(path),
+        "file_station": read_text(loaded.station.path),
+        "file_vehicles": vehicles,
+    }
+
+
+def restored(run: Run, folder: Path) -> LoadedScenario:
+    """The scenario of a recording, from the text it holds, laid out in `folder`; UsageError when it holds none."""
+    if "file_scenario" not in run.meta or "file_station" not in run.meta:
+        raise UsageError(f"{run.path}: holds no scenario to repeat; only runs of `voltyard run` can be replayed")
+    written: dict[str, Path] = {}
+    for name in ("scenario", "station"):
+        written[name] = folder / name / f"{run.meta.get(name, name)}.yaml"
+        written[name].parent.mkdir()
+        written[name].write_text(run.meta[f"file_{name}"], encoding="utf-8")
+    document, station = read_yaml(written["scenario"], Scenario), read_station(written["station"])
+    replayed = document.value.demand.replay if document.value.demand is not None else None
+    vehicles = None
+    if replayed is not None:
+        table = folder / "vehicles.csv"
+        table.write_text(run.meta["file_vehicles"], encoding="utf-8")
+        vehicles = read_replay(table)
+    clock = Clock(document.value.begins, station.value.station.timezone)
+    return LoadedScenario(document, station, vehicles, clock)
+
+
+def queue_snapshot(path: Path) -> dict[str, str]:
+    """What a killed run left in the durable queue, so that a replay begins with the same."""
+    if not path.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            return {"queue": base64.b64encode(database.serialize()).decode()}
+    except sqlite3.Error:
+        return {}  # opening it as the queue says what is wrong with it
+
+
+def restore_queue(run: Run, folder: Path) -> Path | None:
+    """A copy of the queue as the run found it, in `folder`; None when it began with an empty one."""
+    text = run.meta.get("queue")
+    if not text:
+        return None
+    path = folder / "queue.sqlite"
+    path.write_bytes(base64.b64decode(text))
+    return path

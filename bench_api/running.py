@@ -1,0 +1,134 @@
+"""From the words of the command line to a run: its plan, its progress, its report, what is said at the end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bench_api.bench import Bench, Plan
+from bench_api.outcome import Outcome
+from bench_api.paces import read_pace
+from bench_api.progress import RunProgress
+from bench_api.provenance import restore_queue, restored
+from bench_api.replay import replay_into
+from bench_api.report import write_report
+from scenarios.loader import find_scenario, load_scenario
+from sim.errors import UsageError
+from sim.reading import Run
+from sim.recording import LEVELS
+
+__all__ = ["replay", "run"]
+
+
+def run(
+    scenario: str,
+    pace: str | None,
+    seed: int | None,
+    csms: str | None,
+    record: str,
+    out: Path | None,
+    state: Path | None,
+    junit: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Play a scenario and say how it went; the exit code of the contract."""
+    loaded = load_scenario(find_scenario(scenario))
+    chosen = read_pace(pace or ("lockstep" if csms else "fast"))
+    if csms is not None and not chosen.has_wire:
+        raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
+    if csms is not None and not csms.startswith(("ws://", "wss://")):
+        raise UsageError(f"--csms {csms!r}: an address that begins with ws:// or wss:// is needed")
+    if record not in LEVELS:
+        raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
+    if seed is not None and not 0 <= seed <= 2**53:
+        raise UsageError(f"--seed {seed}: 0 to {2**53}")
+    used = loaded.document.value.seed if seed is None else seed
+    name = loaded.document.path.stem
+    folder = out or Path("runs") / f"{name}-{used}-{datetime.now():%Y%m%dT%H%M%S}"
+    plan = Plan(
+        loaded=loaded, pace=chosen, seed=used, out=folder, state=state or folder / "state", record=record, csms=csms,
+        command=_command(scenario, chosen.name, used, csms),
+    )  # fmt: skip
+    with RunProgress() as progress:
+        outcome = Bench(plan, progress).run()
+    if junit is not None:
+        _copy(folder / "junit.xml", junit)
+    _finish(outcome, folder, as_json=as_json)
+    return outcome.exit_code
+
+
+def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
+    """Repeat a recorded run from its commands; 0 when the digest is the recorded one."""
+    with Run(recording) as recorded, tempfile.TemporaryDirectory() as scratch:
+        loaded = restored(recorded, Path(scratch))
+        meta = recorded.meta
+        if not meta.get("digest"):
+            raise UsageError(f"{recorded.path}: the run did not end in order and has no digest to compare with")
+        folder = out or Path(scratch) / "replay"
+        plan = Plan(
+            loaded=loaded, pace=read_pace(meta["pace"]), seed=int(meta["seed"]), out=folder,
+            state=Path(scratch) / "state", record="all" if out is not None else "kpi",
+            vehicles=meta.get("file_vehicles", ""),
+        )  # fmt: skip
+        plan.state.mkdir()
+        restore_queue(recorded, plan.state)
+        with RunProgress() as progress:
+            bench = Bench(plan, progress)
+            outcome = bench.run(lambda: replay_into(bench, recorded))
+        is_same = outcome.document["digest"] == meta["digest"]
+        outcome.document["recorded_digest"] = meta["digest"]
+    _finish(outcome, folder if out is not None else None, as_json=as_json)
+    sys.stderr.write(f"replay: the digest is {'the recorded one' if is_same else 'NOT the recorded one'}\n")
+    return 0 if is_same else 1
+
+
+def _finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
+    document = outcome.document
+    report: Path | None = None
+    if folder is not None and (folder / "run.sqlite").exists():
+        try:
+            report = write_report(folder)
+        except UsageError as error:
+            sys.stderr.write(f"voltyard: no report: {error}\n")
+    if as_json:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stderr.write(_summary(document, report))
+
+
+def _summary(document: dict[str, Any], report: Path | None) -> str:
+    kpis, messages = document["kpis"], document["books"].get("messages", {})
+    lines = [f"{document['scenario']} on {document['station']}, seed {document['seed']}, {document['pace']}:"
+             f" {document['verdict'].upper()}"]  # fmt: skip
+    lines += [f"  {document[key]}" for key in ("error", "reason") if document.get(key)]
+    if kpis:
+        lines.append(f"  {kpis['arrivals']} arrived, {kpis['served']} served, {kpis['energy_kwh']:.1f} kWh,"
+                     f" peak {kpis['peak_kw']:.1f} kW")  # fmt: skip
+    if messages:
+        lines.append("  transactions: " + ", ".join(f"{value} {name}" for name, value in messages.items()))
+    for row in document["expectations"]:
+        if row["verdict"] != "pass":
+            lines.append(f"  {row['verdict']}: {row['id']}: expected {row['bound']} {row['unit']},"
+                         f" observed {row['observed']}")  # fmt: skip
+    lines.append(f"  {document['simulated_s'] / 3600:.1f} h in {document['wall_s']:.2f} s,"
+                 f" event digest {document['event_digest'][:16]}")  # fmt: skip
+    if report is not None:
+        lines.append(f"  report: {report}")
+    return "\n".join(lines) + "\n"
+
+
+def _command(scenario: str, pace: str, seed: int, csms: str | None) -> str:
+    return f"voltyard run {scenario} --pace {pace} --seed {seed}" + (" --csms URL" if csms else "")
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise UsageError(f"--junit {target}: cannot be written ({error.strerror or error})") from None

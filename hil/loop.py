@@ -1,0 +1,197 @@
+"""The loop that steps the kernel from asyncio: in lockstep with the counterparts of its links, or by the wall clock.
+
+Architecture, section 8. Absolute deadlines, lateness recorded; this is the one place that reads the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Protocol
+
+from sim.kernel import Kernel
+from sim.pacing import Pacing
+from sim.recording import Recorder
+from sim.units import SimTime
+
+__all__ = ["Loop", "PacedLink"]
+
+_BREATHE_EVERY = 32
+_LONGEST_SLEEP_S = 0.25
+_MOST_STRIKES = 10
+
+
+class PacedLink(Protocol):
+    """A wire that the clock waits for."""
+
+    @property
+    def strikes(self) -> int:
+        """How often in a row patience was lost; each time it halves."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is awaited: no connection under way, no call without something arrived since."""
+
+    @property
+    def is_provoking(self) -> bool:
+        """Whether the call that was answered may make the counterpart act by itself."""
+
+    def flush(self) -> None:
+        """Send what waits."""
+
+    def take(self) -> None:
+        """What has arrived is being admitted."""
+
+    def fence(self) -> asyncio.Future[bool]:
+        """Done once all that the counterpart had sent is here."""
+
+    def release(self) -> None:
+        """Patience is over: do not wait for the open call any more."""
+
+
+class Loop:
+    """Runs one kernel. `unsolicited` counts commands that came after the clock had moved on."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        links: Sequence[PacedLink],
+        recorder: Recorder,
+        progress: Callable[[SimTime], None],
+        *,
+        settle_ms: float = 2.0,
+        patience_s: float = 5.0,
+    ) -> None:
+        """`settle_ms` of quiet after a call that may provoke; `patience_s` of wall time for an unanswered call."""
+        self._kernel = kernel
+        self._links = links
+        self._recorder = recorder
+        self._progress = progress
+        self._settle_s = settle_ms / 1000.0
+        self._patience_s = patience_s
+        self._thread = threading.get_ident()
+        self._loop = asyncio.get_running_loop()
+        self._posted = asyncio.Event()
+        self._is_stopped = False
+        self.unsolicited = 0
+        self.late_ms: list[float] = []
+        kernel.on_post = self._rouse
+
+    def stop(self) -> None:
+        """End the run at the next step."""
+        self._is_stopped = True
+        self._rouse()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the run was told to end early."""
+        return self._is_stopped
+
+    async def lockstep(self, until: SimTime) -> None:
+        """Run to `until`, each instant no further than its counterparts have answered."""
+        kernel = self._kernel
+        steps = 0
+        while not self._is_stopped:
+            self.unsolicited += self._admit()
+            t = kernel.next_time()
+            if t > until:
+                break
+            kernel.advance(t)
+            await self._answered()
+            self._after_step()
+            steps += 1
+            if steps % _BREATHE_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def real(self, until: SimTime, factor: float) -> None:
+        """Run to `until`, `factor` simulated seconds a second."""
+        kernel = self._kernel
+        pacing = Pacing(factor, monotonic(), kernel.now)
+        while not self._is_stopped:
+            t = min(kernel.next_time(), until)
+            wait_s = pacing.deadline_s(t) - monotonic()
+            if wait_s > 0.0 and not self._posted.is_set():
+                await self._rest(min(wait_s, _LONGEST_SLEEP_S))
+            else:
+                await asyncio.sleep(0)
+            now = monotonic()
+            reached = min(pacing.due(now), until)
+            if t <= reached:
+                self._late(t, pacing.late_ms(t, now))
+            kernel.advance(reached)
+            kernel.jump(reached)
+            if self._admit():
+                kernel.advance(reached)
+            for link in self._links:
+                link.flush()
+            self._after_step()
+            if reached >= until:
+                return
+
+    async def close(self, closing: Sequence[Callable[[], asyncio.Future[None] | None]]) -> None:
+        """Say goodbye on every link and wait until they are closed."""
+        ended = [future for close in closing if (future := close()) is not None]
+        if ended:
+            await asyncio.wait(ended, timeout=self._patience_s)
+
+    async def _answered(self) -> None:
+        """Send what is due and admit what comes, until no link waits for anything."""
+        while not self._is_stopped:
+            for link in self._links:
+                link.flush()
+            waiting = [link for link in self._links if not link.is_settled]
+            if not waiting and not self._posted.is_set():
+                return
+            await self._settled(waiting)
+            self._admit()
+            self._kernel.advance(self._kernel.now)
+
+    async def _settled(self, waiting: list[PacedLink]) -> None:
+        patience_s = (
+            max(self._patience_s * 0.5 ** min(link.strikes, _MOST_STRIKES) for link in waiting) if waiting else 0.0
+        )
+        ends = monotonic() + patience_s
+        while not all(link.is_settled for link in waiting) and not self._is_stopped:
+            left_s = ends - monotonic()
+            if left_s <= 0.0:
+                for link in waiting:
+                    if not link.is_settled:
+                        link.release()
+                break
+            self._posted.clear()
+            await self._rest(left_s)
+        fences = [link.fence() for link in self._links if link.is_provoking]
+        if fences:
+            await asyncio.wait(fences, timeout=self._patience_s)
+            if self._settle_s:
+                await asyncio.sleep(self._settle_s)
+
+    async def _rest(self, longest_s: float) -> None:
+        try:
+            async with asyncio.timeout(longest_s):
+                await self._posted.wait()
+        except TimeoutError:
+            pass
+
+    def _admit(self) -> int:
+        self._posted.clear()
+        for link in self._links:
+            link.take()
+        return self._kernel.admit()
+
+    def _after_step(self) -> None:
+        now = self._kernel.now
+        self._recorder.beat(now)
+        self._progress(now)
+
+    def _late(self, t: SimTime, late_ms: float) -> None:
+        self.late_ms.append(late_ms)
+        self._recorder.lateness(t, late_ms)
+
+    def _rouse(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._posted.set()
+        else:
+            self._loop.call_soon_threadsafe(self._posted.set)

@@ -1,0 +1,161 @@
+"""The socket behind one charge point: what arrives becomes commands, what the engine says goes out.
+
+Nothing here acts on the engine: a frame, a connection or its loss is posted, and acts when the kernel admits it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from hil.ocpp.charge_point import ChargePoint
+from hil.ocpp.frames import FrameError, parse
+from hil.ocpp.redaction import redact
+from hil.ocpp.transport import WebSocketClient
+from sim.errors import Unreachable
+from sim.events import WIRE, Command
+from sim.kernel import Kernel
+
+__all__ = ["OcppLink"]
+
+_RETRY_S = 0.05
+
+
+class OcppLink:
+    """One charge point's connection to its CSMS; the clock may wait for it (`hil.loop.PacedLink`).
+
+    `strikes` counts the calls that were not answered in time since the last answer.
+    Once an outage a refused connect is tried again for `patience_s` of wall time before it counts as refused, so that
+    a CSMS that comes up in seconds is not missed by simulated time that runs far faster.
+    """
+
+    def __init__(self, kernel: Kernel, engine: ChargePoint, url: str, target: str, patience_s: float) -> None:
+        """`url` is where the charge point connects, its id included; `target` is whom the commands are for."""
+        self.engine = engine
+        self.url = url
+        self._kernel = kernel
+        self._target = target
+        self._patience_s = patience_s
+        self._client = WebSocketClient(self._heard, self._closed)
+        self._count = 0
+        self._raw: dict[int, bytes] = {}
+        self._arrived = 0
+        self._opening: asyncio.Task[None] | None = None
+        self._is_closing = False
+        self._is_released = False
+        self._is_patient = True
+        self.strikes = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is awaited."""
+        if self._arrived:
+            return True
+        if self._opening is not None or self._is_closing:
+            return False
+        rpc = self.engine.rpc
+        return rpc is None or rpc.open_call is None or self._is_released
+
+    @property
+    def is_provoking(self) -> bool:
+        """Whether the CSMS may be acting on what it was told."""
+        rpc = self.engine.rpc
+        return rpc is not None and rpc.provoking and self._client.is_open
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a connection is under way."""
+        return self._opening is not None
+
+    def open(self) -> None:
+        """Begin to connect; the outcome is a command."""
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+
+    def flush(self) -> None:
+        """Send what the engine has to say, and hang up if it wants to."""
+        for data in self.engine.outgoing():
+            self._is_released = False
+            self._client.send(data)
+        if self.engine.wants_close and self._client.is_open and not self._is_closing:
+            self._is_closing = True
+            self._hang_up()
+
+    def take(self) -> None:
+        """What has arrived is being admitted."""
+        self._arrived = 0
+
+    def fence(self) -> asyncio.Future[bool]:
+        """Done once all that the CSMS had sent is here."""
+        if self.engine.rpc is not None:
+            self.engine.rpc.provoking = False
+        return self._client.fence()
+
+    def release(self) -> None:
+        """Do not wait for the open call any more; the next one is waited for half as long."""
+        self._is_released = True
+        self.strikes += 1
+        self._is_closing = False
+
+    def raw(self, number: int) -> bytes | None:
+        """The bytes of a message that may not, or cannot, be recorded as they came; once."""
+        return self._raw.pop(number, None)
+
+    def shut(self) -> asyncio.Future[None] | None:
+        """End it all; what arrives now is not posted any more."""
+        self._post = lambda _verb, **_args: None  # type: ignore[method-assign]
+        if self._opening is not None:
+            self._opening.cancel()
+        return asyncio.ensure_future(self._client.close(1000, "end of run")) if self._client.is_open else None
+
+    def _hang_up(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._client.close(1000, "reset"))
+        self._farewell = task  # a task nobody holds may vanish
+
+    async def _open(self) -> None:
+        error = ""
+        try:
+            async with asyncio.timeout(self._patience_s if self._is_patient else None):
+                while True:
+                    try:
+                        await self._client.connect(self.url)
+                    except Unreachable as refusal:
+                        error = str(refusal)
+                        if not self._is_patient:
+                            break
+                        await asyncio.sleep(_RETRY_S)
+                    else:
+                        error = ""
+                        break
+        except TimeoutError:
+            error = error or f"{self.url}: no answer within {self._patience_s:g} s"
+        self._opening = None
+        self._is_patient = not error
+        if error:
+            self._post("refused", error=error)
+        else:
+            self._post("connected")
+
+    def _heard(self, data: bytes) -> None:
+        self._is_released = False
+        text = data.decode("utf-8", "replace")
+        if b"AuthorizationKey" in data or text.encode() != data:
+            self._raw[self._count + 1] = data
+            text = _shown(data)
+        self._post("received", text=text)
+
+    def _closed(self, code: int, _reason: str) -> None:
+        self._is_closing = False
+        self._post("lost", code=code)
+
+    def _post(self, verb: str, **args: str | int) -> None:
+        self._count += 1
+        self._arrived += 1
+        key = (self.engine.identity, self._count)
+        self._kernel.post(Command(WIRE, self.engine.identity, verb, self._target, args, key))
+
+
+def _shown(data: bytes) -> str:
+    try:
+        return redact(parse(data))
+    except FrameError:
+        return ""

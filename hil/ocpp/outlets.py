@@ -1,0 +1,87 @@
+"""An EVSE as the OCPP engine sees it: its meter, what may be asked of it, and the protocol's words for its states."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hil.ocpp.meter_values import Sample
+from sim.units import SimTime
+from twins.evse import Evse, EvseState
+
+__all__ = ["EvseConnector", "error_code_of", "reason_of", "status_of"]
+
+_STATUS: Final = {
+    EvseState.AVAILABLE: "Available",
+    EvseState.PREPARING: "Preparing",
+    EvseState.CHARGING: "Charging",
+    EvseState.FINISHING: "Finishing",
+    EvseState.UNAVAILABLE: "Unavailable",
+    EvseState.FAULTED: "Faulted",
+}
+_REASON: Final = {
+    "driver": "Local",
+    "remote": "Remote",
+    "deauthorised": "DeAuthorized",
+    "reset_soft": "SoftReset",
+    "reset_hard": "HardReset",
+    "unlock": "UnlockCommand",
+}
+_ERROR_CODE: Final = {
+    "contactor_welded": "PowerSwitchFailure",
+    "contactor_open": "PowerSwitchFailure",
+    "bms_timeout": "EVCommunicationError",
+}
+
+
+def status_of(state: str) -> str:
+    """The ChargePointStatus of an EVSE's state."""
+    return _STATUS[EvseState(state)]
+
+
+def reason_of(reason: str) -> str:
+    """The Reason of a StopTransaction; Other for all that OCPP has no word for (target reached, BMS silent)."""
+    return _REASON.get(reason, "Other")
+
+
+def error_code_of(alarm: str) -> str:
+    """The ChargePointErrorCode of an alarm, NoError without one."""
+    return _ERROR_CODE.get(alarm, "OtherError") if alarm else "NoError"
+
+
+class EvseConnector:
+    """The twin of one EVSE behind the engine's `Connector`."""
+
+    def __init__(self, evse: Evse) -> None:
+        """Reads and asks; keeps nothing."""
+        self.evse = evse
+
+    def sample(self, now: float) -> Sample:
+        """What its meter shows: the register and the power with the meter's error."""
+        evse, t = self.evse, SimTime(now)
+        power_w = evse.power_kw.at(t) * evse.meter_factor * 1000.0
+        bms = evse.bms
+        voltage_v = bms.voltage_v(t) if bms is not None and evse.is_charging else 0.0
+        return Sample(
+            energy_wh=evse.energy_kwh(t) * 1000.0,
+            power_w=power_w,
+            current_a=power_w / voltage_v if voltage_v else 0.0,
+            voltage_v=voltage_v,
+            soc_pct=bms.soc.at(t) * 100.0 if bms is not None else None,
+            temp_c=bms.temp_c.at(t) if bms is not None else None,
+        )
+
+    def start(self, id_tag: str, now: float) -> bool:
+        """Charge whoever is plugged in, or plugs in soon, for this identifier."""
+        return self.evse.start(id_tag)
+
+    def stop(self, now: float) -> bool:
+        """End the charge."""
+        return self.evse.stop("remote")
+
+    def set_available(self, is_available: bool, now: float) -> str:
+        """Take the EVSE out of service or back."""
+        return "Accepted" if self.evse.set_in_service(is_available) else "Scheduled"
+
+    def unlock(self, now: float) -> str:
+        """Free the plug; a charge ends first."""
+        return "Unlocked" if self.evse.unlock() else "UnlockFailed"

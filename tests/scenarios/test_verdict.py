@@ -1,0 +1,51 @@
+"""One word for a run, and the JUnit that CI reads."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from scenarios.judgement import Judgement
+from scenarios.verdict import EXIT_CODES, VERDICTS, judgement_row, junit, overall
+
+
+def judgement(verdict: str, name: str = "e") -> Judgement:
+    return Judgement(id=name, title=None, clause="", verdict=verdict, t_s=1.0, bound="below 3 <&>", observed=4.0,
+                     unit="kW", notes=("a \x00 note",))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "given", "word"),
+    [
+        ([], {}, "pass"),
+        (["pass", "not_judged"], {}, "pass"),
+        (["not_judged"], {}, "inconclusive"),
+        (["pass"], {"never_met": 1}, "inconclusive"),
+        (["pass", "fail"], {"never_met": 1}, "fail"),
+        (["pass"], {"has_wrong_books": True}, "fail"),
+        (["fail"], {"is_aborted": True}, "aborted"),
+        (["fail"], {"is_aborted": True, "is_error": True}, "error"),
+    ],
+)
+def test_the_first_that_holds(verdicts: list[str], given: dict[str, Any], word: str) -> None:
+    facts: dict[str, Any] = {"has_wrong_books": False, "is_error": False, "is_aborted": False, "never_met": 0} | given
+    assert overall([judgement(verdict) for verdict in verdicts], **facts) == word
+
+
+def test_every_verdict_has_its_exit_code() -> None:
+    assert set(EXIT_CODES) == set(VERDICTS)
+    assert EXIT_CODES == {"pass": 0, "fail": 1, "error": 3, "inconclusive": 4, "aborted": 4}
+
+
+def test_junit_counts_and_survives_strange_characters() -> None:
+    rows = [judgement_row(judgement(word, word)) for word in ("pass", "fail", "not_judged")]
+    document = {"scenario": 'a "day" <1>', "verdict": "error", "error": "disk", "wall_s": 1.5, "expectations": rows}
+    suite = ElementTree.fromstring(junit(document, {"energy": "", "messages": "1 lost"})).find("testsuite")
+    assert suite is not None
+    assert suite.attrib == {"name": 'a "day" <1>', "tests": "6", "failures": "2", "errors": "1", "skipped": "1",
+                            "time": "1.500"}  # fmt: skip
+    assert [case.get("name") for case in suite.findall("testcase")] == [
+        "pass", "fail", "not_judged", "book.energy", "book.messages", "run",
+    ]  # fmt: skip
