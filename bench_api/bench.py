@@ -33,6 +33,7 @@ from twins.visits import Session
 __all__ = ["Bench", "Plan"]
 
 _SLICE_S: Final = 600.0
+_TIMEOUT_S: Final = 30.0
 Progress = Callable[[SimTime, SimTime], None]
 
 
@@ -76,7 +77,11 @@ class Bench:
             path = _folder(plan.state) / "queue.sqlite"
             facts |= queue_snapshot(path)
             self.queue = TransactionQueue(path)
-            self.endpoint = OcppEndpoint(self.kernel, self.queue, self.recorder.frame, patience_s=plan.patience_s)
+            # Far faster than real, a call still gets `patience_s` of wall time.
+            timeout_s = max(_TIMEOUT_S, plan.patience_s * (plan.pace.factor or 0.0))
+            self.endpoint = OcppEndpoint(
+                self.kernel, self.queue, self.recorder.frame, patience_s=plan.patience_s, timeout_s=timeout_s
+            )
         self.recorder.meta(facts)
         self.platform = LocalPlatform(self.kernel)
         self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform)

@@ -28,7 +28,7 @@ class PacedLink(Protocol):
 
     @property
     def strikes(self) -> int:
-        """How often in a row patience was lost; each time it halves."""
+        """How often in a row such a call as the open one went unanswered; each time patience halves."""
 
     @property
     def is_settled(self) -> bool:
@@ -130,9 +130,9 @@ class Loop:
             if reached >= until:
                 return
 
-    async def close(self, closing: Sequence[Callable[[], asyncio.Future[None] | None]]) -> None:
+    async def close(self, closing: Sequence[Callable[[], asyncio.Future[None]]]) -> None:
         """Say goodbye on every link and wait until they are closed."""
-        ended = [future for close in closing if (future := close()) is not None]
+        ended = [close() for close in closing]
         if ended:
             await asyncio.wait(ended, timeout=self._patience_s)
 

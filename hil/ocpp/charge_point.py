@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
-from math import inf
-from typing import Final, Protocol
+from math import floor, inf
+from typing import Final, NamedTuple, Protocol
 
 from hil.ocpp.configuration import Configuration, IdTagCache
 from hil.ocpp.frames import Payload
 from hil.ocpp.meter_values import Metered, meter_value
 from hil.ocpp.queue import Counters, TransactionQueue
 from hil.ocpp.rpc import Answer, Answered, CallRefused, Lost, Observer, Rpc, TimedOut
-from hil.ocpp.transactions import Running, Transactions
+from hil.ocpp.transactions import Running, Transactions, check_payload
 
 __all__ = ["Authorised", "ChargePoint", "Connector", "Listener"]
 
-_BACK_OFF_S: Final = (1.0, 60.0)
+_RETRY_S: Final = 10.3
+_REBOOT_S: Final = 60.0
+_GOLDEN: Final = 0.6180339887498949
 _FREE: Final = frozenset(("Available", "Preparing"))
 
 Authorised = Callable[[str, float], None]
@@ -52,12 +54,25 @@ class Listener(Protocol):
         """Soft or Hard: end every session; the charge point then closes the connection and boots again."""
 
 
+class _Asking(NamedTuple):
+    id_tag: str
+    done: Authorised
+    deadline: float
+
+
+def _share(identity: str, random: Callable[[], float]) -> float:
+    """Where in the period of retries this station stands, 0 to 1: neighbours in number far apart."""
+    digits = "".join(letter for letter in identity if letter.isascii() and letter.isdigit())
+    return int(digits[-9:]) * _GOLDEN % 1.0 if digits else random()
+
+
 class ChargePoint:
     """One charge point, driven by bytes and `now` (s).
 
     The wire's owner opens a connection at `next_connect_at`, says `connected`, `lost` or `refused`, brings messages to
     `received`, sends what `outgoing` gives, calls `tick` at `next_timer`, and closes the connection (then says `lost`)
-    when `wants_close`. `stamp` writes a time as ISO 8601, `random` draws from [0, 1) for the jitter of reconnects.
+    when `wants_close`. `stamp` writes a time as ISO 8601, `random` draws from [0, 1) for the phase
+    of reconnects where the identity has no number.
 
     On construction every transaction that a killed predecessor left in the queue is stopped with reason PowerLoss.
 
@@ -90,15 +105,16 @@ class ChargePoint:
         self.is_booted = False
         self.wants_close = False
         self.next_connect_at = now
+        self._is_starting = True
         self._boot = {"chargePointModel": model, "chargePointVendor": vendor, "firmwareVersion": firmware}
         self._connectors = connectors
         self._queue = queue
         self._stamp = stamp
-        self._random = random
         self._timeout_s = timeout_s
         self._on_frame = on_frame
         self._ids = count(1)
-        self._failures = 0
+        self._phase_s = _RETRY_S * _share(identity, random)
+        self._asking: list[_Asking] = []
         self._boot_at = inf
         self._heartbeat_at = inf
         self._statuses: dict[int, Payload] = {}
@@ -157,10 +173,12 @@ class ChargePoint:
             self._untold.clear()
         if rpc is not None:
             rpc.closed(now)
+        self._decide_offline(now)
 
     def refused(self, now: float) -> None:
         """No connection could be opened."""
         self._back_off(now)
+        self._decide_offline(now)
 
     def received(self, data: bytes, now: float) -> None:
         """Take one message."""
@@ -177,6 +195,8 @@ class ChargePoint:
     def next_timer(self) -> float:
         """When `tick` is due, infinity for never."""
         due = min(self._boot_at, self._heartbeat_at, self.transactions.next_timer())
+        if self._asking:
+            due = min(due, self._asking[0].deadline)
         return min(due, self.rpc.next_timer()) if self.rpc is not None else due
 
     def tick(self, now: float) -> None:
@@ -185,9 +205,13 @@ class ChargePoint:
             self.rpc.tick(now)
         if now >= self._boot_at:
             self._send_boot(now)
+        if self._asking and now >= self._asking[0].deadline:
+            self._decide_offline(now)
         if now >= self._heartbeat_at:
             self._heartbeat_at = now + self.configuration.whole("HeartbeatInterval")
-            self._send_heartbeat(now)
+            rpc = self.rpc
+            if rpc is not None and rpc.open_call is None and not rpc.waiting_count:  # else they pile up at a mute CSMS
+                self._send_heartbeat(now)
         self.transactions.tick(now)
 
     # the twin's side
@@ -195,8 +219,8 @@ class ChargePoint:
     def authorise(self, connector_id: int, id_tag: str, now: float, done: Authorised) -> None:
         """Ask whether this identifier may charge; `done(status, now)` is called once with an OCPP AuthorizationStatus.
 
-        Offline, or when the CSMS does not answer, the cache decides as LocalAuthorizeOffline and
-        AllowOfflineTxForUnknownId say.
+        Before the first boot was answered it waits for that, as long as a call waits. Offline, or when the CSMS does
+        not answer, the cache decides as LocalAuthorizeOffline and AllowOfflineTxForUnknownId say.
 
         Raises:
             BadPayload: an identifier that OCPP cannot say (more than 20 characters).
@@ -206,7 +230,10 @@ class ChargePoint:
         if known == "Accepted" and self.configuration.flag("LocalPreAuthorize"):
             done(known, now)
         elif self.rpc is not None and self.is_booted:
-            self.rpc.call("Authorize", {"idTag": id_tag}, partial(self._authorised, id_tag, done), now)
+            self._ask(id_tag, done, now)
+        elif self._is_starting:
+            check_payload("Authorize", {"idTag": id_tag})
+            self._asking.append(_Asking(id_tag, done, now + self._timeout_s))
         else:
             done(self.cache.offline_status(id_tag, self._stamp(now)), now)
 
@@ -230,10 +257,12 @@ class ChargePoint:
     # boot, heartbeat, statuses
 
     def _back_off(self, now: float) -> None:
-        first, most = _BACK_OFF_S
-        ceiling = min(most, first * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        self.next_connect_at = now + ceiling * (0.5 + 0.5 * self._random())
+        """Tries are a fixed period apart, each station's at its own phase, so that a fleet comes back spread evenly."""
+        self._is_starting = False
+        following = (floor((now - self._phase_s) / _RETRY_S) + 1) * _RETRY_S + self._phase_s
+        while following <= now:
+            following += _RETRY_S
+        self.next_connect_at = following
 
     def _send_boot(self, now: float) -> None:
         self._boot_at = inf
@@ -248,21 +277,25 @@ class ChargePoint:
             if answer.payload["status"] == "Accepted":
                 self.configuration.change("HeartbeatInterval", str(interval))  # not 0: then ours stands
                 self.is_booted = True
+                self._is_starting = False
                 self._untold = dict.fromkeys((0, *self._connectors))
                 self._online(now)
                 return
-            self.is_booted = False
+            self.is_booted = self._is_starting = False
             self.transactions.detach()
             self._heartbeat_at = inf
+            self._decide_offline(now)
         else:
             interval = 0
-        self._boot_at = now + (interval if interval > 0 else _BACK_OFF_S[1])
+        self._boot_at = now + (interval if interval > 0 else _REBOOT_S)
 
     def _online(self, now: float) -> None:
         assert self.rpc is not None
-        self._failures = 0
         self._heartbeat_at = now + self.configuration.whole("HeartbeatInterval")
         self._tell_rest(now)
+        waiting, self._asking = self._asking, []
+        for one in waiting:
+            self._ask(one.id_tag, one.done, now)
         self.transactions.attach(self.rpc, now)
 
     def _send_heartbeat(self, now: float) -> None:
@@ -289,12 +322,21 @@ class ChargePoint:
 
     def _status_answered(self, payload: Payload, answer: Answer, _now: float) -> None:
         is_last = self._statuses[payload["connectorId"]] is payload
-        if is_last and isinstance(answer, Lost | TimedOut):
+        if is_last and not isinstance(answer, Answered):
             self._untold[payload["connectorId"]] = None
         elif is_last:
             self._untold.pop(payload["connectorId"], None)
 
     # identifiers
+
+    def _ask(self, id_tag: str, done: Authorised, now: float) -> None:
+        assert self.rpc is not None
+        self.rpc.call("Authorize", {"idTag": id_tag}, partial(self._authorised, id_tag, done), now)
+
+    def _decide_offline(self, now: float) -> None:
+        waiting, self._asking = self._asking, []
+        for one in waiting:
+            one.done(self.cache.offline_status(one.id_tag, self._stamp(now)), now)
 
     def _authorised(self, id_tag: str, done: Authorised, answer: Answer, now: float) -> None:
         if isinstance(answer, Answered):

@@ -37,13 +37,19 @@ _KEYS: Final = {
     "LocalAuthorizeOffline": _Key("flag", "true"),
     "LocalPreAuthorize": _Key("flag", "false"),
     "MeterValueSampleInterval": _Key("whole", "60"),
-    "MeterValuesSampledData": _Key("names", "Energy.Active.Import.Register,Power.Active.Import"),
+    "MeterValuesSampledData": _Key(
+        "names", "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC,Temperature"
+    ),
     "NumberOfConnectors": _Key("text", "", is_read_only=True),
     "StopTransactionOnInvalidId": _Key("flag", "true"),
     "SupportedFeatureProfiles": _Key("text", "Core,RemoteTrigger", is_read_only=True),
     "TransactionMessageAttempts": _Key("whole", "3", low=1),
     "TransactionMessageRetryInterval": _Key("whole", "60"),
 }
+
+
+_SPELT: Final = {name.casefold(): name for name in _KEYS}
+"""Keys are compared without regard to case (7.29, CiString)."""
 
 
 class Configuration:
@@ -75,6 +81,7 @@ class Configuration:
 
     def change(self, name: str, value: str) -> Literal["Accepted", "Rejected", "NotSupported"]:
         """Set a key as ChangeConfiguration does."""
+        name = _SPELT.get(name.casefold(), name)
         key = _KEYS.get(name)
         if key is None:
             return "NotSupported"
@@ -86,7 +93,7 @@ class Configuration:
 
     def listed(self, wanted: Iterable[str]) -> Payload:
         """The answer to GetConfiguration; nothing wanted means all."""
-        asked = list(dict.fromkeys(wanted)) or list(_KEYS)
+        asked = list(dict.fromkeys(_SPELT.get(name.casefold(), name) for name in wanted)) or list(_KEYS)
         known = [
             {"key": name, "readonly": _KEYS[name].is_read_only, "value": self._values[name]}
             for name in asked

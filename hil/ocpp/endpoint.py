@@ -216,6 +216,8 @@ class _Point(Twin):
             connect_at = FOREVER
             if self.link is not None:
                 self.link.open()
+        if self.link is None:
+            engine.outgoing()  # a replay has nobody to tell
         self._tell()
         return SimTime(min(engine.next_timer(), connect_at))
 
@@ -227,7 +229,7 @@ class _Point(Twin):
             asked = engine.rpc.open_call if engine.rpc is not None else None
             engine.received(data or str(args["text"]).encode(), now)
             if self.link is not None and asked is not None and (not engine.rpc or engine.rpc.open_call is not asked):
-                self.link.strikes = 0
+                self.link.answered(asked.action)
         elif command.verb == "connected":
             self._endpoint.was_connected = True
             engine.connected(now)

@@ -6,6 +6,7 @@ Nothing here acts on the engine: a frame, a connection or its loss is posted, an
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.frames import FrameError, parse
@@ -23,7 +24,6 @@ _RETRY_S = 0.05
 class OcppLink:
     """One charge point's connection to its CSMS; the clock may wait for it (`hil.loop.PacedLink`).
 
-    `strikes` counts the calls that were not answered in time since the last answer.
     Once an outage a refused connect is tried again for `patience_s` of wall time before it counts as refused, so that
     a CSMS that comes up in seconds is not missed by simulated time that runs far faster.
     """
@@ -35,7 +35,7 @@ class OcppLink:
         self._kernel = kernel
         self._target = target
         self._patience_s = patience_s
-        self._client = WebSocketClient(self._heard, self._closed)
+        self._client = WebSocketClient(self._heard, self._closed, timeout_s=max(patience_s, 1.0))
         self._count = 0
         self._raw: dict[int, bytes] = {}
         self._arrived = 0
@@ -43,7 +43,8 @@ class OcppLink:
         self._is_closing = False
         self._is_released = False
         self._is_patient = True
-        self.strikes = 0
+        self._is_shut = False
+        self._unanswered: Counter[str] = Counter()
 
     @property
     def is_settled(self) -> bool:
@@ -60,6 +61,13 @@ class OcppLink:
         """Whether the CSMS may be acting on what it was told."""
         rpc = self.engine.rpc
         return rpc is not None and rpc.provoking and self._client.is_open
+
+    @property
+    def strikes(self) -> int:
+        """How often in a row such a call as the open one was not answered in time."""
+        rpc = self.engine.rpc
+        call = rpc.open_call if rpc is not None else None
+        return self._unanswered[call.action] if call is not None else 0
 
     @property
     def is_opening(self) -> bool:
@@ -93,19 +101,28 @@ class OcppLink:
     def release(self) -> None:
         """Do not wait for the open call any more; the next one is waited for half as long."""
         self._is_released = True
-        self.strikes += 1
         self._is_closing = False
+        rpc = self.engine.rpc
+        if rpc is not None and rpc.open_call is not None:
+            self._unanswered[rpc.open_call.action] += 1
+
+    def answered(self, action: str) -> None:
+        """The CSMS does answer such calls."""
+        del self._unanswered[action]
 
     def raw(self, number: int) -> bytes | None:
         """The bytes of a message that may not, or cannot, be recorded as they came; once."""
         return self._raw.pop(number, None)
 
-    def shut(self) -> asyncio.Future[None] | None:
+    def shut(self) -> asyncio.Future[None]:
         """End it all; what arrives now is not posted any more."""
-        self._post = lambda _verb, **_args: None  # type: ignore[method-assign]
+        self._is_shut = True
+        return asyncio.ensure_future(self._shut())
+
+    async def _shut(self) -> None:
         if self._opening is not None:
-            self._opening.cancel()
-        return asyncio.ensure_future(self._client.close(1000, "end of run")) if self._client.is_open else None
+            await self._opening
+        await self._client.close(1000, "end of run")
 
     def _hang_up(self) -> None:
         task = asyncio.get_running_loop().create_task(self._client.close(1000, "reset"))
@@ -120,7 +137,7 @@ class OcppLink:
                         await self._client.connect(self.url)
                     except Unreachable as refusal:
                         error = str(refusal)
-                        if not self._is_patient:
+                        if not self._is_patient or self._is_shut:
                             break
                         await asyncio.sleep(_RETRY_S)
                     else:
@@ -148,6 +165,8 @@ class OcppLink:
         self._post("lost", code=code)
 
     def _post(self, verb: str, **args: str | int) -> None:
+        if self._is_shut:
+            return
         self._count += 1
         self._arrived += 1
         key = (self.engine.identity, self._count)

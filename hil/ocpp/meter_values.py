@@ -72,6 +72,6 @@ def meter_value(sample: Sample, names: Iterable[str], timestamp: str, context: C
         measurand = _TABLE[name]
         value = measurand.read(sample)
         if value is not None and isfinite(value):
-            text = f"{value:.{measurand.digits}f}"
+            text = f"{value:z.{measurand.digits}f}"
             values.append({"value": text, "context": context, "measurand": name, "unit": measurand.unit})
     return {"timestamp": timestamp, "sampledValue": values} if values else None

@@ -18,7 +18,7 @@ from hil.ocpp.queue import Queued, TransactionQueue
 from hil.ocpp.rpc import Answer, Answered, BadPayload, Lost, Rpc, TimedOut
 from hil.ocpp.schemas import check_call
 
-__all__ = ["Running", "Told", "Transactions"]
+__all__ = ["Running", "Told", "Transactions", "check_payload"]
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Transactions:
             "meterStart": whole_wh(meter_wh),
             "timestamp": self._stamp(now),
         }
-        _check("StartTransaction", payload)
+        check_payload("StartTransaction", payload)
         message = self._queue.append(self._charge_point, "StartTransaction", session, payload)
         self.running[connector_id] = Running(connector_id, session, id_tag, now + self._interval_s(), message)
         self.pump(now)
@@ -95,7 +95,7 @@ class Transactions:
             BadPayload: it could never be sent (say, a reason that OCPP does not know).
         """
         payload: Payload = {"meterStop": whole_wh(meter_wh), "timestamp": self._stamp(now), "reason": reason}
-        _check("StopTransaction", payload | {"transactionId": 0})
+        check_payload("StopTransaction", payload | {"transactionId": 0})
         self._queue.append(self._charge_point, "StopTransaction", session, payload)
         running = self.running.get(connector_id)
         if running is not None and running.session == session:
@@ -200,7 +200,8 @@ class Transactions:
         return self._configuration.whole("MeterValueSampleInterval") or inf
 
 
-def _check(action: str, payload: Payload) -> None:
+def check_payload(action: str, payload: Payload) -> None:
+    """Raise `BadPayload` for what could never be sent."""
     violation = check_call(action, payload)
     if violation is not None:
         raise BadPayload(f"{action}: {violation.code}: {violation.description}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,10 +19,274 @@ from typing import Any
 
 import pytest
 
+from bench_api.outcome import Outcome
 from bench_api.running import replay
 from hil.ocpp.connection import Connection
-from hil.ocpp.csms.process import spawn
+from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.transport import WebSocketServer
-from sim.errors import UsageError
 from sim.reading import Run
-from tests_bench_api import Play  # type: ignore[import-not-found]
+
+Play = Callable[..., Outcome]
+Behave = Callable[[Connection, bytes], None]
+
+
+@contextmanager
+def counterpart(behave: Behave) -> Iterator[str]:
+    """A CSMS of this behaviour, in a thread of its own; gives its address."""
+    ready, address = threading.Event(), [""]
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        def opened(connection: Connection) -> None:
+            connection.on_data = lambda data: behave(connection, data)
+
+        server = WebSocketServer(opened)
+        await server.start()
+        address[0] = server.url
+        ready.set()
+        try:
+            await stopped.wait()
+        finally:
+            await server.stop()
+
+    stopped = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10.0)
+    try:
+        yield address[0]
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join()
+        loop.close()
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchall()
+
+
+def test_fast_and_lockstep_give_one_event_digest(play: Play, tmp_path: Path) -> None:
+    fast, first, second = play("fast", "fast"), play("lockstep", "first"), play("lockstep", "second", record="kpi")
+    assert [one.exit_code for one in (fast, first, second)] == [0, 0, 0]
+    assert fast.document["event_digest"] == first.document["event_digest"]
+    assert first.document["digest"] == second.document["digest"]
+    assert first.document["books"]["messages"] == {
+        "started": 3, "stopped": 3, "open": 0, "lost": 0, "doubled": 0, "misordered": 0,
+    }  # fmt: skip
+    with Run(tmp_path / "first") as run:
+        assert [car.transaction_id for car in run.sessions()] == [1, 2, 3]
+        frames = list(run.frames())
+    assert {frame.verdict for frame in frames} == {"ok"}
+    calls = [frame.action for frame in frames if frame.kind == "call"]
+    assert calls[:4] == ["BootNotification", *["StatusNotification"] * 3]
+    asked = [action for action in calls if action not in ("MeterValues", "Heartbeat", "BootNotification")]
+    assert asked[3:8] == [
+        "StatusNotification", "Authorize", "StartTransaction", "StatusNotification", "StatusNotification",
+    ]  # fmt: skip
+    stored = rows(tmp_path / "first" / "csms.sqlite", "SELECT meter_stop_wh - meter_start_wh, status FROM transactions")
+    registered = [round(car.energy_registered_kwh * 1000.0) for car in sessions(tmp_path / "first")]
+    assert [status for _, status in stored] == ["stopped"] * 3
+    assert all(abs(wh - said) <= 1 for (wh, _), said in zip(sorted(stored), sorted(registered), strict=True))
+    assert rows(tmp_path / "first" / "csms.sqlite", "SELECT * FROM violations") == []
+
+
+def sessions(folder: Path) -> list[Any]:
+    with Run(folder) as run:
+        return list(run.sessions())
+
+
+@pytest.mark.parametrize("pace", ["fast", "lockstep", "3000x"])
+def test_a_recording_repeats(play: Play, tmp_path: Path, pace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    played = play(pace, record="kpi")
+    assert replay(tmp_path / "run", None, as_json=True) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["digest"] == played.document["digest"]
+    assert again["event_digest"] == played.document["event_digest"]
+
+
+def test_a_replay_of_other_commands_is_told_apart(play: Play, tmp_path: Path) -> None:
+    play("lockstep", record="kpi")
+    refused = '"status\\":\\"Invalid\\"'
+    with closing(sqlite3.connect(tmp_path / "run" / "run.sqlite")) as database:
+        changed = database.execute(
+            "UPDATE commands SET args = replace(args, ?, ?) WHERE args LIKE '%idTagInfo%'",
+            ('"status\\":\\"Accepted\\"', refused),
+        )
+        assert changed.rowcount > 0
+        database.commit()
+    assert replay(tmp_path / "run", None, as_json=False) == 1
+
+
+def test_real_pace_measures_its_lateness(play: Play) -> None:
+    played = play("20000x", record="kpi")
+    assert played.document["verdict"] == "pass"
+    assert played.document["lateness_ms"]["max"] >= played.document["lateness_ms"]["p50"] >= 0.0
+
+
+def test_a_csms_that_is_not_there_is_an_error_that_names_it(play: Play, tmp_path: Path) -> None:
+    played = play("lockstep", csms="ws://127.0.0.1:9", patience_s=0.2)
+    assert played.exit_code == 3
+    assert "127.0.0.1:9" in played.document["error"]
+    assert (tmp_path / "run" / "junit.xml").exists()
+
+
+def mute(_connection: Connection, _data: bytes) -> None:
+    pass
+
+
+def babble(connection: Connection, _data: bytes) -> None:
+    connection.send(b'{"this": "is no OCPP"}')
+
+
+def refuse(connection: Connection, data: bytes) -> None:
+    number = json.loads(data)[1]
+    connection.send(json.dumps([4, number, "InternalError", "no", {}]).encode())
+
+
+def hang_up(connection: Connection, _data: bytes) -> None:
+    connection.abort()
+
+
+@pytest.mark.parametrize("behave", [mute, babble, refuse, hang_up])
+def test_a_csms_that_is_of_no_use_fails_the_run_in_good_time(play: Play, behave: Behave, tmp_path: Path) -> None:
+    with counterpart(behave) as url:
+        played = play("lockstep", csms=url, patience_s=0.2)
+    assert played.document["verdict"] == "fail", played.document
+    assert played.document["simulated_s"] == 3 * 3600.0
+    assert {car.outcome for car in sessions(tmp_path / "run")} == {"failed"}
+
+
+def test_a_csms_that_dies_leaves_ends_undelivered(play: Play, tmp_path: Path) -> None:
+    heard = [0]
+
+    def die(connection: Connection, data: bytes) -> None:
+        kind, number, action, *_ = json.loads(data)
+        heard[0] += action == "StartTransaction"
+        if heard[0] > 1 or kind != 2:
+            connection.abort()
+            return
+        answers = {
+            "BootNotification": {"status": "Accepted", "currentTime": "2022-06-14T06:00:00Z", "interval": 300},
+            "Heartbeat": {"currentTime": "2022-06-14T06:00:00Z"},
+            "Authorize": {"idTagInfo": {"status": "Accepted"}},
+            "StartTransaction": {"transactionId": 7, "idTagInfo": {"status": "Accepted"}},
+        }
+        connection.send(json.dumps([3, number, answers.get(action, {})]).encode())
+
+    with counterpart(die) as url:
+        played = play("lockstep", csms=url, patience_s=0.2)
+    assert played.exit_code == 1
+    assert "has not taken their end" in played.document["reason"]
+    left = rows(tmp_path / "run" / "state" / "queue.sqlite", "SELECT kind FROM messages WHERE kind <> 'MeterValues'")
+    assert ("StopTransaction",) in left
+
+
+def test_what_waits_is_delivered_by_the_next_run_with_the_same_state(play: Play, tmp_path: Path) -> None:
+    with counterpart(lambda connection, data: (mute if heard_start(data) else welcome)(connection, data)) as url:
+        first = play("lockstep", "first", csms=url, patience_s=0.2, state=tmp_path / "state")
+    assert first.exit_code == 1
+    second = play("lockstep", "second", state=tmp_path / "state")
+    assert second.exit_code == 0, second.document
+    assert rows(tmp_path / "state" / "queue.sqlite", "SELECT count(*) FROM messages") == [(0,)]
+    stored = rows(tmp_path / "second" / "csms.sqlite", "SELECT status, count(*) FROM transactions GROUP BY status")
+    assert dict(stored)["stopped"] >= 3
+    assert replay(tmp_path / "second", None, as_json=False) == 0
+
+
+def heard_start(data: bytes) -> bool:
+    return b'"StartTransaction"' in data
+
+
+def welcome(connection: Connection, data: bytes) -> None:
+    _, number, action, *_ = json.loads(data)
+    answers: dict[str, Any] = {
+        "BootNotification": {"status": "Accepted", "currentTime": "2022-06-14T06:00:00Z", "interval": 300},
+        "Heartbeat": {"currentTime": "2022-06-14T06:00:00Z"},
+        "Authorize": {"idTagInfo": {"status": "Accepted"}},
+    }
+    connection.send(json.dumps([3, number, answers.get(action, {})]).encode())
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_a_csms_killed_again_and_again_loses_and_doubles_nothing(play: Play, tmp_path: Path) -> None:
+    port, database = free_port(), tmp_path / "csms.sqlite"
+    running: list[CsmsProcess] = [spawn(database, port=port)]
+    is_over = threading.Event()
+
+    def kill() -> None:
+        for pause_s in (0.15, 0.02, 0.07):
+            if is_over.wait(pause_s):
+                return
+            running[0].kill()
+            running[0] = spawn(database, port=port)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        played = play("20000x", csms=f"ws://127.0.0.1:{port}")
+    finally:
+        is_over.set()
+        thread.join()
+        running[0].terminate()
+    assert played.document["books"]["messages"]["doubled"] == 0
+    with Run(tmp_path / "run") as run:
+        told = {car.transaction_id for car in run.sessions()} - {None}
+    stored = rows(database, "SELECT id, count(*) FROM transactions GROUP BY charge_point, connector, started_at")
+    assert all(count == 1 for _, count in stored)
+    assert told <= {number for number, _ in stored}
+
+
+def test_a_station_killed_leaves_a_recording_that_opens_and_a_queue_that_is_delivered(
+    scenario: Path, tmp_path: Path
+) -> None:
+    out, state = tmp_path / "run", tmp_path / "state"
+    command = [sys.executable, "-m", "voltyard", "run", str(scenario), "--pace", "600x", "--out", str(out)]
+    command += ["--state", str(state)]
+    with spawn(tmp_path / "csms.sqlite") as csms:
+        with subprocess.Popen([*command, "--csms", csms.ocpp_url], stderr=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 30.0
+            while time.monotonic() < deadline:
+                time.sleep(0.05)
+                if rows_or_none(state / "queue.sqlite", "SELECT 1 FROM transactions WHERE transaction_id > 0"):
+                    break
+            time.sleep(0.7)
+            process.kill()
+        with Run(out) as run:
+            assert any(event.kind == "session.started" for event in run.events())
+        owed = rows(state / "queue.sqlite", "SELECT session FROM transactions WHERE is_stopped = 0")
+        assert owed
+        again = [*command[:5], "--pace", "lockstep", "--seed", "9", "--state", str(state)]
+        ended = subprocess.run(
+            [*again, "--out", str(tmp_path / "again"), "--csms", csms.ocpp_url], capture_output=True, check=False
+        )
+    assert ended.returncode == 0, ended.stderr
+    stored = rows(tmp_path / "csms.sqlite", "SELECT reason, count(*) FROM transactions GROUP BY reason")
+    assert dict(stored).get("PowerLoss") == len(owed)
+    assert None not in dict(stored)
+
+
+def rows_or_none(path: Path, query: str) -> list[Any]:
+    try:
+        return rows(path, query) if path.exists() else []
+    except sqlite3.Error:
+        return []
+
+
+def test_sigterm_aborts_with_everything_kept(scenario: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "voltyard", "run", str(scenario), "--pace", "60x", "--out", str(tmp_path / "run")]
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30.0
+        while not rows_or_none(tmp_path / "run" / "run.sqlite", "SELECT 1 FROM frames LIMIT 1"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGTERM)
+        said, _ = process.communicate(timeout=20.0)
+    assert process.returncode == 4
+    assert json.loads(said)["verdict"] == "aborted"
+    assert (tmp_path / "run" / "report.html").exists()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from hil.ocpp.charge_point import ChargePoint
+from hil.ocpp.configuration import Configuration
 from hil.ocpp.csms.engine import CentralSystem
 from hil.ocpp.csms.store import Store
 from hil.ocpp.frames import Frame, Payload
@@ -199,17 +200,71 @@ def test_an_unanswered_boot_is_tried_again() -> None:
     assert desk.names()[0] == "BootNotification"
 
 
-def test_reconnects_back_off_up_to_a_minute_with_jitter() -> None:
-    desk = Desk()
-    waits = []
-    for _ in range(9):
-        desk.now = desk.point.next_connect_at
-        desk.point.refused(desk.now)
-        waits.append(desk.point.next_connect_at - desk.now)
-    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+def back_after(identity: str, outage_s: float) -> float:
+    """How long after the CSMS is back this station connects; the connection was lost at 1000 s."""
+    point = ChargePoint(
+        identity, "Model", "Vendor", "1.0", {1: Plug()}, TransactionQueue(), stamp, lambda: 0.5, listener=Pile()
+    )
+    point.connected(0.0)
+    point.lost(1000.0)
+    while point.next_connect_at < 1000.0 + outage_s:
+        before = point.next_connect_at
+        point.refused(before)
+        assert before < point.next_connect_at <= before + 10.3 + 1e-9
+    return point.next_connect_at - 1000.0 - outage_s
+
+
+@pytest.mark.parametrize("outage_s", [5.0, 30.0, 120.0, 600.0])
+def test_a_thousand_stations_come_back_soon_and_spread(outage_s: float) -> None:
+    waits = sorted(back_after(f"CP{number:04d}", outage_s) for number in range(1000))
+    assert waits[949] <= 10.0
+    assert max(sum(t <= wait < t + 1.0 for wait in waits) for t in waits) <= 100
+
+
+def test_an_authorisation_before_the_boot_waits_for_it() -> None:
+    desk, said = Desk(), list[str]()
+    desk.point.authorise(1, "TAG", 0.0, lambda status, _now: said.append(status))
+    assert said == []
     desk.connect()
-    desk.lose()
-    assert desk.point.next_connect_at - desk.now == 1.0
+    assert [action for action, _ in desk.calls][:2] == ["BootNotification", "StatusNotification"]
+    assert ("Authorize", {"idTag": "TAG"}) in desk.calls
+    assert said == ["Accepted"]
+
+
+@pytest.mark.parametrize("end", ["refused", "lost", "rejected", "silent"])
+def test_an_authorisation_before_the_boot_is_decided_offline_when_that_fails(end: str) -> None:
+    desk, said = Desk(), list[str]()
+    desk.point.authorise(1, "TAG", 0.0, lambda status, _now: said.append(status))
+    if end == "refused":
+        desk.point.refused(1.0)
+    elif end == "lost":
+        desk.point.connected(0.0)
+        desk.point.lost(1.0)
+    elif end == "rejected":
+        desk.boot = desk.boot | {"status": "Rejected"}
+        desk.connect()
+    else:
+        assert desk.point.next_timer() == 30.0
+        desk.point.tick(30.0)
+    assert said == ["Invalid"]
+
+
+def test_heartbeats_do_not_pile_up_at_a_csms_that_is_mute() -> None:
+    desk = Desk()
+    desk.boot = desk.boot | {"interval": 10}
+    desk.connect()
+    assert desk.point.rpc is not None
+    for now in range(10, 40, 10):
+        desk.point.tick(float(now))
+    assert desk.point.rpc.waiting_count == 0
+
+
+def test_keys_are_found_whatever_their_case() -> None:
+    configuration = Configuration(1)
+    assert configuration.change("heartbeatINTERVAL", "77") == "Accepted"
+    assert configuration.listed(["HEARTBEATinterval"])["configurationKey"] == [
+        {"key": "HeartbeatInterval", "readonly": False, "value": "77"}
+    ]
 
 
 def test_a_lost_connection_needs_no_new_boot_and_only_the_last_status_is_told() -> None:
