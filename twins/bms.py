@@ -20,17 +20,15 @@ from sim.units import SECONDS_PER_HOUR, SimTime
 
 __all__ = ["ACCEPTANCE", "WARMTH", "Bms", "BmsMute", "Pack", "acceptance", "warmth"]
 
-ACCEPTANCE = (
-    (0.0, 3.60), (0.2, 2.35), (0.4, 1.95), (0.5, 1.55), (0.6, 1.25), (0.7, 1.05), (0.8, 0.85), (0.9, 0.42), (1.0, 0.25),
-)  # fmt: skip
+ACCEPTANCE = ((0.0, 3.60), (0.2, 2.35), (0.4, 1.97), (0.6, 1.18), (0.8, 0.95), (0.9, 0.46), (1.0, 0.25))
 """(state of charge, C-rate of a car whose nameplate is 2.5 C) at a warm battery."""
 
-WARMTH = ((-20.0, 0.05), (0.0, 0.30), (10.0, 0.60), (20.0, 0.80), (30.0, 1.00), (45.0, 1.00), (55.0, 0.20), (60.0, 0.0))
+WARMTH = ((-17.4, 0.10), (30.0, 1.00), (45.0, 1.00), (55.0, 0.20), (60.0, 0.0))
 """(cell temperature in C, share of the acceptance)."""
 
 NAMEPLATE_C_RATE = 2.5
 NAMEPLATE_WEIGHT = 0.17
-CEILING = 0.87
+CEILING = 0.88
 EFFICIENCY = 0.95
 NOMINAL_V = 400.0
 MASS_KG_PER_KWH = 6.3
@@ -40,7 +38,7 @@ SURFACE_W_K = 12.0
 _SOC_STEPS = [soc for soc, _ in ACCEPTANCE]
 _NEAR = 1e-8
 _SHORTEST_S = 1e-6
-_STEP_K = 1.0
+_STEP_K = 0.5
 _STEP_SHARE = 0.01
 _STEP_S = 600.0
 

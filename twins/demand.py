@@ -112,7 +112,7 @@ def desl_rows() -> tuple[ReplayRow, ...]:
             arrival_s=(arrival - midnight).total_seconds(),
             stay_s=None,
             connector={"CCS1": 1, "CCS2": 2}[record["CCS"]],
-            capacity_kwh=min(max(float(record["Energy capacity (Wh)"]) / 1000, 5.0), 200.0),
+            capacity_kwh=min(max(float(record["Energy capacity (Wh)"]) / 1000, 8.0), 120.0),
             soc_in_pct=float(record["SOC arrival"]),
             soc_target_pct=float(record["SOC departure"]),
             power_max_kw=float(record["Preq_max (W)"]) / 1000,

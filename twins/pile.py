@@ -62,6 +62,12 @@ class PileModel:
         default=(),
         metadata=key("Modules switched to each EVSE while several charge; empty: divided at will.", count=(0, 100)),
     )
+    block_yield: float = field(
+        default=1.0,
+        metadata=key(
+            "What a block gives of its rating: modules at their current limit feed packs below it.", above=0, high=1
+        ),
+    )
     standby_kw: float = field(metadata=key("Drawn by its controls, always.", unit="kW", low=0, high=10))
     handshake_s: float = field(metadata=key("From plugged to parameters agreed.", unit="s", low=0, high=600))
     insulation_test_s: float = field(metadata=key("Length of the insulation test.", unit="s", low=0, high=600))
@@ -115,6 +121,9 @@ class Pile:
         is_on = bool(charging)
         blocks = self.model.blocks
         for position, evse in enumerate(self.evses):
-            is_split = bool(blocks) and len(charging) > 1
-            evse.switch_block(self.model.rated_kw * blocks[position] / sum(blocks) if is_split else inf)
+            if not blocks or len(charging) < 2:
+                evse.switch_block(inf)
+                continue
+            share = blocks[position] / sum(blocks)
+            evse.switch_block(self.model.rated_kw * self.model.block_yield * share)
         self.modules_kw.set(self._kernel.now, self.model.no_load_loss_kw if is_on else 0.0)

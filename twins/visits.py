@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "Visits"]
 
-PLUG_S = 20.0
-UNPLUG_S = 120.0
+PLUG_S = 25.0
+UNPLUG_S = 155.0
 DRIVING_WARMTH_K = 8.0
-COLDEST_PACK_C = 10.0
 
 
 @dataclass(slots=True)
@@ -112,7 +111,7 @@ class Visits:
                 Pack(row.capacity_kwh, row.power_max_kw),
                 row.soc_in_pct,
                 row.soc_target_pct,
-                max(air_c + DRIVING_WARMTH_K, COLDEST_PACK_C),
+                air_c + DRIVING_WARMTH_K,
                 air_c,
             )
             session.plugged_s = now
