@@ -99,8 +99,9 @@ def _import(axes: Axes, grid: Series, peak: tuple[float, float], run: Run, words
     text = words["peak"].format(value=value) + (f", {clock:%H:%M}" if clock else "")
     axes.plot([t], [value], "o", color=INK, markersize=5.5, markeredgecolor="white", markeredgewidth=1.2, zorder=5)
     late = t > 0.8 * end_s
-    axes.annotate(text, (t, value), (-9 if late else 9, 7), textcoords="offset points", fontsize=10.5,
-                  ha="right" if late else "left", zorder=6)  # fmt: skip
+    axes.annotate(text, (t, value), (-9 if late else 9, -4), textcoords="offset points", fontsize=10.5,
+                  ha="right" if late else "left", va="top", zorder=6,
+                  bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5})  # fmt: skip
 
 
 def _limit(axes: Axes, run: Run, words: dict[str, str], end_s: float) -> float:

@@ -147,7 +147,7 @@ class Never(Form):
     def finish(self, now: SimTime) -> Judgement:
         """Fails at the first."""
         seqs = [event.seq for event in self._seen[:20]]
-        t_s = self._seen[0].t if self._seen else now
+        t_s = self._seen[0].t if self._seen else None
         verdict = "fail" if self._seen else "pass"
         return concluded(self.one, verdict, t_s, bound=0, observed=len(self._seen), evidence=seqs)
 
@@ -244,7 +244,7 @@ class Always(Form):
         quantity = self.quantity(wanted.signal)
         bound = bound_text(wanted.below, wanted.above)
         if self._broken is None:
-            return concluded(self.one, "pass", now, bound=bound, observed=quantity.at(now), unit=quantity.unit)
+            return concluded(self.one, "pass", None, bound=bound, unit=quantity.unit)
         t_s, value = self._broken
         evidence = [self._around] if self._around is not None else []
         return concluded(self.one, "fail", t_s, bound=bound, observed=value, unit=quantity.unit, evidence=evidence)

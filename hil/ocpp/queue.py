@@ -31,7 +31,6 @@ CREATE TABLE IF NOT EXISTS messages(
     id INTEGER PRIMARY KEY AUTOINCREMENT, charge_point TEXT NOT NULL, kind TEXT NOT NULL,
     owner INTEGER NOT NULL REFERENCES transactions(id), payload TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS in_order ON messages(charge_point, id);
-CREATE INDEX IF NOT EXISTS of_owner ON messages(owner);
 CREATE TABLE IF NOT EXISTS counters(
     charge_point TEXT PRIMARY KEY, started INTEGER NOT NULL DEFAULT 0, stopped INTEGER NOT NULL DEFAULT 0,
     lost INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -93,10 +92,18 @@ class TransactionQueue:
         """Close the file."""
         self._db.close()
 
-    def append(self, charge_point: str, kind: Kind, session: str, payload: Payload) -> int | None:
+    def append(
+        self,
+        charge_point: str,
+        kind: Kind,
+        session: str,
+        payload: Payload,
+        register: tuple[int, str] | None = None,
+    ) -> int | None:
         """Queue a message and return its id; None when the transaction is not running (stopped or given up).
 
         The payload is that of the call without `transactionId`, which is known only when the start was answered.
+        `register` is the meter (Wh, time) to be remembered for a power loss, in the same commit.
 
         Raises:
             BenchError: StartTransaction of a session that runs already, or the file failed.
@@ -110,6 +117,8 @@ class TransactionQueue:
                 if found is None:
                     return None
                 owner = int(found[0])
+            if register is not None:
+                self._db.execute("UPDATE transactions SET meter_wh=?, stamp=? WHERE id=?", (*register, owner))
             if kind == "StopTransaction":
                 self._db.execute(
                     "UPDATE transactions SET is_stopped=1, meter_wh=?, stamp=? WHERE id=?",
@@ -210,7 +219,7 @@ class TransactionQueue:
         return rows[0] if rows else None
 
     def _forget(self, charge_point: str, owner: int, outcome: Literal["stopped", "lost"]) -> None:
-        self._db.execute("DELETE FROM messages WHERE owner=?", (owner,))
+        self._db.execute("DELETE FROM messages WHERE charge_point=? AND owner=?", (charge_point, owner))
         self._db.execute("DELETE FROM transactions WHERE id=?", (owner,))
         self._count(charge_point, outcome)
 

@@ -109,11 +109,13 @@ class Transactions:
     def sample(self, running: Running, context: Context, now: float) -> None:
         """Queue the meter values of a running transaction, and remember them for a power loss."""
         sample, stamp = self._meters[running.connector_id].sample(now), self._stamp(now)
-        self._queue.meter(self._charge_point, running.session, whole_wh(sample.energy_wh), stamp)
+        register = whole_wh(sample.energy_wh), stamp
         value = meter_value(sample, self._configuration.names("MeterValuesSampledData"), stamp, context)
-        if value is not None:
+        if value is None:
+            self._queue.meter(self._charge_point, running.session, *register)
+        else:
             payload: Payload = {"connectorId": running.connector_id, "meterValue": [value]}
-            self._queue.append(self._charge_point, "MeterValues", running.session, payload)
+            self._queue.append(self._charge_point, "MeterValues", running.session, payload, register)
         self.pump(now)
 
     def reschedule(self, now: float) -> None:
