@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --no-config --default-index https://pypi.org
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test format bench validation peers lock clean
+.PHONY: help install demo test format bench soak validation peers lock clean
 
 help:  ## this list
 	@echo "Voltyard: set up and use it with"
@@ -37,6 +37,9 @@ format: $(INSTALLED)  ## put the code in the form that the checks ask for
 
 bench: $(INSTALLED)  ## measure: the numbers of the README
 	$(BIN)/python tests/bench/run.py
+
+soak: $(INSTALLED)  ## kill the CSMS and the station 50 times each: minutes
+	$(BIN)/python tests/soak/kills.py
 
 validation: $(INSTALLED)  ## the real site's sessions through the twin: docs/validation.md
 	$(BIN)/python tests/bench/validation.py

@@ -144,7 +144,10 @@ class Bench:
         csms: CsmsProcess | None = None
         url = self.plan.csms
         if url is None:
-            csms = spawn(self.plan.out / "csms.sqlite")
+            database = self.plan.out / "csms.sqlite"
+            for old in self.plan.out.glob(f"{database.name}*"):
+                old.unlink()  # of an earlier run in this folder
+            csms = spawn(database)
             url = csms.ocpp_url
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
