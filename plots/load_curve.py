@@ -47,9 +47,9 @@ def load_curve(run: Run, lang: str = "en") -> Figure:
         axes.text(0.5, 0.5, words["none"], transform=axes.transAxes, ha="center", va="center")
     _stack(axes, run, names, words, end_s)
     peak = grid.maximum() if grid is not None else None
-    if grid is not None and peak is not None:
-        _import(axes, grid, peak, run, words, end_s)
     top = max(_limit(axes, run, words, end_s), peak[1] if peak else 0.0, 1.0)
+    if grid is not None and peak is not None:
+        _import(axes, grid, peak, top, run, words, end_s)
     low = min(0.0, axes.dataLim.y0 if np.isfinite(axes.dataLim.y0) else 0.0)
     axes.set_ylim(low * 1.1, top * 1.18)
     axes.set_ylabel(words["power"], fontsize=10.5)
@@ -88,7 +88,10 @@ def _short(path: str) -> str:
     return "-".join(inner) or path
 
 
-def _import(axes: Axes, grid: Series, peak: tuple[float, float], run: Run, words: dict[str, str], end_s: float) -> None:
+def _import(
+    axes: Axes, grid: Series, peak: tuple[float, float], top: float, run: Run, words: dict[str, str], end_s: float
+) -> None:
+    """Draw the import and name its peak; `top` is the highest value drawn."""
     if len(grid) * 2 <= POINTS:
         axes.plot(*grid.polyline(end_s / POINTS), color=INK, linewidth=1.3, label=words["grid"])
     else:
@@ -99,9 +102,9 @@ def _import(axes: Axes, grid: Series, peak: tuple[float, float], run: Run, words
     text = words["peak"].format(value=value) + (f", {clock:%H:%M}" if clock else "")
     axes.plot([t], [value], "o", color=INK, markersize=5.5, markeredgecolor="white", markeredgewidth=1.2, zorder=5)
     late = t > 0.8 * end_s
-    axes.annotate(text, (t, value), (-9 if late else 9, -4), textcoords="offset points", fontsize=10.5,
-                  ha="right" if late else "left", va="top", zorder=6,
-                  bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5})  # fmt: skip
+    # Above everything drawn, so that the words hide no other peak.
+    axes.annotate(text, (t, value), (t, top * 1.06), fontsize=10.5, ha="right" if late else "left", zorder=6,
+                  arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.7, "shrinkB": 3.0})  # fmt: skip
 
 
 def _limit(axes: Axes, run: Run, words: dict[str, str], end_s: float) -> float:

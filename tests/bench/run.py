@@ -147,9 +147,8 @@ def main() -> None:
     fast_s, lockstep_s = (statistics.median(day(pace) for _ in range(ROUNDS)) for pace in ("fast", "lockstep"))
     print(f"a day of the two outlets in lockstep: {lockstep_s:.2f} s wall (goal 5), {86_400 / lockstep_s:,.0f}x")
     print(f"  measured: start and end of the CSMS, recording all; the same day in fast pace {fast_s:.3f} s; no report")
-    print(
-        f"durable queue: {statistics.median(meter_values_us() for _ in range(ROUNDS)):.0f} us CPU a MeterValues, on a file"
-    )
+    queue_us = statistics.median(meter_values_us() for _ in range(ROUNDS))
+    print(f"durable queue: {queue_us:.0f} us CPU a MeterValues, on a file")
     back_s, most = come_back()
     print(
         f"1,000 stations after an outage: 95 % back within {back_s:.2f} s (goal 10), at most {most} a second (goal 100)"

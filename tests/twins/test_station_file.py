@@ -66,8 +66,11 @@ def test_what_is_wrong_is_said_at_its_line(tmp_path: Path, old: str, new: str, s
     assert any(one.startswith(f"{_line(old)}: {said}") for one in found), found
 
 
+SECOND = "      - reaches: [B02]\n        meter_class: 1\n        meter_error_pct: -0.24\n"
+
+
 def test_a_bay_without_an_evse_and_a_wrong_count_of_evses(tmp_path: Path) -> None:
-    found = _refusal(tmp_path / "station.yaml", TWO_OUTLET.replace("      - reaches: [B02]\n", ""))
+    found = _refusal(tmp_path / "station.yaml", TWO_OUTLET.replace(SECOND, ""))
     assert [one.split(": ", 1)[1] for one in found] == [
         "piles[0].evses: 1 listed, but dc_172_2 has 2; 2 entries",
         "bays[1]: no EVSE reaches the fast bay B02; name it in an EVSE's `reaches`, or make it plain or waiting",
