@@ -162,7 +162,7 @@ class Bench:
         faces = station.file.endpoints
         if not faces:
             raise UsageError("the station file has no endpoint, so there is no wire: use --pace fast, or give it one")
-        self.endpoint.serve(station.piles, faces[0].charge_points, faces[0].url.replace("${csms}", url))
+        self.endpoint.serve(station, faces[0].url.replace("${csms}", url))
         self._loop = loop = Loop(
             self.kernel,
             self.endpoint.links,

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from sim.faults import FAULTS
+from twins.links import charge_points
 from twins.station_file import find_station, read_station, station_names
 
 __all__ = ["LISTINGS"]
@@ -62,14 +63,12 @@ def _expectations(_station: str | None) -> list[dict[str, Any]]:
 def _endpoints(station: str | None) -> list[dict[str, Any]]:
     file = read_station(find_station(station or _DEMO_STATION)).value
     rows: list[dict[str, Any]] = []
+    outlets = {pile.id: len(pile.evses) for pile in file.piles}
     for face in file.endpoints:
-        for pile in file.piles:
-            numbers = range(1, len(pile.evses) + 1)
-            is_whole = face.charge_points == "per_cabinet"
-            for identity in [pile.id] if is_whole else [f"{pile.id}-{number}" for number in numbers]:
-                url = face.url.replace("{charge_point}", identity)
-                rows.append({"id": identity, "protocol": "ocpp", "device": f"pile[{pile.id}]", "url": url, "unit": None,
-                             "table": None, "first": None, "signals": {}})  # fmt: skip
+        for identity, pile, _ in charge_points(face, outlets):
+            url = face.url.replace("{charge_point}", identity)
+            rows.append({"id": identity, "protocol": "ocpp", "device": f"pile[{pile}]", "url": url, "unit": None,
+                         "table": None, "first": None, "signals": {}})  # fmt: skip
     return rows
 
 

@@ -19,7 +19,7 @@ def replay_into(bench: Bench, recorded: Run) -> None:
     kernel = bench.kernel
     station = bench.run_.station
     if bench.endpoint is not None and station.file.endpoints:
-        bench.endpoint.serve(station.piles, station.file.endpoints[0].charge_points, None)
+        bench.endpoint.serve(station, None)
     for number, row in enumerate(recorded.commands()):
         t = SimTime(row.t_s)
         kernel.advance(t)

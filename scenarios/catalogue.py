@@ -74,7 +74,8 @@ class StationCatalogue:
         bays = [
             f"bay[{bay}]" for pile in self._station.piles.values() for evse in pile.config.evses for bay in evse.reaches
         ]
-        return [*outlets, *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays))]
+        links = [link.path for link in self._station.links.values()]
+        return [*outlets, *links, *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays))]
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["ContactorStuck", "Evse", "EvseState"]
+__all__ = ["ContactorStuck", "Evse", "EvseState", "LockState"]
 
 BMS_SILENCE_S = 1.0
 CONNECTION_TIMEOUT_S = 120.0
@@ -40,6 +40,13 @@ class EvseState(Enum):
     FINISHING = "finishing"
     UNAVAILABLE = "unavailable"
     FAULTED = "faulted"
+
+
+class LockState(Enum):
+    """Of the plug in the inlet."""
+
+    UNLOCKED = "unlocked"
+    LOCKED = "locked"
 
 
 class _Step(Enum):
@@ -67,7 +74,8 @@ class Evse(Twin):
         self.power_kw = Signal(f"{path}.power_kw", "kW")
         self.limit_kw = Signal(f"{path}.limit_kw", "kW")
         self.state = State(f"{path}.state", EvseState.AVAILABLE)
-        kernel.add(self.power_kw, self.limit_kw, self.state)
+        self.lock = State(f"{path}.lock", LockState.UNLOCKED)
+        kernel.add(self.power_kw, self.limit_kw, self.state, self.lock)
         self.contactor_closed = Knob(False, self._touch)
         self.bms: Bms | None = None
         self.session = ""
@@ -163,7 +171,7 @@ class Evse(Twin):
     def unlock(self) -> bool:
         """Free the plug, after the end of the charge; False when the contactor does not open."""
         self.stop("unlock")
-        return self.state.value is not EvseState.FAULTED
+        return not self.contactor_closed.value or self.is_charging
 
     def stop(self, reason: str) -> bool:
         """End the charge; False when none is on."""
@@ -174,8 +182,9 @@ class Evse(Twin):
         return True
 
     def unplug(self) -> None:
-        """The vehicle is unplugged; only after the end of the charge."""
+        """The vehicle is unplugged, by the emergency release where the lock holds; only after the end of the charge."""
         assert not self.is_charging
+        self.lock.set(self._kernel.now, LockState.UNLOCKED)
         if self.bms is not None:
             self.bms.on_change = lambda: None
         self.bms, self.session = None, ""
@@ -274,6 +283,8 @@ class Evse(Twin):
             self.bms.rest(now)
         self._wants_closed = False
         self._set_contactor(False)
+        if not self.contactor_closed.value:  # no plug is freed while it may be live
+            self.lock.set(now, LockState.UNLOCKED)
         is_faulted = self.contactor_closed.value or reason == "contactor_open"
         alarm = "bms_timeout" if reason == "bms_timeout" else ""
         if is_faulted:
@@ -304,6 +315,7 @@ class Evse(Twin):
             self._go(EvseState.FINISHING)
             self.on_ended("not_authorised")
             return
+        self.lock.set(self._kernel.now, LockState.LOCKED)
         self._step = _Step.HANDSHAKE
         self._step_ends = SimTime(self._kernel.now + self._model.handshake_s)
         self._touch()

@@ -14,6 +14,7 @@ from twins.control import Control
 from twins.demand import DESL_HOURS, ReplayRow, desl_rows
 from twins.evse import Evse
 from twins.grid import Grid
+from twins.links import Link, charge_points
 from twins.pile import Pile
 from twins.ports import PlatformPort
 from twins.station_file import StationFile, pile_models
@@ -22,7 +23,7 @@ from twins.weather import Weather
 
 __all__ = ["Station"]
 
-_PATH = re.compile(r"(pile|bay)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
+_PATH = re.compile(r"(pile|bay|link)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
 
 
 class Station:
@@ -43,6 +44,12 @@ class Station:
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
             self.control.watch(pile.evses)
         self.grid = Grid(kernel, file.grid, inputs)
+        counts = {pile.config.id: len(pile.evses) for pile in self.piles.values()}
+        self.links = {
+            identity: Link(kernel, identity)
+            for face in file.endpoints
+            for identity, _, _ in charge_points(face, counts)
+        }
         self.faults = FaultBoard(kernel, self.find)
         outlets = [
             (evse, pile.config.id, number, pile.config.evses[number - 1].reaches[0])
@@ -82,6 +89,8 @@ class Station:
         if match is None:
             return None
         kind, name, number, rest = match.groups()
+        if kind == "link":
+            return self.links.get(name) if not (number or rest) else None
         if kind == "bay":
             evse = self._by_bay.get(name)
         else:

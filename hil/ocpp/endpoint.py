@@ -7,7 +7,7 @@ the same commands without a socket repeat the run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,8 +24,10 @@ from sim.errors import Unreachable
 from sim.events import Command
 from sim.kernel import Kernel, Rank, Twin
 from sim.units import FOREVER, SimTime
-from twins.pile import Pile
+from twins.evse import Evse
+from twins.links import Link, LinkState, charge_points
 from twins.ports import Happening
+from twins.station import Station
 
 __all__ = ["MessageBook", "OcppEndpoint"]
 
@@ -84,17 +86,16 @@ class OcppEndpoint:
         self.links: list[OcppLink] = []
         self.was_connected = False
 
-    def serve(self, piles: dict[str, Pile], charge_points: str, url: str | None) -> None:
-        """Give every cabinet (`per_cabinet`) or every EVSE (`per_evse`) its charge point.
+    def serve(self, station: Station, url: str | None) -> None:
+        """Give every charge point of the station's first face its engine and, where there is a `url`, its socket.
 
         `url` holds {charge_point}; None opens no sockets.
         """
-        for pile in piles.values():
-            if charge_points == "per_cabinet":
-                self._add(pile.config.id, pile, {n: evse.path for n, evse in enumerate(pile.evses, start=1)}, url)
-            else:
-                for number, evse in enumerate(pile.evses, start=1):
-                    self._add(f"{pile.config.id}-{number}", pile, {1: evse.path}, url)
+        face = station.file.endpoints[0]
+        outlets = {pile.config.id: len(pile.evses) for pile in station.piles.values()}
+        for identity, pile, numbers in charge_points(face, outlets):
+            evses = {own: station.piles[pile].evses[number - 1] for own, number in enumerate(numbers, start=1)}
+            self._add(identity, station.piles[pile].model.name, evses, station.links[identity], url)
 
     # What twins ask
 
@@ -145,13 +146,12 @@ class OcppEndpoint:
             total.undelivered += counters.started - counters.stopped - counters.lost - len(book.running)
         return total
 
-    def _add(self, identity: str, pile: Pile, evses: dict[int, str], url: str | None) -> None:
-        twins = {evse.path: evse for evse in pile.evses}
-        connectors = {number: EvseConnector(twins[path]) for number, path in evses.items()}
-        point = _Point(self, self._kernel, identity, connectors)
+    def _add(self, identity: str, model: str, evses: Mapping[int, Evse], wire: Link, url: str | None) -> None:
+        connectors = {number: EvseConnector(evse) for number, evse in evses.items()}
+        point = _Point(self, self._kernel, identity, connectors, wire)
         point.engine = ChargePoint(
             identity,
-            pile.model.name[:20],
+            model[:20],
             "Voltyard",
             "1.0",
             connectors,
@@ -168,7 +168,7 @@ class OcppEndpoint:
             point.link = OcppLink(self._kernel, point.engine, address, point.path, self._patience_s)
             self.links.append(point.link)
         self._points.append(point)
-        self._outlets.update({path: (point, number) for number, path in evses.items()})
+        self._outlets.update({evse.path: (point, number) for number, evse in evses.items()})
         self._kernel.handle(point.path, point.obey)
         self._kernel.touch(point)
 
@@ -194,7 +194,7 @@ class _Point(Twin):
     rank = Rank.THERMAL
 
     def __init__(
-        self, endpoint: OcppEndpoint, kernel: Kernel, identity: str, connectors: dict[int, EvseConnector]
+        self, endpoint: OcppEndpoint, kernel: Kernel, identity: str, connectors: dict[int, EvseConnector], wire: Link
     ) -> None:
         self.path = f"ocpp[{identity}]"
         self.book = _Book()
@@ -205,6 +205,8 @@ class _Point(Twin):
         self._kernel = kernel
         self._connectors = connectors
         self._was_booted = False
+        self._wire = wire
+        wire.on_change = self._wire_changed
 
     def plan(self, now: SimTime) -> SimTime:
         """What the engine has due: calls that time out, heartbeats, samples, the next try to connect."""
@@ -214,7 +216,10 @@ class _Point(Twin):
         connect_at = engine.next_connect_at
         if connect_at <= now:
             connect_at = FOREVER
-            if self.link is not None:
+            if self._wire.is_cut.value:
+                engine.refused(now)
+                connect_at = engine.next_connect_at
+            elif self.link is not None:
                 self.link.open()
         if self.link is None:
             engine.outgoing()  # a replay has nobody to tell
@@ -233,14 +238,18 @@ class _Point(Twin):
         elif command.verb == "connected":
             self._endpoint.was_connected = True
             engine.connected(now)
+            self._wire.state.set(now, LinkState.UP)
+            self._wire_changed()
             self._kernel.emit("wire.connected", self.path, cause=seq)
         elif command.verb == "lost":
             engine.lost(now)
+            self._wire.state.set(now, LinkState.DOWN)
             self._kernel.emit("wire.lost", self.path, {"code": args["code"]}, cause=seq)
         elif command.verb == "refused":
             if not self._endpoint.was_connected:
                 raise Unreachable(f"the CSMS was never reached: {args['error']}")
             engine.refused(now)
+            self._wire.state.set(now, LinkState.REFUSED)
             self._kernel.emit("wire.refused", self.path, cause=seq)
         self._kernel.touch(self)
 
@@ -254,6 +263,11 @@ class _Point(Twin):
         """Every charge ends; the engine then boots again."""
         for connector in self._connectors.values():
             connector.evse.stop(f"reset_{kind.lower()}")
+
+    def _wire_changed(self) -> None:
+        if self._wire.is_cut.value and self.link is not None:
+            self.link.cut()
+        self._kernel.touch(self)
 
     def _tell(self) -> None:
         if self.engine.is_booted and not self._was_booted:

@@ -110,6 +110,12 @@ class OcppLink:
         """The CSMS does answer such calls."""
         del self._unanswered[action]
 
+    def cut(self) -> None:
+        """Lose the connection without a word."""
+        if self._client.is_open:
+            self._is_closing = True
+            self._client.abort()
+
     def raw(self, number: int) -> bytes | None:
         """The bytes of a message that may not, or cannot, be recorded as they came; once."""
         return self._raw.pop(number, None)

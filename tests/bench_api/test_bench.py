@@ -105,6 +105,33 @@ def test_a_recording_repeats(play: Play, tmp_path: Path, pace: str, capsys: pyte
     assert again["event_digest"] == played.document["event_digest"]
 
 
+def test_a_cut_wire_loses_the_connection_and_nothing_else(
+    scenario: Path, play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timeline = """timeline:
+  - {after_s: 600, inject: link.cut, target: "link[A01]", as: cut}
+  - {after_s: 5000, clear: cut}
+expect:
+  - {id: lost_once, count: {event: wire.lost, equals: 1}, face: wire}
+"""
+    scenario.write_text(scenario.read_text(encoding="utf-8").replace("expect:\n", timeline), encoding="utf-8")
+    played = play("lockstep")
+    assert played.exit_code == 0, played.document
+    with Run(tmp_path / "run") as run:
+        lost = [event.t_s for event in run.events(kind="wire.lost")]
+        found = [event.t_s for event in run.events(kind="wire.connected")]
+        states = run.states("link[A01].state")
+        stops = [frame.t_s for frame in run.frames() if frame.action == "StopTransaction" and frame.direction == "out"]
+        silent = [frame for frame in run.frames() if 600.0 < frame.t_s < 5000.0]
+    assert lost[0] == 600.0
+    assert 5000.0 < found[1] <= 5010.3
+    assert silent == []
+    assert len(stops) == 3
+    assert [states.label(int(code)) for code in states.code] == ["down", "up", "down", "up"]
+    assert replay(tmp_path / "run", None, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["digest"] == played.document["digest"]
+
+
 def test_a_replay_of_other_commands_is_told_apart(play: Play, tmp_path: Path) -> None:
     play("lockstep", record="kpi")
     refused = '"status\\":\\"Invalid\\"'
@@ -206,6 +233,57 @@ def welcome(connection: Connection, data: bytes) -> None:
         "Authorize": {"idTagInfo": {"status": "Accepted"}},
     }
     connection.send(json.dumps([3, number, answers.get(action, {})]).encode())
+
+
+def test_what_the_csms_asks_for_happens(play: Play, tmp_path: Path) -> None:
+    """RemoteStop, ChangeAvailability, RemoteStart before the car is plugged in, Reset: each is accepted and acts."""
+    asked: dict[str, tuple[str, dict[str, Any]]] = {
+        "StartTransaction 1": ("RemoteStopTransaction", {"transactionId": 1}),
+        "StopTransaction 1": ("ChangeAvailability", {"connectorId": 2, "type": "Inoperative"}),
+        "StartTransaction 2": ("Reset", {"type": "Soft"}),
+        "Heartbeat 18": ("RemoteStartTransaction", {"connectorId": 1, "idTag": "REMOTE"}),
+    }
+    counted: dict[str, int] = {}
+    answers: dict[str, str] = {}
+    tags: list[str] = []
+
+    def ask(connection: Connection, data: bytes) -> None:
+        kind, number, *rest = json.loads(data)
+        if kind != 2:
+            answers[number] = rest[0]["status"]
+            return
+        action, payload = rest
+        counted[action] = counted.get(action, 0) + 1
+        said: dict[str, Any] = {
+            "BootNotification": {"status": "Accepted", "currentTime": "2022-06-14T06:00:00Z", "interval": 300},
+            "Heartbeat": {"currentTime": "2022-06-14T06:00:00Z"},
+            "Authorize": {"idTagInfo": {"status": "Accepted"}},
+            "StartTransaction": {"transactionId": counted[action], "idTagInfo": {"status": "Accepted"}},
+        }
+        if action == "StartTransaction":
+            tags.append(payload["idTag"])
+        connection.send(json.dumps([3, number, said.get(action, {})]).encode())
+        wanted = asked.get(f"{action} {counted[action]}")
+        if wanted is not None:
+            connection.send(json.dumps([2, wanted[0], *wanted]).encode())
+
+    with counterpart(ask) as url:
+        play("lockstep", csms=url)
+    assert set(answers) == {"RemoteStopTransaction", "ChangeAvailability", "Reset", "RemoteStartTransaction"}
+    assert set(answers.values()) == {"Accepted"}
+    assert tags == ["TAG-V000001", "REMOTE"]
+    cars = sessions(tmp_path / "run")
+    assert cars[0].stop_reason == "remote"
+    assert cars[0].stopped_s == cars[0].started_s
+    assert [car.outcome for car in cars] == ["charged", "waiting", "failed"]
+    assert cars[2].stop_reason == "reset_soft"
+    assert counted["BootNotification"] == 2
+    with Run(tmp_path / "run") as run:
+        reached = {(event.subject, event.data["state"]) for event in run.events(kind="evse.state")}
+        reasons = [json.loads(frame.body)[3]["reason"] for frame in run.frames()
+                   if frame.action == "StopTransaction" and frame.kind == "call"]  # fmt: skip
+    assert ("pile[A01].connector[2]", "unavailable") in reached
+    assert reasons[:2] == ["Remote", "SoftReset"]
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
 from twins.demand import ReplayRow
-from twins.evse import EvseState
+from twins.evse import EvseState, LockState
 from twins.platform import LocalPlatform
 from twins.station import Station
 
@@ -160,6 +160,7 @@ def test_a_welded_contactor_locks_the_outlet_out_until_it_is_mended(build: Build
     evse = station.evses[0]
     assert evse.state.value is EvseState.FAULTED
     assert [session.outcome for session in station.visits.sessions] == ["charged", "waiting"]
+    assert not evse.start("REMOTE")
     station.faults.clear("weld")
     kernel.advance(SimTime(40_000.0))
     assert evse.state.value is EvseState.AVAILABLE
@@ -182,3 +183,46 @@ def test_the_air_follows_the_month(build: Build) -> None:
     assert station.weather.air_temp_c.at(SimTime(0.0)) == 11.0
     kernel.advance(SimTime(7_200.0))
     assert station.weather.air_temp_c.at(kernel.now) == 5.0
+
+
+def test_the_plug_is_locked_while_it_may_be_live(build: Build) -> None:
+    kernel, station, _ = build()
+    station.visits.replay((row(0.0, 1),))
+    evse = station.evses[0]
+    kernel.advance(SimTime(24.0))
+    assert evse.lock.value is LockState.UNLOCKED
+    kernel.advance(SimTime(30.0))
+    assert evse.lock.value is LockState.LOCKED
+    kernel.advance(SimTime(100.0))
+    assert evse.lock.value is LockState.LOCKED
+    station.faults.inject("pile.contactor_stuck", evse.path, {"position": "closed"}, "weld")
+    assert evse.stop("driver")
+    kernel.advance(SimTime(101.0))
+    assert (evse.lock.value, evse.unlock()) == (LockState.LOCKED, False)
+    station.faults.clear("weld")
+    kernel.advance(SimTime(400.0))
+    assert evse.lock.value is LockState.UNLOCKED
+
+
+def test_a_start_that_the_platform_asked_for_waits_for_a_car(build: Build) -> None:
+    kernel, station, platform = build(blocked=frozenset({"TAG-V000001", "TAG-V000002"}))
+    evse = station.evses[0]
+    station.visits.replay((row(60.0, 1), row(8_000.0, 1)))
+    assert evse.start("REMOTE")
+    kernel.advance(SimTime(20_000.0))
+    assert [session.outcome for session in station.visits.sessions] == ["charged", "failed"]
+    assert platform.started == 1
+
+
+def test_out_of_service_after_the_session_and_back(build: Build) -> None:
+    kernel, station, _ = build()
+    evse = station.evses[0]
+    station.visits.replay((row(0.0, 1), row(300.0, 1)))
+    kernel.advance(SimTime(200.0))
+    assert not evse.set_in_service(False)
+    kernel.advance(SimTime(15_000.0))
+    assert evse.state.value is EvseState.UNAVAILABLE
+    assert [session.outcome for session in station.visits.sessions] == ["charged", "waiting"]
+    assert evse.set_in_service(True)
+    kernel.advance(SimTime(40_000.0))
+    assert [session.outcome for session in station.visits.sessions] == ["charged", "charged"]
