@@ -11,11 +11,12 @@ from itertools import count
 from math import floor, inf
 from typing import Final, NamedTuple, Protocol
 
+from hil.ocpp.commands import Commands
 from hil.ocpp.configuration import Configuration, IdTagCache
 from hil.ocpp.frames import Payload
-from hil.ocpp.meter_values import Metered, meter_value
+from hil.ocpp.meter_values import Metered
 from hil.ocpp.queue import Counters, TransactionQueue
-from hil.ocpp.rpc import Answer, Answered, CallRefused, Lost, Observer, Rpc, TimedOut
+from hil.ocpp.rpc import Answer, Answered, Lost, Observer, Rpc, TimedOut
 from hil.ocpp.transactions import Running, Transactions, check_payload
 
 __all__ = ["Authorised", "ChargePoint", "Connector", "Listener"]
@@ -23,7 +24,6 @@ __all__ = ["Authorised", "ChargePoint", "Connector", "Listener"]
 _RETRY_S: Final = 10.3
 _REBOOT_S: Final = 60.0
 _GOLDEN: Final = 0.6180339887498949
-_FREE: Final = frozenset(("Available", "Preparing"))
 
 Authorised = Callable[[str, float], None]
 
@@ -107,9 +107,9 @@ class ChargePoint:
         self.next_connect_at = now
         self._is_starting = True
         self._boot = {"chargePointModel": model, "chargePointVendor": vendor, "firmwareVersion": firmware}
-        self._connectors = connectors
+        self.connectors = connectors
         self._queue = queue
-        self._stamp = stamp
+        self.stamp = stamp
         self._timeout_s = timeout_s
         self._on_frame = on_frame
         self._ids = count(1)
@@ -117,26 +117,13 @@ class ChargePoint:
         self._asking: list[_Asking] = []
         self._boot_at = inf
         self._heartbeat_at = inf
-        self._statuses: dict[int, Payload] = {}
+        self.statuses: dict[int, Payload] = {}
         self._untold: dict[int, None] = {}
-        self._whole_due: bool | None = None
-        self._after: list[Callable[[float], None]] = []
         self.recovered = queue.recover(identity)
         self.transactions = Transactions(identity, queue, self.configuration, connectors, stamp, self._told)
         for connector_id in (0, *connectors):
-            self._statuses[connector_id] = self._status(connector_id, "Available", "NoError", now)
-        self._answers: dict[str, Callable[[Payload, float], Payload]] = {
-            "ChangeAvailability": self._change_availability,
-            "ChangeConfiguration": self._change_configuration,
-            "ClearCache": self._clear_cache,
-            "DataTransfer": lambda _payload, _now: {"status": "UnknownVendorId"},
-            "GetConfiguration": lambda payload, _now: self.configuration.listed(payload.get("key", ())),
-            "RemoteStartTransaction": self._remote_start,
-            "RemoteStopTransaction": self._remote_stop,
-            "Reset": self._reset,
-            "TriggerMessage": self._trigger,
-            "UnlockConnector": self._unlock,
-        }
+            self.statuses[connector_id] = self._status(connector_id, "Available", "NoError", now)
+        self._commands = Commands(self)
 
     @property
     def counters(self) -> Counters:
@@ -155,12 +142,12 @@ class ChargePoint:
         self.next_connect_at = inf
         self.wants_close = False
         self.rpc = Rpc(
-            self._handle, new_id=lambda: str(next(self._ids)), timeout_s=self._timeout_s, on_frame=self._on_frame
+            self._commands, new_id=lambda: str(next(self._ids)), timeout_s=self._timeout_s, on_frame=self._on_frame
         )
         if self.is_booted:
             self._online(now)
         else:
-            self._send_boot(now)
+            self.send_boot(now)
 
     def lost(self, now: float) -> None:
         """The connection is gone."""
@@ -185,8 +172,7 @@ class ChargePoint:
         if self.rpc is None:
             return
         self.rpc.received(data, now)
-        while self._after:
-            self._after.pop(0)(now)
+        self._commands.follow_up(now)
 
     def outgoing(self) -> list[bytes]:
         """What is to be sent, in order; empties the list."""
@@ -204,14 +190,14 @@ class ChargePoint:
         if self.rpc is not None:
             self.rpc.tick(now)
         if now >= self._boot_at:
-            self._send_boot(now)
+            self.send_boot(now)
         if self._asking and now >= self._asking[0].deadline:
             self._decide_offline(now)
         if now >= self._heartbeat_at:
-            self._heartbeat_at = now + self.configuration.whole("HeartbeatInterval")
+            self.schedule_heartbeat(now)
             rpc = self.rpc
             if rpc is not None and rpc.open_call is None and not rpc.waiting_count:  # else they pile up at a mute CSMS
-                self._send_heartbeat(now)
+                self.send_heartbeat(now)
         self.transactions.tick(now)
 
     # the twin's side
@@ -225,8 +211,8 @@ class ChargePoint:
         Raises:
             BadPayload: an identifier that OCPP cannot say (more than 20 characters).
         """
-        self._connectors[connector_id]  # a connector we do not have is the caller's mistake
-        known = self.cache.status(id_tag, self._stamp(now))
+        self.connectors[connector_id]  # a connector we do not have is the caller's mistake
+        known = self.cache.status(id_tag, self.stamp(now))
         if known == "Accepted" and self.configuration.flag("LocalPreAuthorize"):
             done(known, now)
         elif self.rpc is not None and self.is_booted:
@@ -235,13 +221,13 @@ class ChargePoint:
             check_payload("Authorize", {"idTag": id_tag})
             self._asking.append(_Asking(id_tag, done, now + self._timeout_s))
         else:
-            done(self.cache.offline_status(id_tag, self._stamp(now)), now)
+            done(self.cache.offline_status(id_tag, self.stamp(now)), now)
 
     def status(self, connector_id: int, status: str, error_code: str, now: float) -> None:
         """A connector (0: the whole charge point) has a new status; offline only the last one is kept to be told."""
-        self._statuses[connector_id] = self._status(connector_id, status, error_code, now)
+        self.statuses[connector_id] = self._status(connector_id, status, error_code, now)
         if self.is_online:
-            self._send_status(connector_id, now)
+            self.send_status(connector_id, now)
         else:
             self._untold[connector_id] = None
 
@@ -252,7 +238,7 @@ class ChargePoint:
     def ended(self, connector_id: int, session: str, meter_wh: float, reason: str, now: float) -> None:
         """A session has ended, with an OCPP Reason; committed to the queue on return."""
         self.transactions.end(connector_id, session, meter_wh, reason, now)
-        self._settle_whole(now)
+        self._commands.settle_whole(now)
 
     # boot, heartbeat, statuses
 
@@ -264,7 +250,8 @@ class ChargePoint:
             following += _RETRY_S
         self.next_connect_at = following
 
-    def _send_boot(self, now: float) -> None:
+    def send_boot(self, now: float) -> None:
+        """Send a BootNotification, if there is a connection."""
         self._boot_at = inf
         if self.rpc is not None:
             self.rpc.call("BootNotification", dict(self._boot), self._boot_answered, now)
@@ -278,7 +265,7 @@ class ChargePoint:
                 self.configuration.change("HeartbeatInterval", str(interval))  # not 0: then ours stands
                 self.is_booted = True
                 self._is_starting = False
-                self._untold = dict.fromkeys((0, *self._connectors))
+                self._untold = dict.fromkeys((0, *self.connectors))
                 self._online(now)
                 return
             self.is_booted = self._is_starting = False
@@ -291,14 +278,19 @@ class ChargePoint:
 
     def _online(self, now: float) -> None:
         assert self.rpc is not None
-        self._heartbeat_at = now + self.configuration.whole("HeartbeatInterval")
+        self.schedule_heartbeat(now)
         self._tell_rest(now)
         waiting, self._asking = self._asking, []
         for one in waiting:
             self._ask(one.id_tag, one.done, now)
         self.transactions.attach(self.rpc, now)
 
-    def _send_heartbeat(self, now: float) -> None:
+    def schedule_heartbeat(self, now: float) -> None:
+        """Count the interval from now."""
+        self._heartbeat_at = now + self.configuration.whole("HeartbeatInterval")
+
+    def send_heartbeat(self, now: float) -> None:
+        """Send a Heartbeat, if there is a connection."""
         if self.rpc is not None:
             self.rpc.call("Heartbeat", {}, self._heartbeat_answered, now)
 
@@ -309,19 +301,20 @@ class ChargePoint:
     def _tell_rest(self, now: float) -> None:
         untold, self._untold = self._untold, {}
         for connector_id in sorted(untold):
-            self._send_status(connector_id, now)
+            self.send_status(connector_id, now)
 
     def _status(self, connector_id: int, status: str, error_code: str, now: float) -> Payload:
-        stamp = self._stamp(now)
+        stamp = self.stamp(now)
         return {"connectorId": connector_id, "status": status, "errorCode": error_code, "timestamp": stamp}
 
-    def _send_status(self, connector_id: int, now: float) -> None:
+    def send_status(self, connector_id: int, now: float) -> None:
+        """Tell the present status of a connector (0: the whole), if there is a connection."""
         if self.rpc is not None:
-            payload = self._statuses[connector_id]
+            payload = self.statuses[connector_id]
             self.rpc.call("StatusNotification", payload, partial(self._status_answered, payload), now)
 
     def _status_answered(self, payload: Payload, answer: Answer, _now: float) -> None:
-        is_last = self._statuses[payload["connectorId"]] is payload
+        is_last = self.statuses[payload["connectorId"]] is payload
         if is_last and not isinstance(answer, Answered):
             self._untold[payload["connectorId"]] = None
         elif is_last:
@@ -336,7 +329,7 @@ class ChargePoint:
     def _decide_offline(self, now: float) -> None:
         waiting, self._asking = self._asking, []
         for one in waiting:
-            one.done(self.cache.offline_status(one.id_tag, self._stamp(now)), now)
+            one.done(self.cache.offline_status(one.id_tag, self.stamp(now)), now)
 
     def _authorised(self, id_tag: str, done: Authorised, answer: Answer, now: float) -> None:
         if isinstance(answer, Answered):
@@ -344,119 +337,10 @@ class ChargePoint:
             done(answer.payload["idTagInfo"]["status"], now)
         else:
             is_silent = isinstance(answer, Lost | TimedOut)
-            done(self.cache.offline_status(id_tag, self._stamp(now)) if is_silent else "Invalid", now)
+            done(self.cache.offline_status(id_tag, self.stamp(now)) if is_silent else "Invalid", now)
 
     def _told(self, id_tag: str, info: Payload, running: Running | None, now: float) -> None:
         self.cache.learn(id_tag, info)
         is_refused = info["status"] != "Accepted" and self.configuration.flag("StopTransactionOnInvalidId")
         if running is not None and is_refused:
             self.listener.deauthorised(running.connector_id, running.session, now)
-
-    # what the CSMS asks
-
-    def _handle(self, action: str, payload: Payload, now: float) -> Payload:
-        answer = self._answers.get(action)
-        if answer is None:
-            raise CallRefused("NotSupported", f"{action} is not supported by this charge point")
-        return answer(payload, now)
-
-    def _change_availability(self, payload: Payload, now: float) -> Payload:
-        wanted, is_available = payload["connectorId"], payload["type"] == "Operative"
-        if wanted != 0 and wanted not in self._connectors:
-            return {"status": "Rejected"}
-        chosen = self._connectors.values() if wanted == 0 else (self._connectors[wanted],)
-        said = {connector.set_available(is_available, now) for connector in chosen}
-        status = next((one for one in ("Rejected", "Scheduled") if one in said), "Accepted")
-        if wanted == 0 and status != "Rejected":
-            self._whole_due = is_available
-            self._settle_whole(now)
-        return {"status": status}
-
-    def _settle_whole(self, now: float) -> None:
-        """Connector 0 follows its ChangeAvailability, out of service only when no session is left."""
-        if self._whole_due is None or (self.transactions.running and not self._whole_due):
-            return
-        status, self._whole_due = "Available" if self._whole_due else "Unavailable", None
-        if self._statuses[0]["status"] != status:
-            self.status(0, status, "NoError", now)
-
-    def _change_configuration(self, payload: Payload, now: float) -> Payload:
-        key = payload["key"]
-        status = self.configuration.change(key, payload["value"])
-        if status == "Accepted" and key == "MeterValueSampleInterval":
-            self.transactions.reschedule(now)
-        elif status == "Accepted" and key == "HeartbeatInterval" and self.is_online:
-            self._heartbeat_at = now + self.configuration.whole(key)
-        return {"status": status}
-
-    def _clear_cache(self, _payload: Payload, _now: float) -> Payload:
-        if not self.configuration.flag("AuthorizationCacheEnabled"):
-            return {"status": "Rejected"}
-        self.cache.clear()
-        return {"status": "Accepted"}
-
-    def _remote_start(self, payload: Payload, now: float) -> Payload:
-        wanted, id_tag = payload.get("connectorId"), payload["idTag"]
-        free = [one for one in self._connectors if self._is_free(one) and wanted in (None, one)]
-        if not self.is_booted or not free:
-            return {"status": "Rejected"}
-        if not self.configuration.flag("AuthorizeRemoteTxRequests"):
-            is_started = self._connectors[free[0]].start(id_tag, now)
-            return {"status": "Accepted" if is_started else "Rejected"}
-        self.authorise(free[0], id_tag, now, partial(self._start_authorised, free[0], id_tag))
-        return {"status": "Accepted"}
-
-    def _start_authorised(self, connector_id: int, id_tag: str, status: str, now: float) -> None:
-        if status == "Accepted" and self._is_free(connector_id):
-            self._connectors[connector_id].start(id_tag, now)
-
-    def _is_free(self, connector_id: int) -> bool:
-        is_whole = self._statuses[0]["status"] == "Available" and not self.wants_close
-        is_running = connector_id in self.transactions.running
-        return is_whole and not is_running and self._statuses[connector_id]["status"] in _FREE
-
-    def _remote_stop(self, payload: Payload, now: float) -> Payload:
-        running = self.transactions.with_id(payload["transactionId"])
-        is_stopped = running is not None and self._connectors[running.connector_id].stop(now)
-        return {"status": "Accepted" if is_stopped else "Rejected"}
-
-    def _reset(self, payload: Payload, _now: float) -> Payload:
-        self._after.append(partial(self._reset_now, payload["type"]))
-        return {"status": "Accepted"}
-
-    def _reset_now(self, kind: str, now: float) -> None:
-        self.wants_close = True
-        self.listener.reset(kind, now)
-
-    def _unlock(self, payload: Payload, now: float) -> Payload:
-        connector = self._connectors.get(payload["connectorId"])
-        return {"status": "NotSupported" if connector is None else connector.unlock(now)}
-
-    def _trigger(self, payload: Payload, now: float) -> Payload:
-        wanted, chosen = payload["requestedMessage"], payload.get("connectorId")
-        if chosen is not None and chosen not in self._statuses:
-            return {"status": "Rejected"}
-        if wanted == "BootNotification":
-            self._send_boot(now)
-        elif wanted == "Heartbeat":
-            self._send_heartbeat(now)
-        elif wanted == "StatusNotification":
-            for connector_id in self._statuses if chosen is None else (chosen,):
-                self._send_status(connector_id, now)
-        elif wanted == "MeterValues":
-            for connector_id in self._connectors if not chosen else (chosen,):
-                self._send_meter(connector_id, now)
-        else:
-            return {"status": "NotImplemented"}
-        return {"status": "Accepted"}
-
-    def _send_meter(self, connector_id: int, now: float) -> None:
-        running = self.transactions.running.get(connector_id)
-        if running is not None:
-            self.transactions.sample(running, "Trigger", now)
-            return
-        names = self.configuration.names("MeterValuesSampledData")
-        value = meter_value(self._connectors[connector_id].sample(now), names, self._stamp(now), "Trigger")
-        if value is not None and self.rpc is not None:
-            payload: Payload = {"connectorId": connector_id, "meterValue": [value]}
-            self.rpc.call("MeterValues", payload, lambda _answer, _now: None, now)
