@@ -80,7 +80,12 @@ class Bench:
             # Far faster than real, a call still gets `patience_s` of wall time.
             timeout_s = max(_TIMEOUT_S, plan.patience_s * (plan.pace.factor or 0.0))
             self.endpoint = OcppEndpoint(
-                self.kernel, self.queue, self.recorder.frame, patience_s=plan.patience_s, timeout_s=timeout_s
+                self.kernel,
+                self.queue,
+                self.recorder.frame,
+                patience_s=plan.patience_s,
+                timeout_s=timeout_s,
+                obeys_clock=plan.pace.name == "real",
             )
         self.recorder.meta(facts)
         self.platform = LocalPlatform(self.kernel)

@@ -72,7 +72,7 @@ class ChargePoint:
     The wire's owner opens a connection at `next_connect_at`, says `connected`, `lost` or `refused`, brings messages to
     `received`, sends what `outgoing` gives, calls `tick` at `next_timer`, and closes the connection (then says `lost`)
     when `wants_close`. `stamp` writes a time as ISO 8601, `random` draws from [0, 1) for the phase
-    of reconnects where the identity has no number.
+    of reconnects where the identity has no number. `on_time` hears the CSMS's currentTime.
 
     On construction every transaction that a killed predecessor left in the queue is stopped with reason PowerLoss.
 
@@ -95,6 +95,7 @@ class ChargePoint:
         configuration: Mapping[str, str] | None = None,
         timeout_s: float = 30.0,
         on_frame: Observer | None = None,
+        on_time: Callable[[str, float], None] = lambda _stamp, _now: None,
         now: float = 0.0,
     ) -> None:
         self.identity = identity
@@ -112,6 +113,7 @@ class ChargePoint:
         self.stamp = stamp
         self._timeout_s = timeout_s
         self._on_frame = on_frame
+        self._on_time = on_time
         self._ids = count(1)
         self._phase_s = _RETRY_S * _share(identity, random)
         self._asking: list[_Asking] = []
@@ -260,6 +262,7 @@ class ChargePoint:
         if isinstance(answer, Lost):
             return
         if isinstance(answer, Answered):
+            self._on_time(answer.payload["currentTime"], now)
             interval = answer.payload["interval"]
             if answer.payload["status"] == "Accepted":
                 self.configuration.change("HeartbeatInterval", str(interval))  # not 0: then ours stands
@@ -295,8 +298,10 @@ class ChargePoint:
             self.rpc.call("Heartbeat", {}, self._heartbeat_answered, now)
 
     def _heartbeat_answered(self, answer: Answer, now: float) -> None:
-        if isinstance(answer, Answered) and self.is_online:
-            self._tell_rest(now)
+        if isinstance(answer, Answered):
+            self._on_time(answer.payload["currentTime"], now)
+            if self.is_online:
+                self._tell_rest(now)
 
     def _tell_rest(self, now: float) -> None:
         untold, self._untold = self._untold, {}

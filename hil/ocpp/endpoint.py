@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.frames import Call, Frame, Result
@@ -31,6 +32,7 @@ from twins.station import Station
 
 __all__ = ["MessageBook", "OcppEndpoint"]
 
+_CLOCK_STEP_S: Final = 1.0
 FrameSink = Callable[[tuple[Any, ...]], None]
 
 
@@ -74,13 +76,18 @@ class OcppEndpoint:
         *,
         patience_s: float = 5.0,
         timeout_s: float = 30.0,
+        obeys_clock: bool = False,
     ) -> None:
-        """`on_frame` gets rows of the frames table; `timeout_s` is how long a call waits in simulated time."""
+        """`on_frame` gets rows of the frames table; `timeout_s` is how long a call waits in simulated time.
+
+        With `obeys_clock` the CSMS's currentTime sets the clock that messages are stamped by; else it is recorded only.
+        """
         self._kernel = kernel
         self._queue = queue
         self._on_frame = on_frame
         self._patience_s = patience_s
         self._timeout_s = timeout_s
+        self._obeys_clock = obeys_clock
         self._outlets: dict[str, tuple[_Point, int]] = {}
         self._points: list[_Point] = []
         self.links: list[OcppLink] = []
@@ -156,11 +163,12 @@ class OcppEndpoint:
             "1.0",
             connectors,
             self._queue,
-            lambda now: self._kernel.clock.stamp(SimTime(now)),
+            lambda now: self._kernel.clock.stamp(SimTime(now + point.clock_offset_s)),
             lambda: float(self._kernel.streams[f"ocpp.{identity}"].random()),
             listener=point,
             timeout_s=self._timeout_s,
             on_frame=partial(self._framed, point) if self._on_frame is not None else None,
+            on_time=point.set_clock if self._obeys_clock else lambda _stamp, _now: None,
             now=self._kernel.now,
         )
         if url is not None:
@@ -204,6 +212,7 @@ class _Point(Twin):
         self._endpoint = endpoint
         self._kernel = kernel
         self._connectors = connectors
+        self.clock_offset_s = 0.0
         self._was_booted = False
         self._wire = wire
         wire.on_change = self._wire_changed
@@ -252,6 +261,17 @@ class _Point(Twin):
             self._wire.state.set(now, LinkState.REFUSED)
             self._kernel.emit("wire.refused", self.path, cause=seq)
         self._kernel.touch(self)
+
+    def set_clock(self, stamp: str, now: float) -> None:
+        """Go by the CSMS's time from now on."""
+        try:
+            told = datetime.fromisoformat(stamp)
+        except ValueError:
+            return
+        offset_s = self._kernel.clock.seconds(told if told.tzinfo is not None else told.replace(tzinfo=UTC)) - now
+        if abs(offset_s - self.clock_offset_s) >= _CLOCK_STEP_S:
+            self.clock_offset_s = offset_s
+            self._kernel.emit("wire.clock_set", self.path, {"offset_s": offset_s})
 
     def deauthorised(self, connector_id: int, session: str, now: float) -> None:
         """The CSMS does not accept whoever is charging."""

@@ -14,16 +14,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench_api.bench import Bench, Plan
 from bench_api.outcome import Outcome
+from bench_api.paces import read_pace
 from bench_api.running import replay
 from hil.ocpp.connection import Connection
 from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.transport import WebSocketServer
+from scenarios.loader import load_scenario
 from sim.reading import Run
 
 Play = Callable[..., Outcome]
@@ -284,6 +288,22 @@ def test_what_the_csms_asks_for_happens(play: Play, tmp_path: Path) -> None:
                    if frame.action == "StopTransaction" and frame.kind == "call"]  # fmt: skip
     assert ("pile[A01].connector[2]", "unavailable") in reached
     assert reasons[:2] == ["Remote", "SoftReset"]
+
+
+def test_in_real_pace_the_csms_sets_the_clock(scenario: Path, tmp_path: Path) -> None:
+    text = scenario.read_text(encoding="utf-8").replace("duration_h: 3", "duration_h: 0.0005")
+    scenario.write_text(text, encoding="utf-8")
+    bench = Bench(Plan(loaded=load_scenario(scenario), pace=read_pace("real"), seed=3, out=tmp_path / "run",
+                       state=tmp_path / "state"))  # fmt: skip
+    bench.run()
+    assert bench.endpoint is not None
+    (link,) = bench.endpoint.links
+    shown = datetime.fromisoformat(link.engine.stamp(bench.kernel.now))
+    assert abs((shown - datetime.now(UTC)).total_seconds()) < 30.0
+    with Run(tmp_path / "run") as run:
+        (turn,) = run.events(kind="wire.clock_set")
+    assert turn.data["offset_s"] > 1e8
+    assert replay(tmp_path / "run", None, as_json=False) == 0
 
 
 def free_port() -> int:

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from hil.ocpp.csms.process import spawn
 from twins.station_file import find_station
 
 
@@ -92,3 +94,58 @@ def test_export_refuses_what_is_no_run(tmp_path: Path) -> None:
     shown = voltyard("export", tmp_path, "--to", "csv")
     assert shown.returncode == 2
     assert str(tmp_path) in shown.stderr and "Traceback" not in shown.stderr
+
+
+def test_probe_says_what_came_back(tmp_path: Path) -> None:
+    with spawn(tmp_path / "db") as peer:
+        shown = voltyard("probe", "--csms", peer.ocpp_url, "--json")
+    said = json.loads(shown.stdout)
+    assert (shown.returncode, said["subprotocol"], said["conforming"]) == (0, "ocpp1.6", True)
+    assert [row["action"] for row in said["answers"]] == ["BootNotification", "Heartbeat", "Authorize"]
+    shown = voltyard("probe", "--csms", "ws://127.0.0.1:9")
+    assert shown.returncode == 3
+    assert "127.0.0.1:9" in shown.stderr and "Traceback" not in shown.stderr
+
+
+def test_run_prints_one_document_and_writes_its_folder(tmp_path: Path) -> None:
+    out, junit = tmp_path / "run", tmp_path / "ci" / "junit.xml"
+    shown = voltyard("run", "two-outlet-day", "--json", "--out", out, "--junit", junit)
+    assert shown.returncode == 0, shown.stderr
+    document = json.loads(shown.stdout)
+    assert document == json.loads((out / "verdict.json").read_text(encoding="utf-8"))
+    assert {"run.sqlite", "verdict.json", "junit.xml", "report.html", "plots"} <= {path.name for path in out.iterdir()}
+    assert junit.read_text(encoding="utf-8") == (out / "junit.xml").read_text(encoding="utf-8")
+    assert set(document) == {
+        "schema", "voltyard", "verdict", "scenario", "station", "seed", "pace", "digest", "event_digest",
+        "simulated_s", "wall_s", "cpu_s", "run_dir", "books", "kpis", "lateness_ms", "expectations",
+    }  # fmt: skip
+    assert voltyard("replay", out).returncode == 0
+    assert voltyard("report", out / "run.sqlite").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["run", "two-outlet-dya"], "two-outlet-day"),
+        (["run", "two-outlet-day", "--pace", "0x"], "60x"),
+        (["run", "two-outlet-day", "--pace", "fast", "--csms", "ws://127.0.0.1:1"], "lockstep"),
+        (["run", "two-outlet-day", "--csms", "http://127.0.0.1:1"], "ws://"),
+        (["run", "two-outlet-day", "--record", "some"], "kpi, events, all"),
+        (["run", "two-outlet-day", "--seed", "-1"], "0 to"),
+        (["run", "two-outlet-day", "--out", "/dev/null/x"], "give another"),
+        (["replay", "nowhere"], "no recorded run"),
+        (["list", "endpoints", "two-outlte"], "two-outlet"),
+    ],
+)
+def test_a_persons_mistake_is_told_in_a_line(arguments: list[str], word: str) -> None:
+    shown = voltyard(*arguments)
+    assert shown.returncode == 2
+    assert word in shown.stderr and "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("what", ["scenarios", "faults", "stations", "endpoints", "expectations"])
+def test_lists_for_people_and_programs(what: str) -> None:
+    rows = json.loads(voltyard("list", what, "--json").stdout)
+    assert rows
+    shown = voltyard("list", what).stdout
+    assert all(row.get("name", row.get("id")) in shown for row in rows)
