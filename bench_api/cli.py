@@ -28,6 +28,7 @@ class Listing(Enum):
     SCENARIOS = "scenarios"
     FAULTS = "faults"
     STATIONS = "stations"
+    TWINS = "twins"
     ENDPOINTS = "endpoints"
     EXPECTATIONS = "expectations"
 
@@ -155,7 +156,7 @@ def schema(shape: Annotated[Shape, typer.Argument(help="Which file's schema.")])
 @app.command("list")
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
-    station: Annotated[str | None, typer.Argument(help="With endpoints: of which station.")] = None,
+    station: Annotated[str | None, typer.Argument(help="With twins and endpoints: of which station.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
     """List what there is by name."""

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from sim.faults import FAULTS
+from sim.signals import State
 from twins.links import charge_points
 from twins.station_file import find_station, read_station, station_names
 
@@ -72,10 +73,25 @@ def _endpoints(station: str | None) -> list[dict[str, Any]]:
     return rows
 
 
+def _twins(station: str | None) -> list[dict[str, Any]]:
+    """Every thing of a station that has signals, by its path."""
+    from scenarios.catalogue import StationCatalogue
+
+    things: dict[str, list[dict[str, Any]]] = {}
+    for quantity in StationCatalogue(read_station(find_station(station or _DEMO_STATION)).value).quantities():
+        path, _, name = quantity.path.rpartition(".")
+        kind = "state" if isinstance(quantity, State) else "segment"
+        unit = "" if isinstance(quantity, State) else quantity.unit
+        things.setdefault(path, []).append({"name": name, "unit": unit, "kind": kind})
+    return [{"name": path, "title": ", ".join(one["name"] for one in signals), "signals": signals}
+            for path, signals in things.items()]  # fmt: skip
+
+
 LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
     "faults": _faults,
     "stations": _stations,
+    "twins": _twins,
     "endpoints": _endpoints,
     "expectations": _expectations,
 }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from sim.clock import Clock
 from sim.events import WIRE_PREFIX
 from sim.faults import FAULTS, Parameter
 from sim.kernel import Kernel
-from sim.signals import State
+from sim.signals import Signal, State
+from sim.sums import Sum
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
@@ -59,6 +61,10 @@ class StationCatalogue:
     def signal_names(self) -> Collection[str]:
         """Every signal that is a number."""
         return [name for name, signal in self._signals.items() if not isinstance(signal, State)]
+
+    def quantities(self) -> Collection[Signal | Sum | State[Any]]:
+        """Every signal."""
+        return self._signals.values()
 
     def knows_event(self, kind: str) -> bool:
         """Whether such events exist; those of the wire are not listed and pass."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -137,6 +138,13 @@ def test_the_command_answers_beside_a_stranger(python: Path, stranger: Path, way
     result = run(*command, "--help", cwd=stranger)
     assert "csms" in result.stdout
     assert result.stderr == ""
+
+
+def test_the_installed_command_plays_a_day_on_sockets_beside_a_stranger(python: Path, stranger: Path) -> None:
+    command = [python.with_name("voltyard"), "run", "two-outlet-day", "--pace", "lockstep", "--json", "--out", "day"]
+    document = json.loads(run(*command, cwd=stranger).stdout)
+    assert document["verdict"] == "pass"
+    assert (stranger / "day" / "report.html").stat().st_size > 50_000
 
 
 FAKE_PYTHON = """#!/bin/sh

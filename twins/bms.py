@@ -40,7 +40,7 @@ _NEAR = 1e-8
 _SHORTEST_S = 1e-6
 _STEP_K = 0.5
 _STEP_SHARE = 0.01
-_STEP_S = 600.0
+_STEP_S = 120.0
 
 
 def _interpolate(curve: tuple[tuple[float, float], ...], x: float) -> float:

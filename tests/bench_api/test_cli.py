@@ -143,7 +143,7 @@ def test_a_persons_mistake_is_told_in_a_line(arguments: list[str], word: str) ->
     assert word in shown.stderr and "Traceback" not in shown.stderr
 
 
-@pytest.mark.parametrize("what", ["scenarios", "faults", "stations", "endpoints", "expectations"])
+@pytest.mark.parametrize("what", ["scenarios", "faults", "twins", "stations", "endpoints", "expectations"])
 def test_lists_for_people_and_programs(what: str) -> None:
     rows = json.loads(voltyard("list", what, "--json").stdout)
     assert rows
