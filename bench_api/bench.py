@@ -88,6 +88,7 @@ class Bench:
                 obeys_clock=plan.pace.name == "real",
             )
         self.recorder.meta(facts)
+        self.recorder.flush(self.kernel.now)  # whatever comes, the file says what it is of
         self.platform = LocalPlatform(self.kernel)
         self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform)
         self.judge = Judge(self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire)

@@ -55,6 +55,9 @@ def run(
         loaded=loaded, pace=chosen, seed=used, out=folder, state=state or folder / "state", record=record, csms=csms,
         command=_command(scenario, chosen.name, used, csms),
     )  # fmt: skip
+    against = "without sockets" if not chosen.has_wire else f"against {csms or 'the embedded CSMS (another process)'}"
+    sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
+                     f" pace {chosen.name}, {against}; into {folder}\n")  # fmt: skip
     with RunProgress() as progress:
         outcome = Bench(plan, progress).run()
     if junit is not None:

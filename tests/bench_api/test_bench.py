@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -374,6 +375,19 @@ def rows_or_none(path: Path, query: str) -> list[Any]:
         return rows(path, query) if path.exists() else []
     except sqlite3.Error:
         return []
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path, scenario: Path) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
+
+    command = [sys.executable, "-m", "voltyard", "run", str(scenario), "--out", str(tmp_path / "run")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=small_files)
+    assert ended.returncode == 3, ended.stderr
+    assert "run.sqlite" in ended.stderr and "full" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    with Run(tmp_path / "run") as run:
+        assert run.meta["scenario"] == "three-cars"
 
 
 def test_sigterm_aborts_with_everything_kept(scenario: Path, tmp_path: Path) -> None:
