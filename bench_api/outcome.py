@@ -80,7 +80,8 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         "scenario": plan.loaded.document.path.stem, "station": plan.loaded.station.path.stem, "seed": plan.seed,
         "pace": plan.pace.name, "digest": digests[0], "event_digest": digests[1], "simulated_s": now,
         "wall_s": round(wall_s, 3), "cpu_s": round(cpu_s, 3), "run_dir": str(plan.out), "books": books, "kpis": kpis,
-        "lateness_ms": _lateness(bench.late_ms), "expectations": [judgement_row(one) for one in judgements],
+        "lateness_ms": _lateness(bench.late_ms), "unsolicited": bench.unsolicited,
+        "expectations": [judgement_row(one) for one in judgements],
     }  # fmt: skip
     if failure is not None:
         document["error"] = _said(failure)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.frames import FrameError, parse
@@ -38,6 +39,7 @@ class OcppLink:
         self._client = WebSocketClient(self._heard, self._closed, timeout_s=max(patience_s, 1.0))
         self._count = 0
         self._raw: dict[int, bytes] = {}
+        self._early: list[Callable[[], None]] = []
         self._arrived = 0
         self._opening: asyncio.Task[None] | None = None
         self._is_closing = False
@@ -157,8 +159,14 @@ class OcppLink:
             self._post("refused", error=error)
         else:
             self._post("connected")
+        early, self._early = self._early, []
+        for again in early:
+            again()
 
     def _heard(self, data: bytes) -> None:
+        if self._opening is not None:  # it came with the handshake: first things first
+            self._early.append(lambda: self._heard(data))
+            return
         self._is_released = False
         text = data.decode("utf-8", "replace")
         if b"AuthorizationKey" in data or text.encode() != data:
@@ -166,7 +174,10 @@ class OcppLink:
             text = _shown(data)
         self._post("received", text=text)
 
-    def _closed(self, code: int, _reason: str) -> None:
+    def _closed(self, code: int, reason: str) -> None:
+        if self._opening is not None:
+            self._early.append(lambda: self._closed(code, reason))
+            return
         self._is_closing = False
         self._post("lost", code=code)
 

@@ -36,14 +36,15 @@ Behave = Callable[[Connection, bytes], None]
 
 
 @contextmanager
-def counterpart(behave: Behave) -> Iterator[str]:
-    """A CSMS of this behaviour, in a thread of its own; gives its address."""
+def counterpart(behave: Behave, greet: Callable[[Connection], None] = lambda _connection: None) -> Iterator[str]:
+    """A CSMS of this behaviour, in a thread of its own; gives its address. `greet` is called for each connection."""
     ready, address = threading.Event(), [""]
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
         def opened(connection: Connection) -> None:
             connection.on_data = lambda data: behave(connection, data)
+            loop.call_soon(greet, connection)
 
         server = WebSocketServer(opened)
         await server.start()
@@ -231,7 +232,9 @@ def heard_start(data: bytes) -> bool:
 
 
 def welcome(connection: Connection, data: bytes) -> None:
-    _, number, action, *_ = json.loads(data)
+    kind, number, action, *_ = json.loads(data)
+    if kind != 2:
+        return
     answers: dict[str, Any] = {
         "BootNotification": {"status": "Accepted", "currentTime": "2022-06-14T06:00:00Z", "interval": 300},
         "Heartbeat": {"currentTime": "2022-06-14T06:00:00Z"},
@@ -305,6 +308,14 @@ def test_in_real_pace_the_csms_sets_the_clock(scenario: Path, tmp_path: Path) ->
         (turn,) = run.events(kind="wire.clock_set")
     assert turn.data["offset_s"] > 1e8
     assert replay(tmp_path / "run", None, as_json=False) == 0
+
+
+def test_a_call_that_comes_with_the_connection_is_answered(play: Play, tmp_path: Path) -> None:
+    with counterpart(welcome, lambda connection: connection.send(b'[2,"early","ClearCache",{}]')) as url:
+        play("lockstep", csms=url, patience_s=0.2)
+    with Run(tmp_path / "run") as run:
+        seen = [(frame.direction, frame.kind) for frame in run.frames() if frame.message_id == "early"]
+    assert seen == [("in", "call"), ("out", "result")]
 
 
 def free_port() -> int:

@@ -117,7 +117,7 @@ def test_run_prints_one_document_and_writes_its_folder(tmp_path: Path) -> None:
     assert junit.read_text(encoding="utf-8") == (out / "junit.xml").read_text(encoding="utf-8")
     assert set(document) == {
         "schema", "voltyard", "verdict", "scenario", "station", "seed", "pace", "digest", "event_digest",
-        "simulated_s", "wall_s", "cpu_s", "run_dir", "books", "kpis", "lateness_ms", "expectations",
+        "simulated_s", "wall_s", "cpu_s", "run_dir", "books", "kpis", "lateness_ms", "unsolicited", "expectations",
     }  # fmt: skip
     assert voltyard("replay", out).returncode == 0
     assert voltyard("report", out / "run.sqlite").returncode == 0
