@@ -35,11 +35,12 @@ format: $(INSTALLED)  ## put the code in the form that the checks ask for
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)  ## measure: the numbers of the README
+bench: $(INSTALLED)  ## measure: the numbers of the README, 50 kills each among them: minutes
 	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/soak/kills.py --kills 50
 
-soak: $(INSTALLED)  ## kill the CSMS and the station 50 times each: minutes
-	$(BIN)/python tests/soak/kills.py
+soak: $(INSTALLED)  ## kill the CSMS and the station 200 times each: a quarter of an hour
+	$(BIN)/python tests/soak/kills.py --kills 200
 
 validation: $(INSTALLED)  ## the real site's sessions through the twin: docs/validation.md
 	$(BIN)/python tests/bench/validation.py

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from scenarios.bounds import Range, in_words
 from scenarios.checks import moment
 from scenarios.judgement import Judgement, Nearest, concluded
 from scenarios.schema import EventName, Expectation, Scenario
@@ -91,47 +92,6 @@ class Judge:
             else concluded(part, "not_judged", None, notes=[f"needs the face {part.face}, which this run has not"])
             for part in self._parts
         ]
-
-
-class _Range:
-    """Says when a signal enters or leaves its bounds (the bounds themselves are outside)."""
-
-    def __init__(
-        self, kernel: Kernel, quantity: Signal | Sum, below: float | None, above: float | None,
-        on_look: Callable[[bool, float], None],
-    ) -> None:  # fmt: skip
-        self._kernel, self._quantity, self._on_look = kernel, quantity, on_look
-        self._below, self._above = below, above
-        self._generation = 0
-        self._is_due = False
-        quantity.watch(self._changed)
-        self._changed()
-
-    def holds(self, value: float) -> bool:
-        return (self._below is None or value < self._below) and (self._above is None or value > self._above)
-
-    def _changed(self) -> None:
-        if not self._is_due:
-            self._is_due = True
-            self._kernel.defer(self._look)
-
-    def _look(self) -> None:
-        self._is_due = False
-        self._generation += 1
-        now = self._kernel.now
-        value = self._quantity.at(now)
-        is_inside = self.holds(value)
-        self._on_look(is_inside, value)
-        edges = [edge for edge in (self._below, self._above) if edge is not None]
-        times = [t for edge in edges if (t := self._quantity.crossing(edge, now)) is not None and t > now]
-        if times:
-            generation = self._generation
-            self._kernel.at(min(times), lambda: self._crossed(generation, not is_inside))
-
-    def _crossed(self, generation: int, is_inside: bool) -> None:
-        if generation == self._generation:
-            self._on_look(is_inside, self._quantity.at(self._kernel.now))
-            self._changed()
 
 
 @expectation("never")
@@ -235,14 +195,14 @@ class Always(Form):
         self._around: int | None = None
         self._last_seq: int | None = None
         self.kernel.subscribe(self._note)
-        _Range(self.kernel, self.quantity(wanted.signal), wanted.below, wanted.above, self._look)
+        Range(self.kernel, self.quantity(wanted.signal), wanted.below, wanted.above, self._look)
 
     def finish(self, now: SimTime) -> Judgement:
         """Fails at the first instant outside."""
         wanted = self.one.always
         assert wanted is not None
         quantity = self.quantity(wanted.signal)
-        bound = bound_text(wanted.below, wanted.above)
+        bound = in_words(wanted.below, wanted.above)
         if self._broken is None:
             return concluded(self.one, "pass", None, bound=bound, unit=quantity.unit)
         t_s, value = self._broken
@@ -274,7 +234,7 @@ class Within(Form):
             self.follow(EventName(event=one.event, subject=one.subject), lambda event: self._close(event.t))
         else:
             assert one.signal is not None
-            _Range(self.kernel, self.quantity(one.signal), one.below, one.above, self._look)
+            Range(self.kernel, self.quantity(one.signal), one.below, one.above, self._look)
         self.follow(one.after, self._begin_window)
 
     def finish(self, now: SimTime) -> Judgement:
@@ -318,9 +278,3 @@ class Within(Form):
         self._is_inside = is_inside
         if is_inside:
             self._close(self.kernel.now)
-
-
-def bound_text(below: float | None, above: float | None) -> str:
-    """The bounds in words."""
-    ends = (("above", above), ("below", below))
-    return ", ".join(f"{word} {value:g}" for word, value in ends if value is not None)
