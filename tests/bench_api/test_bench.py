@@ -30,6 +30,7 @@ from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.transport import WebSocketServer
 from scenarios.loader import load_scenario
 from sim.reading import Run
+from twins.station_file import find_station
 
 Play = Callable[..., Outcome]
 Behave = Callable[[Connection, bytes], None]
@@ -95,6 +96,17 @@ def test_fast_and_lockstep_give_one_event_digest(play: Play, tmp_path: Path) -> 
     assert [status for _, status in stored] == ["stopped"] * 3
     assert all(abs(wh - said) <= 1 for (wh, _), said in zip(sorted(stored), sorted(registered), strict=True))
     assert rows(tmp_path / "first" / "csms.sqlite", "SELECT * FROM violations") == []
+
+
+def test_two_sockets_in_lockstep_give_the_event_digest_of_fast_pace(play: Play, scenario: Path, tmp_path: Path) -> None:
+    station = find_station("two-outlet").read_text(encoding="utf-8").replace("per_cabinet", "per_evse")
+    (tmp_path / "pair.yaml").write_text(station, encoding="utf-8")
+    scenario.write_text(scenario.read_text(encoding="utf-8").replace("two-outlet", "pair.yaml"), encoding="utf-8")
+    fast, first, second = play("fast", "fast"), play("lockstep", "first"), play("lockstep", "second")
+    assert fast.document["event_digest"] == first.document["event_digest"]
+    assert first.document["digest"] == second.document["digest"]
+    with Run(tmp_path / "first") as run:
+        assert {frame.link for frame in run.frames()} == {"A01-1", "A01-2"}
 
 
 def sessions(folder: Path) -> list[Any]:
