@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from hil.ocpp.csms.process import spawn
+from scenarios.loader import find_scenario
 from twins.station_file import find_station
 
 
@@ -149,3 +150,15 @@ def test_lists_for_people_and_programs(what: str) -> None:
     assert rows
     shown = voltyard("list", what).stdout
     assert all(row.get("name", row.get("id")) in shown for row in rows)
+
+
+def test_a_station_without_a_wire_has_no_lockstep(tmp_path: Path) -> None:
+    whole = find_station("two-outlet").read_text(encoding="utf-8")
+    (tmp_path / "bare.yaml").write_text(whole[: whole.index("endpoints:")], encoding="utf-8")
+    scenario = tmp_path / "day.yaml"
+    text = find_scenario("two-outlet-day").read_text(encoding="utf-8")
+    scenario.write_text(text.replace("station: two-outlet", "station: bare.yaml"), encoding="utf-8")
+    assert voltyard("run", scenario, "--out", tmp_path / "fast").returncode == 0
+    shown = voltyard("run", scenario, "--pace", "lockstep", "--out", tmp_path / "lockstep")
+    assert shown.returncode == 2
+    assert "bare.yaml" in shown.stderr and "endpoint" in shown.stderr
