@@ -77,7 +77,7 @@ class ScenarioRun:
             Kpi("wait_p95_s", _quantile(waits, 0.95), "s"),
             Kpi("utilisation_pct", 100.0 * occupied_s / outlet_s if outlet_s else None, "%"),
             Kpi("energy_kwh", sum(evse.true_energy_kwh(now) for evse in station.evses), "kWh"),
-            Kpi("peak_kw", station.grid.peak_kw(now), "kW"),
+            Kpi("peak_kw", station.grid.peak.highest, "kW"),
         ]
 
     def _deed(self, entry: TimelineEntry) -> Callable[[], None]:

@@ -22,7 +22,7 @@ from sim.units import SimTime
 __all__ = ["Digest"]
 
 _BATCH = 512
-_KEYS = orjson.OPT_SORT_KEYS
+_SORTED = orjson.OPT_SORT_KEYS
 
 
 class Digest:
@@ -32,25 +32,26 @@ class Digest:
         """Starts empty."""
         self._exact = sha256()
         self._coarse = sha256()
-        self._batch: list[tuple[object, ...]] = []
-        self._instant: list[bytes] = []
-        self._instant_ms = -1
+        self._batch: list[Event | tuple[object, ...]] = []
+        self._lines: list[tuple[int, bytes]] = []
 
     def event(self, event: Event) -> None:
         """Take one event; wire events do not count."""
-        if event.kind.startswith(WIRE_PREFIX):
-            return
-        self._take((event.t, event.kind, event.subject, event.data))
+        batch = self._batch
+        batch.append(event)
+        if len(batch) >= _BATCH:
+            self._drain()
 
     def command(self, t: SimTime, command: Command) -> None:
         """Take one command at the time it was applied; of a wire's, not its words (a platform's clock, its ids)."""
         args = None if command.source == WIRE else command.args
-        self._take((t, None, command.source, command.verb, command.target, args))
+        self._batch.append((t, command.source, command.verb, command.target, args))
 
     def finish(self, t: SimTime, quantities: Iterable[Signal | Sum | State[Any]]) -> tuple[str, str]:
         """The (digest, event digest) in hexadecimal, once the run has ended at `t`."""
         self._drain()
-        self._close_instant()
+        self._coarsen(self._lines)
+        self._lines = []
         for q in quantities:
             if isinstance(q, Signal):
                 final: tuple[object, ...] = (q.path, q.t0, q.a, q.b, q.c, q.total, q.version)
@@ -61,29 +62,32 @@ class Digest:
             self._exact.update(orjson.dumps(final))
         return self._exact.hexdigest(), self._coarse.hexdigest()
 
-    def _take(self, entry: tuple[object, ...]) -> None:
-        self._batch.append(entry)
-        if len(self._batch) >= _BATCH:
-            self._drain()
-
     def _drain(self) -> None:
-        self._exact.update(orjson.dumps(self._batch, option=_KEYS))
-        for entry in self._batch:
-            if entry[1] is not None:
-                self._coarsen(entry)
-        self._batch = []
+        batch, self._batch = self._batch, []
+        exact: list[tuple[object, ...]] = []
+        lines = self._lines
+        dumps = orjson.dumps
+        for entry in batch:
+            if type(entry) is not Event:
+                exact.append(entry)
+                continue
+            _, t, kind, subject, data, _, _ = entry
+            if kind.startswith(WIRE_PREFIX):
+                continue
+            exact.append((t, kind, subject, data))
+            t_ms = round(t * 1000.0)
+            for value in data.values():
+                if type(value) is float:
+                    data = {key: round(v, 3) if type(v) is float else v for key, v in data.items()}
+                    break
+            lines.append((t_ms, dumps((t_ms, kind, subject, data), option=_SORTED)))
+        self._exact.update(dumps(exact, option=_SORTED))
+        if lines:
+            last_ms = lines[-1][0]
+            closed = [line for line in lines if line[0] < last_ms]
+            self._lines = lines[len(closed) :]
+            self._coarsen(closed)
 
-    def _coarsen(self, entry: tuple[object, ...]) -> None:
-        t, kind, subject, data = entry
-        assert isinstance(t, float | int) and isinstance(data, dict)
-        t_ms = round(t * 1000.0)
-        if t_ms != self._instant_ms:
-            self._close_instant()
-            self._instant_ms = t_ms
-        values = {key: round(value, 3) if isinstance(value, float) else value for key, value in data.items()}
-        self._instant.append(orjson.dumps((t_ms, kind, subject, values), option=_KEYS))
-
-    def _close_instant(self) -> None:
-        for line in sorted(self._instant):
-            self._coarse.update(line)
-        self._instant = []
+    def _coarsen(self, lines: list[tuple[int, bytes]]) -> None:
+        lines.sort()
+        self._coarse.update(b"".join([line for _, line in lines]))

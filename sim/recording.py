@@ -21,6 +21,7 @@ from sim.errors import RecordingFailed
 from sim.events import Command, Event
 from sim.kernel import Kernel
 from sim.signals import Signal, State
+from sim.sum_rows import SumRecord
 from sim.sums import Sum
 from sim.units import SimTime
 
@@ -74,7 +75,8 @@ class Recorder:
         self._keeps_events = level != "kpi"
         self._keeps_signals = level == "all"
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _WIDTH}
-        self._quantities: list[Signal | Sum | State[Any]] = []
+        self._quantities: list[Signal | State[Any]] = []
+        self._sums: SumRecord | None = None
         self._failure: Exception | None = None
         self._queue: Queue[list[tuple[str, list[tuple[Any, ...]]]] | None] = Queue(maxsize=64)
         self._connection = self._create(path)
@@ -129,9 +131,12 @@ class Recorder:
         """Hand over everything that has gathered up to `now`."""
         self._raise_failure()
         self.is_asked = False
-        if self._keeps_signals:
-            for position in range(len(self._quantities)):
-                self._chunk(position, now)
+        if self._sums is not None:
+            chunks = self._rows["chunks"]
+            for total, rows in self._sums.write(now):
+                chunks.append((total.index, float(rows[0, 0]), now, len(rows), rows.tobytes()))
+            for quantity in self._quantities:
+                self._chunk(quantity, now)
         jobs = [(table, rows) for table, rows in self._rows.items() if rows]
         self._rows = {table: [] for table in _WIDTH}
         if jobs:
@@ -141,9 +146,6 @@ class Recorder:
         """Write the rest and close the file; raises `RecordingFailed` when that did not succeed."""
         try:
             if self._failure is None:
-                for quantity in self._quantities:
-                    if isinstance(quantity, Sum):
-                        quantity.close(now)
                 self.flush(now)
         finally:
             self._closing.set()
@@ -174,31 +176,31 @@ class Recorder:
             self._rows[table] = []
 
     def _attach_signals(self, kernel: Kernel) -> None:
-        labels = {}
+        labels, sums = {}, []
         for index, quantity in enumerate(kernel.signals.values()):
             quantity.index = index
             if isinstance(quantity, State):
                 labels[quantity.path] = quantity.labels
                 quantity.rows = array("d", (kernel.now, float(quantity.codes[quantity.value])))
                 self._put("signals", (index, quantity.path, "", "state"))
+                self._quantities.append(quantity)
+                continue
+            self._put("signals", (index, quantity.path, quantity.unit, "segment"))
+            if isinstance(quantity, Sum):
+                sums.append(quantity)
             else:
-                quantity.rows = array("d")
-                if isinstance(quantity, Signal):
-                    quantity.rows.extend((quantity.t0, quantity.a, quantity.b, quantity.c, quantity.tau))
-                self._put("signals", (index, quantity.path, quantity.unit, "segment"))
-            self._quantities.append(quantity)
+                quantity.rows = array("d", (quantity.t0, quantity.a, quantity.b, quantity.c, quantity.tau))
+                self._quantities.append(quantity)
+        self._sums = SumRecord(sums, kernel.now)
         self.meta({"state_labels": labels})
 
-    def _chunk(self, position: int, now: SimTime) -> None:
-        quantity = self._quantities[position]
+    def _chunk(self, quantity: Signal | State[Any], now: SimTime) -> None:
         rows = quantity.rows
-        if isinstance(quantity, Sum):
-            now = quantity.t0
         assert rows is not None
         if not rows:
             return
         width = 2 if isinstance(quantity, State) else 5
-        self._rows["chunks"].append((position, rows[0], now, len(rows) // width, rows.tobytes()))
+        self._rows["chunks"].append((quantity.index, rows[0], now, len(rows) // width, rows.tobytes()))
         quantity.rows = array("d")
 
     def _create(self, path: Path) -> sqlite3.Connection:

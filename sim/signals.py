@@ -20,16 +20,6 @@ __all__ = ["Quantity", "Signal", "State", "root_between"]
 E = TypeVar("E", bound=Enum)
 
 
-class Closing(Protocol):
-    """An aggregate that must account for a part before the part's segment is overwritten."""
-
-    def close(self, t: SimTime) -> None:
-        """Account up to `t`."""
-
-    def changed(self) -> None:
-        """A part has its new segment."""
-
-
 class Quantity(Protocol):
     """What readers may ask of a signal or a sum of signals."""
 
@@ -49,9 +39,7 @@ class Quantity(Protocol):
 class Signal:
     """A continuous quantity with a unit. `version` counts its segments; `rows` buffers it for the recorder."""
 
-    __slots__ = (
-        "_sums", "a", "b", "c", "index", "path", "rows", "t0", "tau", "total", "unit", "version", "watchers",
-    )  # fmt: skip
+    __slots__ = ("a", "b", "c", "index", "path", "rows", "t0", "tau", "total", "unit", "version", "watchers")
 
     def __init__(self, path: str, unit: str, value: float = 0.0) -> None:
         """Starts at `value` from the run's start on."""
@@ -67,16 +55,16 @@ class Signal:
         self.version = 0
         self.rows: array[float] | None = None
         self.watchers: tuple[Callable[[], None], ...] = ()
-        self._sums: tuple[Closing, ...] = ()
 
     def set(self, t0: SimTime, a: float, b: float = 0.0, c: float = 0.0, tau: float = inf) -> None:
         """Begin a new segment at `t0`; writing the constant that already holds changes nothing."""
         if a == self.a and b == 0.0 == self.b and c == 0.0 == self.c:
             return
-        sums = self._sums
-        for total in sums:
-            total.close(t0)
-        self.total += self._area(t0 - self.t0)
+        dt = t0 - self.t0
+        if self.c == 0.0 == self.b:
+            self.total += self.a * dt
+        else:
+            self.total += self._area(dt)
         self.t0 = t0
         self.a = a
         self.b = b
@@ -87,8 +75,6 @@ class Signal:
             self.rows.extend((t0, a, b, c, tau))
         for watcher in self.watchers:
             watcher()
-        for total in sums:
-            total.changed()
 
     def at(self, t: SimTime) -> float:
         """The value at `t` under the present segment."""
@@ -128,10 +114,6 @@ class Signal:
             if found is not None and found > start:
                 return found
         return None
-
-    def feed(self, total: Closing) -> None:
-        """Let an aggregate account for this signal."""
-        self._sums = (*self._sums, total)
 
     def watch(self, watcher: Callable[[], None]) -> None:
         """Call `watcher` after every new segment."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sim.files import ID_PATTERN, Misfit, key
 from sim.kernel import Kernel, Rank, Twin
+from sim.peaks import Peak
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
@@ -84,8 +85,8 @@ class Grid:
         self.load_kw = Sum("grid.load_kw", "kW", [*self.feeders.values(), self.house_kw])
         self.loss_kw = Sum("grid.loss_kw", "kW", [self.load_kw], scale=0.0, offset=transformer.no_load_loss_kw)
         self.power_kw = Sum("grid.power_kw", "kW", [self.load_kw, self.loss_kw])
-        self.power_kw.peak = 0.0
         kernel.add(self.house_kw, *self.feeders.values(), self.load_kw, self.loss_kw, self.power_kw)
+        self.peak = Peak(kernel, self.power_kw)
         self._band = -1
         self._follow = _BandFollower(self)
         self.load_kw.watch(lambda: kernel.touch(self._follow))
@@ -94,11 +95,6 @@ class Grid:
     def registered_kwh(self, now: SimTime) -> float:
         """What the trade meter shows."""
         return self.power_kw.total_at(now) * (1.0 + self.config.meter.error_pct / 100.0) / SECONDS_PER_HOUR
-
-    def peak_kw(self, now: SimTime) -> float:
-        """The highest import so far."""
-        self.power_kw.close(now)
-        return self.power_kw.peak or 0.0
 
     def follow_load(self, now: SimTime) -> SimTime:
         """Take the loss chord of the band the load is in; returns when the load leaves it."""

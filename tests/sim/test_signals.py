@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.signals import Signal, State
+from sim.sum_rows import SumRecord
 from sim.sums import Sum
 from sim.units import SimTime
 
@@ -64,23 +65,30 @@ def test_sum_accounts_exactly_and_its_record_reintegrates() -> None:
     one, two = Signal("one", "kW"), Signal("two", "kW")
     total = Sum("total", "kW", [one, two], scale=1.04, offset=3.0)
     upper = Sum("upper", "kW", [total], scale=1.01, offset=0.5)
-    total.rows = array("d")
+    for leaf in (one, two):
+        leaf.rows = array("d")
+    record = SumRecord([total, upper], SimTime(0.0))
     one.set(SimTime(0.0), 10.0, 0.0, 90.0, 300.0)
     two.set(SimTime(5.0), 3.0, 0.0, 70.0, 800.0)
+    chunks = [record.write(SimTime(100.0))]
+    for leaf in (one, two):
+        leaf.rows = array("d")
+    before = total.total_at(SimTime(250.0))
     total.retune(SimTime(250.0), 1.05, 2.5)
+    assert total.total_at(SimTime(250.0)) == pytest.approx(before, rel=1e-15)
     one.set(SimTime(600.0), 0.0)
     end = SimTime(900.0)
-    parts = 1.04 * (one.total + two.total_at(SimTime(600.0))) + 0.01 * 0.0
-    assert parts > 0.0
+    chunks.append(record.write(end))
     assert upper.total_at(end) == pytest.approx(1.01 * total.total_at(end) + 0.5 * end, rel=1e-13)
-    total.close(end)
-    rows = np.array(total.rows).reshape(-1, 5)
-    ends = [*rows[1:, 0], float(end)]
-    again = 0.0
-    for (t0, a, b, c, tau), t1 in zip(rows, ends, strict=True):
-        h = t1 - t0
-        again += a * h + 0.5 * b * h * h + (c * tau * (1 - exp(-h / tau)) if c else 0.0)
-    assert again == pytest.approx(total.total, rel=1e-12)
+    for which, quantity in enumerate((total, upper)):
+        rows = np.concatenate([chunk[which][1] for chunk in chunks])
+        ends = [*rows[1:, 0], float(end)]
+        again = 0.0
+        for (t0, a, b, c, tau), t1 in zip(rows, ends, strict=True):
+            h = t1 - t0
+            again += a * h + 0.5 * b * h * h + (c * tau * (1 - exp(-h / tau)) if c else 0.0)
+            assert a + c == pytest.approx(quantity.at(SimTime(t0)), rel=1e-12) or t0 < 600.0
+        assert again == pytest.approx(quantity.total_at(end), rel=1e-12)
 
 
 def test_sum_matches_quadrature_and_finds_its_crossing() -> None:
