@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ __all__ = ["Bench", "Plan"]
 
 _SLICE_S: Final = 600.0
 _TIMEOUT_S: Final = 30.0
+_columns = attrgetter(*SESSION_COLUMNS)
 Progress = Callable[[SimTime, SimTime], None]
 
 
@@ -94,7 +96,9 @@ class Bench:
         self.judge = Judge(self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire)
         self.run_.arm()
         self.recorder.attach(self.kernel)
-        self.run_.station.visits.on_session = self._session
+        self._unnumbered: dict[str, Session] = {}
+        self.run_.station.visits.on_session = self._over
+        self.run_.station.charging.on_session = self._plugged
         self.kernel.subscribe(lambda event: self._numbered(event.data), "wire.transaction")
 
     def run(self, play: Callable[[], None] | None = None) -> Outcome:
@@ -130,9 +134,8 @@ class Bench:
 
     def record_open_sessions(self) -> None:
         """Keep the rows of those who are still here as they stand."""
-        for session in self.run_.station.visits.sessions:
-            if session.left_s is None and session.outcome in ("charging", "waiting"):
-                self._session(session)
+        for session in self.run_.station.visits.present.values():
+            self._session(session)
 
     def _play(self) -> None:
         until, kernel = self.run_.duration_s, self.kernel
@@ -194,14 +197,26 @@ class Bench:
             self._loop.stop()
 
     def _session(self, session: Session) -> None:
-        self.recorder.session([getattr(session, column) for column in SESSION_COLUMNS])
+        self.recorder.session(_columns(session))
+
+    def _plugged(self, session: Session) -> None:
+        if self.endpoint is not None:
+            self._unnumbered[session.id] = session
+        self._session(session)
+
+    def _over(self, session: Session) -> None:
+        if session.transaction_id is not None or session.started_s is None:
+            self._unnumbered.pop(session.id, None)
+        self._session(session)
 
     def _numbered(self, data: Any) -> None:
-        for session in reversed(self.run_.station.visits.sessions):
-            if session.id == data["session"]:
-                session.transaction_id = data["transaction_id"]
-                self._session(session)
-                return
+        session = self._unnumbered.get(data["session"])
+        if session is None:
+            return
+        session.transaction_id = data["transaction_id"]
+        if session.left_s is not None:
+            del self._unnumbered[session.id]
+        self._session(session)
 
 
 def _folder(path: Path) -> Path:

@@ -49,7 +49,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     try:
         judgements = bench.judge.finish(now)
         books, findings = _books(bench)
-        figures = bench.run_.kpis()
+        figures = bench.run_.station.kpis.figures(now)
         kpis = {figure.name: figure.value for figure in figures}
         digests = kernel.digest.finish(now, kernel.signals.values())
         bench.record_open_sessions()
@@ -98,10 +98,8 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
     now, station = bench.kernel.now, bench.run_.station
     energy = energy_book(station, now)
     energy.check()
-    ended = [one for one in station.visits.sessions if one.started_s is not None and one.stopped_s is not None]
-    price = station.visits.price_cny_kwh
-    bills = sum(one.cost_cny for one in ended)
-    meters = sum(one.energy_registered_kwh for one in ended) * price
+    price, sold = station.price_cny_kwh, station.charging
+    bills, meters, ended = sold.bills_cny, sold.registered_kwh * price, sold.ended
     if bench.endpoint is not None:
         book = bench.endpoint.message_book()
         messages = {
@@ -115,7 +113,7 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
         undelivered, billed_wh = 0, round(local.billed_kwh * 1000.0)
     money = {"bills_cny": round(bills, 2), "meters_cny": round(meters, 4),
              "transactions_cny": round(billed_wh / 1000.0 * price, 4)}  # fmt: skip
-    tolerance = len(ended) * (_FEN + 0.001 * price) + _FEN
+    tolerance = ended * (_FEN + 0.001 * price) + _FEN
     unexplained = [
         f"{name} differ from the bills by {money[name] - money['bills_cny']:+.2f} CNY"
         for name in ("meters_cny", "transactions_cny")

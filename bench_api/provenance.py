@@ -18,7 +18,7 @@ from sim.files import read_yaml
 from sim.reading import Run
 from sim.units import SimTime
 from sim.yaml_nodes import read_text
-from twins.demand import read_replay
+from twins.replay import read_replay
 from twins.station_file import read_station
 
 __all__ = ["provenance", "queue_snapshot", "restore_queue", "restored"]

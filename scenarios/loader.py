@@ -16,7 +16,7 @@ from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, json_schema, read_yaml
 from sim.units import SimTime
 from sim.yaml_nodes import parse_nodes, read_text
-from twins.demand import ReplayRow, read_replay
+from twins.replay import ReplayRow, read_replay
 from twins.station_file import StationFile, find_station, read_station, station_names
 
 __all__ = [

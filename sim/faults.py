@@ -59,9 +59,12 @@ class Knob(Generic[V]):
         return Contribution(self, "cap", ceiling)
 
     def rebase(self, base: V) -> None:
-        """Take another healthy value."""
+        """Take another healthy value; whoever does so reads `value` himself and is not told."""
         self.base = base
-        self._fold()
+        if self._contributions:
+            self.value = self._folded()
+        else:
+            self.value = base
 
     def lean(self, contribution: Contribution) -> None:
         """Take a contribution into the fold."""
@@ -74,6 +77,12 @@ class Knob(Generic[V]):
         self._fold()
 
     def _fold(self) -> None:
+        value = self._folded()
+        if value != self.value:
+            self.value = value
+            self.on_change()
+
+    def _folded(self) -> V:
         value: Any = self.base
         of = {name: [c.value for c in self._contributions if c.operation == name] for name in ("add", "scale", "cap")}
         for amount in of["add"]:
@@ -85,9 +94,8 @@ class Knob(Generic[V]):
         for contribution in self._contributions:
             if contribution.operation == "force":
                 value = contribution.value
-        if value != self.value:
-            self.value = value
-            self.on_change()
+        folded: V = value
+        return folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from enum import IntEnum
-from heapq import heappush
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
@@ -31,6 +31,7 @@ from sim.units import FOREVER, SimTime
 __all__ = ["Kernel", "Rank", "Twin"]
 
 STORM = 1_000
+_new_event = tuple.__new__  # NamedTuple's own constructor costs twice as much, and events are the hot path
 
 
 class Rank(IntEnum):
@@ -82,8 +83,24 @@ class _Wake(simpy.Event):
         env.schedule_at(self, t)
 
 
+class _Deed(simpy.Event):
+    __slots__ = ("action",)
+
+    def __init__(self, env: _Environment, t: float, action: Callable[[], None]) -> None:
+        self.env = env
+        self.callbacks = [_do]
+        self._ok = True
+        self._value = None
+        self.action = action
+        env.schedule_at(self, t)
+
+
+def _do(deed: _Deed) -> None:
+    deed.action()
+
+
 class Kernel:
-    """One run's time, twins, signals, events and inbox. Not thread-safe, except for `post`."""
+    """One run's time (`now`), twins, signals, events and inbox. Not thread-safe, except for `post`."""
 
     def __init__(self, clock: Clock, seed: int) -> None:
         """`seed` starts every named stream."""
@@ -92,21 +109,18 @@ class Kernel:
         self.digest = Digest()
         self.signals: dict[str, Signal | Sum | State[Any]] = {}
         self._env = _Environment(0.0)
+        self.now = SimTime(0.0)
         self._touched: list[list[Twin]] = [[] for _ in Rank]
         self._touched_count = 0
         self._deferred: deque[Callable[[], None]] = deque()
         self._outside: deque[Ticket] = deque()
         self._handlers: dict[str, Callable[[Command, int], None]] = {}
-        self._subscribers: dict[str | None, list[Callable[[Event], None]]] = {None: []}
+        self._everything: list[Callable[[Event], None]] = []
+        self._subscribers: dict[str, list[Callable[[Event], None]]] = {}
         self._command_subscribers: list[Callable[[int, SimTime, Command], None]] = []
         self._seq = 0
         self.on_post: Callable[[], None] = lambda: None
         self.plans = 0
-
-    @property
-    def now(self) -> SimTime:
-        """The present simulated time."""
-        return SimTime(self._env.now)
 
     # Twins
 
@@ -144,7 +158,7 @@ class Kernel:
         return self._env.process(story)
 
     def event(self) -> simpy.Event:
-        """Something a story can wait for."""
+        """Something a story can wait for; `succeed(value)` gives it what it waited for."""
         return self._env.event()
 
     def timeout(self, delay_s: float) -> simpy.Event:
@@ -153,12 +167,8 @@ class Kernel:
 
     def at(self, t: SimTime, action: Callable[[], None]) -> None:
         """Do `action` at `t` (at once when `t` has passed)."""
-        event = simpy.Event(self._env)
-        event._ok = True
-        event._value = None
-        assert event.callbacks is not None
-        event.callbacks.append(lambda _: action())
-        self._env.schedule_at(event, max(t, self._env.now))
+        now = self._env._now
+        _Deed(self._env, t if t > now else now, action)
 
     def defer(self, action: Callable[[], None]) -> None:
         """Do `action` when this instant has come to rest."""
@@ -176,9 +186,9 @@ class Kernel:
     ) -> Event:
         """Something happened now: number it and tell the subscribers in the order they came."""
         self._seq += 1
-        event = Event(self._seq, SimTime(self._env.now), kind, subject, data or {}, cause, clause)
+        event = _new_event(Event, (self._seq, self.now, kind, subject, data or {}, cause, clause))
         self.digest.event(event)
-        for subscriber in self._subscribers[None]:
+        for subscriber in self._everything:
             subscriber(event)
         for subscriber in self._subscribers.get(kind, ()):
             subscriber(event)
@@ -186,7 +196,8 @@ class Kernel:
 
     def subscribe(self, subscriber: Callable[[Event], None], kind: str | None = None) -> None:
         """Be told every event, or those of one kind."""
-        self._subscribers.setdefault(kind, []).append(subscriber)
+        listeners = self._everything if kind is None else self._subscribers.setdefault(kind, [])
+        listeners.append(subscriber)
 
     # Commands in
 
@@ -245,29 +256,41 @@ class Kernel:
     def advance(self, until: SimTime) -> None:
         """Run everything due at or before `until`, each instant to its rest; time then stands at the last one."""
         env = self._env
-        queue = env._queue
-        step = env.step
+        queue, deferred, step = env._queue, self._deferred, self._step
         while True:
             if queue and queue[0][0] <= env._now:
                 step()
             elif self._touched_count:
                 self._plan_round()
-            elif self._deferred:
-                self._deferred.popleft()()
+            elif deferred:
+                deferred.popleft()()
             elif queue and queue[0][0] <= until:
                 step()
             else:
                 return
+
+    def _step(self) -> None:
+        """SimPy's own step, which also sets `now`."""
+        env = self._env
+        t, _, _, event = heappop(env._queue)
+        env._now = t
+        self.now = SimTime(t)
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not event.defused:
+            raise event._value
 
     def jump(self, t: SimTime) -> None:
         """Let time stand at `t`, with nothing due before it."""
         if t > self._env.now:
             assert self._env.peek() >= t
             self._env.jump(t)
+            self.now = t
 
     def _woken(self, wake: _Wake) -> None:
         twin = wake.twin
-        now = self._env._now
+        now = self.now
         if twin.armed_at != now:
             return
         if twin.wake_at > now:
@@ -279,12 +302,11 @@ class Kernel:
             self.touch(twin)
 
     def _plan_round(self) -> None:
-        now = SimTime(self._env.now)
-        for rank in Rank:
-            waiting = self._touched[rank]
+        now, touched = self.now, self._touched
+        for rank, waiting in enumerate(touched):
             if not waiting:
                 continue
-            self._touched[rank] = []
+            touched[rank] = []
             self._touched_count -= len(waiting)
             for twin in waiting:
                 twin.is_touched = False
@@ -296,4 +318,6 @@ class Kernel:
                     twin.planned_at = now
                     twin.plans = 1
                 self.plans += 1
-                self.wake(twin, twin.plan(now))
+                wake_at = twin.wake_at = twin.plan(now)
+                if wake_at < twin.armed_at:
+                    self.wake(twin, wake_at)

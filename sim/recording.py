@@ -74,6 +74,7 @@ class Recorder:
         self.frames_seen = 0
         self._keeps_events = level != "kpi"
         self._keeps_signals = level == "all"
+        self._sessions: dict[object, tuple[Any, ...]] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _WIDTH}
         self._quantities: list[Signal | State[Any]] = []
         self._sums: SumRecord | None = None
@@ -102,7 +103,12 @@ class Recorder:
 
     def session(self, values: Sequence[object]) -> None:
         """Keep one session row (`SESSION_COLUMNS`); a row with the same id takes the new values."""
-        self._put("sessions", tuple(values))
+        sessions = self._sessions
+        sessions[values[0]] = tuple(values)
+        if len(sessions) >= _BATCH:
+            self._raise_failure()
+            self._queue.put([("sessions", list(sessions.values()))])
+            self._sessions = {}
 
     def frame(self, row: tuple[Any, ...]) -> None:
         """Keep one frame row, redacted by its sender; beyond the cap frames are counted, not kept."""
@@ -137,6 +143,8 @@ class Recorder:
                 chunks.append((total.index, float(rows[0, 0]), now, len(rows), rows.tobytes()))
             for quantity in self._quantities:
                 self._chunk(quantity, now)
+        self._rows["sessions"].extend(self._sessions.values())
+        self._sessions = {}
         jobs = [(table, rows) for table, rows in self._rows.items() if rows]
         self._rows = {table: [] for table in _WIDTH}
         if jobs:

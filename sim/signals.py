@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from sim.units import FOREVER, SimTime
 
-__all__ = ["Quantity", "Signal", "State", "root_between"]
+__all__ = ["Curve", "Quantity", "Signal", "State", "root_between"]
 
 E = TypeVar("E", bound=Enum)
 
@@ -36,21 +36,46 @@ class Quantity(Protocol):
         """When the present plan first passes through `level` later than `after`; None when it never does."""
 
 
-class Signal:
-    """A continuous quantity with a unit. `version` counts its segments; `rows` buffers it for the recorder."""
+class Curve:
+    """A closed form `v(t) = a + b*dt + c*exp(-dt/tau)` from `t0` on, without a history."""
 
-    __slots__ = ("a", "b", "c", "index", "path", "rows", "t0", "tau", "total", "unit", "version", "watchers")
+    __slots__ = ("a", "b", "c", "t0", "tau")
 
-    def __init__(self, path: str, unit: str, value: float = 0.0) -> None:
-        """Starts at `value` from the run's start on."""
-        self.path = path
-        self.unit = unit
-        self.index = -1
-        self.t0 = SimTime(0.0)
+    def __init__(self, value: float, t0: SimTime = SimTime(0.0)) -> None:
+        """Constant at `value`."""
+        self.t0 = t0
         self.a = value
         self.b = 0.0
         self.c = 0.0
         self.tau = inf
+
+    def set(self, t0: SimTime, a: float, b: float = 0.0, c: float = 0.0, tau: float = inf) -> None:
+        """Take another form from `t0` on."""
+        self.t0 = t0
+        self.a = a
+        self.b = b
+        self.c = c
+        self.tau = tau
+
+    def at(self, t: SimTime) -> float:
+        """The value at `t` under the present form."""
+        if self.c == 0.0:
+            return self.a if self.b == 0.0 else self.a + self.b * (t - self.t0)
+        dt = t - self.t0
+        return self.a + self.b * dt + self.c * exp(-dt / self.tau)
+
+
+class Signal(Curve):
+    """A continuous quantity with a unit. `version` counts its segments; `rows` buffers it for the recorder."""
+
+    __slots__ = ("index", "path", "rows", "total", "unit", "version", "watchers")
+
+    def __init__(self, path: str, unit: str, value: float = 0.0) -> None:
+        """Starts at `value` from the run's start on."""
+        super().__init__(value)
+        self.path = path
+        self.unit = unit
+        self.index = -1
         self.total = 0.0
         self.version = 0
         self.rows: array[float] | None = None
@@ -58,13 +83,12 @@ class Signal:
 
     def set(self, t0: SimTime, a: float, b: float = 0.0, c: float = 0.0, tau: float = inf) -> None:
         """Begin a new segment at `t0`; writing the constant that already holds changes nothing."""
-        if a == self.a and b == 0.0 == self.b and c == 0.0 == self.c:
-            return
-        dt = t0 - self.t0
         if self.c == 0.0 == self.b:
-            self.total += self.a * dt
+            if a == self.a and b == 0.0 == c:
+                return
+            self.total += self.a * (t0 - self.t0)
         else:
-            self.total += self._area(dt)
+            self.total += self._area(t0 - self.t0)
         self.t0 = t0
         self.a = a
         self.b = b
@@ -75,13 +99,6 @@ class Signal:
             self.rows.extend((t0, a, b, c, tau))
         for watcher in self.watchers:
             watcher()
-
-    def at(self, t: SimTime) -> float:
-        """The value at `t` under the present segment."""
-        if self.c == 0.0:
-            return self.a if self.b == 0.0 else self.a + self.b * (t - self.t0)
-        dt = t - self.t0
-        return self.a + self.b * dt + self.c * exp(-dt / self.tau)
 
     def integral(self, t0: SimTime, t1: SimTime) -> float:
         """The exact integral from `t0` to `t1`, both within the present segment, in unit-seconds."""

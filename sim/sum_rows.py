@@ -34,7 +34,7 @@ class SumRecord:
         self._before: dict[int, Floats] = {}
         for one in sums:
             self._begin_tunings(one, now)
-            for leaf, _ in one.leaves():
+            for leaf in one.leaves():
                 self._before[id(leaf)] = np.array([(leaf.t0, leaf.a, leaf.b, leaf.c, leaf.tau)])
 
     def write(self, now: SimTime) -> list[tuple[Sum, Floats]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from math import exp
+from typing import NamedTuple
 
 from sim.signals import Signal, root_between
 from sim.units import SimTime
@@ -19,7 +20,10 @@ __all__ = ["Sum"]
 class Sum:
     """`offset + scale * sum(parts)`; parts are signals or sums. Has the readers' face of a `Signal`."""
 
-    __slots__ = ("_carried", "index", "offset", "parts", "path", "scale", "tunings", "unit", "watchers")
+    __slots__ = (
+        "_carried", "_flat", "_is_tuned", "_uppers", "index", "offset", "parts", "path", "scale", "tunings", "unit",
+        "watchers",
+    )  # fmt: skip
 
     def __init__(
         self, path: str, unit: str, parts: Sequence[Signal | Sum], scale: float = 1.0, offset: float = 0.0
@@ -34,42 +38,58 @@ class Sum:
         self.tunings: array[float] | None = None
         self.watchers: tuple[Callable[[], None], ...] = ()
         self._carried = 0.0
+        self._is_tuned = False
+        self._uppers: tuple[Sum, ...] = ()
+        self._flat: _Flat | None = None
+        for part in self.parts:
+            if isinstance(part, Sum):
+                part._uppers = (*part._uppers, self)
 
     def at(self, t: SimTime) -> float:
         """The value at `t`."""
+        flat = self._flat or self._flatten()
         value = 0.0
-        for part in self.parts:
-            value += part.at(t)
-        return self.offset + self.scale * value
+        for leaf, weight in flat.leaves:
+            if leaf.c != 0.0 or leaf.b != 0.0:
+                value += weight * leaf.at(t)
+            elif leaf.a != 0.0:
+                value += weight * leaf.a
+        for tuned, weight in flat.tuned:
+            value += weight * tuned.at(t)
+        return self.offset + self.scale * (flat.offset + value)
 
     def total_at(self, t: SimTime) -> float:
         """The integral from the run's start to `t`, in unit-seconds."""
-        total = 0.0
-        for part in self.parts:
-            total += part.total_at(t)
-        return self._carried + self.scale * total + self.offset * t
+        return self._carried + self.scale * self._parts_total(t) + self.offset * t
 
     def retune(self, t: SimTime, scale: float, offset: float) -> None:
         """Take other coefficients from `t` on."""
         if scale == self.scale and offset == self.offset:
             return
-        before = self.total_at(t)
+        if not self._is_tuned:
+            self._is_tuned = True
+            self._forget_flat()
+        self._carried += (self.scale - scale) * self._parts_total(t) + (self.offset - offset) * t
         self.scale = scale
         self.offset = offset
-        self._carried += before - self.total_at(t)
         if self.tunings is not None:
             self.tunings.extend((t, scale, offset))
         for watcher in self.watchers:
             watcher()
 
-    def leaves(self) -> Iterator[tuple[Signal, float]]:
-        """(signal, its present coefficient) of all that it is made of, parts of parts included."""
+    def leaves(self) -> Iterator[Signal]:
+        """Every signal that it is made of, parts of parts included, each once."""
+        seen: dict[int, Signal] = {}
         for part in self.parts:
-            if isinstance(part, Signal):
-                yield part, self.scale
-            else:
-                for leaf, coefficient in part.leaves():
-                    yield leaf, self.scale * coefficient
+            for leaf in (part,) if isinstance(part, Signal) else part.leaves():
+                seen[id(leaf)] = leaf
+        yield from seen.values()
+
+    def weighted_leaves(self) -> list[tuple[Signal, float]]:
+        """(signal, what one unit of it counts), of a sum in which nothing has been retuned."""
+        flat = self._flat or self._flatten()
+        assert not flat.tuned
+        return [(leaf, self.scale * weight) for leaf, weight in flat.leaves]
 
     def crossing(self, level: float, after: SimTime) -> SimTime | None:
         """When the present plan first passes through `level` later than `after`; None when it never does.
@@ -120,3 +140,44 @@ class Sum:
         self.watchers = (*self.watchers, watcher)
         for part in self.parts:
             part.watch(watcher)
+
+    def _parts_total(self, t: SimTime) -> float:
+        flat = self._flat or self._flatten()
+        total = flat.offset * t
+        for leaf, weight in flat.leaves:
+            total += weight * leaf.total_at(t)
+        for tuned, weight in flat.tuned:
+            total += weight * tuned.total_at(t)
+        return total
+
+    def _flatten(self) -> _Flat:
+        """The sum of the parts as one list of weighted leaves; sums that have been retuned stay parts."""
+        weights: dict[int, tuple[Signal, float]] = {}
+        tuned: list[tuple[Sum, float]] = []
+        offset = 0.0
+        for part in self.parts:
+            if isinstance(part, Signal):
+                weights[id(part)] = (part, weights.get(id(part), (part, 0.0))[1] + 1.0)
+            elif part._is_tuned:
+                tuned.append((part, 1.0))
+            else:
+                inner = part._flat or part._flatten()
+                offset += part.offset + part.scale * inner.offset
+                for leaf, weight in inner.leaves:
+                    weights[id(leaf)] = (leaf, weights.get(id(leaf), (leaf, 0.0))[1] + part.scale * weight)
+                tuned.extend((one, part.scale * weight) for one, weight in inner.tuned)
+        self._flat = _Flat(tuple(weights.values()), tuple(tuned), offset)
+        return self._flat
+
+    def _forget_flat(self) -> None:
+        for upper in self._uppers:
+            upper._flat = None
+            upper._forget_flat()
+
+
+class _Flat(NamedTuple):
+    """`offset + sum(weight * leaf) + sum(weight * tuned)`: a sum of parts without its nesting."""
+
+    leaves: tuple[tuple[Signal, float], ...]
+    tuned: tuple[tuple[Sum, float], ...]
+    offset: float

@@ -1,13 +1,21 @@
-"""Bays: the places where vehicles stand, charge or wait."""
+"""Bays: the places where vehicles stand, charge or wait; and the sensors that say what stands there (clause 9.6.1)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
 
 from sim.files import ID_PATTERN, key
+from sim.kernel import Kernel
+from sim.signals import State
+from sim.units import SimTime
 
-__all__ = ["BayConfig", "PlaceConfig"]
+if TYPE_CHECKING:
+    from twins.evse import Evse
+
+__all__ = ["Bay", "BayConfig", "Occupancy", "PlaceConfig", "SensorConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +24,89 @@ class PlaceConfig:
 
     x_m: float = field(metadata=key("Metres east of the plan's corner.", unit="m", low=-10_000, high=10_000))
     y_m: float = field(metadata=key("Metres north of the plan's corner.", unit="m", low=-10_000, high=10_000))
+    step_x_m: float = field(
+        default=0.0, metadata=key("East of the one before, in a range of names.", unit="m", low=-100, high=100)
+    )
+    step_y_m: float = field(
+        default=0.0, metadata=key("North of the one before, in a range of names.", unit="m", low=-100, high=100)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BayConfig:
     """One parking place: fast and slow bays are reached by an EVSE, plain and waiting bays need none."""
 
-    id: str = field(metadata=key("Name of the bay, as in `bay[B01]`.", pattern=ID_PATTERN))
+    id: str = field(metadata=key("Name of the bay, as in `bay[B01]`; B01..B20 for a row.", pattern=ID_PATTERN))
     kind: Literal["fast", "slow", "plain", "waiting"] = field(metadata=key("What the bay is for."))
     roof: Literal["canopy", "open"] = field(default="open", metadata=key("What is overhead."))
     place: PlaceConfig = field(metadata=key("Where the bay is."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorConfig:
+    """The sensors of charging bays; without a delay and an error what is seen is what is there."""
+
+    delay_s: float = field(default=0.0, metadata=key("From a change to its being seen.", unit="s", low=0, high=3_600))
+    miss_share: float = field(default=0.0, metadata=key("Share of changes that are missed at first.", low=0, high=0.5))
+    recheck_s: float = field(
+        default=300.0, metadata=key("When a missed change is seen after all.", unit="s", low=1, high=86_400)
+    )
+
+
+class Occupancy(Enum):
+    """Whether something stands in a bay."""
+
+    FREE = "free"
+    OCCUPIED = "occupied"
+
+
+class Bay:
+    """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says)."""
+
+    __slots__ = ("_kernel", "_sensor", "config", "evses", "is_listed", "is_promised", "number", "occupied", "on_seen",
+                 "path", "seen")  # fmt: skip
+
+    def __init__(self, kernel: Kernel, config: BayConfig, number: int, sensor: SensorConfig) -> None:
+        """`number` is its place in the station file, from 0."""
+        self.path = f"bay[{config.id}]"
+        self.config = config
+        self.number = number
+        self.evses: list[tuple[Evse, str, int]] = []
+        self.occupied = State(f"{self.path}.occupied", Occupancy.FREE)
+        self.seen = State(f"{self.path}.seen", Occupancy.FREE)
+        kernel.add(self.occupied, self.seen)
+        self.is_promised = False
+        self.is_listed = False
+        self.on_seen: Callable[[Bay], None] = lambda bay: None
+        self._kernel = kernel
+        self._sensor = sensor
+
+    def ready_evse(self) -> tuple[Evse, str, int] | None:
+        """The first (EVSE, pile id, connector number) that reaches this bay and can take a vehicle."""
+        for outlet in self.evses:
+            if outlet[0].is_ready:
+                return outlet
+        return None
+
+    def occupy(self, session: str) -> None:
+        """A vehicle has come to stand here."""
+        self._turn(Occupancy.OCCUPIED)
+        self._kernel.emit("bay.occupied", self.path, {"session": session})
+
+    def free(self, session: str) -> None:
+        """It has left."""
+        self._turn(Occupancy.FREE)
+        self._kernel.emit("bay.freed", self.path, {"session": session})
+
+    def _turn(self, occupancy: Occupancy) -> None:
+        now, sensor = self._kernel.now, self._sensor
+        self.occupied.set(now, occupancy)
+        if sensor.delay_s == 0.0 and sensor.miss_share == 0.0:
+            self._see()
+            return
+        is_missed = float(self._kernel.streams["bay.sensors"].random()) < sensor.miss_share
+        self._kernel.at(SimTime(now + (sensor.recheck_s if is_missed else sensor.delay_s)), self._see)
+
+    def _see(self) -> None:
+        if self.seen.set(self._kernel.now, self.occupied.value):
+            self.on_seen(self)

@@ -1,15 +1,20 @@
-"""The site's power allocation."""
+"""The site's power allocation: one allocator, obeying every limit at every instant.
+
+While all claims fit all budgets each session has what its electronics can take and nobody is planned anew when another
+comes or goes. Only where a budget binds is power shared, by a policy of `twins.sharing`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from sim.files import key
+from sim.files import Misfit, did_you_mean, key
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal
 from sim.units import FOREVER, SimTime
+from twins.sharing import POLICIES, Claim, Prices
 
 if TYPE_CHECKING:
     from twins.evse import Evse
@@ -17,24 +22,30 @@ if TYPE_CHECKING:
 __all__ = ["Control", "ControlConfig"]
 
 _STEP = 0.02
-_MARGIN = 0.03
+_ROUNDING = 1.0 - 1e-12
+_NEARLY = 1.0 - 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlConfig:
     """How the site shares its power among the sessions."""
 
-    policy: Literal["equal_share"] = field(metadata=key("How power is shared."))
+    policy: str = field(metadata=key("How power is shared."))
     site_limit_kw: float = field(
         metadata=key("What all piles may give out together.", unit="kW", above=0, high=100_000)
     )
 
+    def __post_init__(self) -> None:
+        """Refuse a policy that does not exist."""
+        if self.policy not in POLICIES:
+            raise Misfit("policy", f"unknown policy {self.policy}", did_you_mean(self.policy, POLICIES.names()))
+
 
 class Control(Twin):
-    """Allocates the site's power by max-min fairness: equal shares, and what one does not want goes to the others.
+    """Grants each charging EVSE its share. Signal `control.site_limit_kw`: what all piles may give out now.
 
-    A session that wants less than its share is granted a margin above its wish, so that a warming battery finds room;
-    the sum of grants never exceeds the site's limit.
+    Budgets are outputs of piles in kW: one a cabinet, one a feeder, the last one the site's, which is the lowest of the
+    limits of its sources (configuration, transformer, contract, platform).
     """
 
     rank = Rank.CONTROL
@@ -43,31 +54,134 @@ class Control(Twin):
     def __init__(self, kernel: Kernel, config: ControlConfig) -> None:
         """EVSEs join with `watch`."""
         self._kernel = kernel
+        self._share = POLICIES.get(config.policy)
+        self._always_plans = config.policy == "tou_aware"
+        self._limits = {"configuration": config.site_limit_kw}
         self.site_limit_kw = Signal("control.site_limit_kw", "kW", config.site_limit_kw)
         kernel.add(self.site_limit_kw)
-        self._evses: list[Evse] = []
-        self._granted_for: dict[str, float] = {}
+        self.prices = Prices()
+        self._budgets: list[float] = [config.site_limit_kw]
+        self._groups: dict[str, tuple[int, ...]] = {}
+        self._names: dict[str, int] = {}
+        self._used: list[float] = [0.0]
+        self._active: list[Evse] = []
+        self._is_open = True
 
-    def watch(self, evses: list[Evse]) -> None:
-        """Allocate among these."""
-        self._evses.extend(evses)
+    # Budgets
 
-    def demand_moved(self, evse: Evse, now: SimTime) -> None:
-        """A session has begun another piece of its charge: reallocate when its wish has moved by a step."""
-        wish_kw = evse.wish_kw(now)
-        if abs(wish_kw - self._granted_for.get(evse.path, inf)) > _STEP * self.site_limit_kw.at(now):
+    def watch(self, evse: Evse, budgets: dict[str, float]) -> None:
+        """Allocate to this EVSE; `budgets` are the narrower ones it counts against, by name, narrowest first (kW)."""
+        positions = []
+        for name, budget_kw in budgets.items():
+            if name not in self._names:
+                self._names[name] = len(self._budgets)
+                self._budgets.append(budget_kw)
+                self._used.append(0.0)
+            positions.append(self._names[name])
+        self._groups[evse.path] = (*positions, 0)
+
+    def limit(self, source: str, limit_kw: float | None) -> None:
+        """Hold the whole output at or below `limit_kw` for as long as `source` says so; None lifts its limit."""
+        if limit_kw is None:
+            self._limits.pop(source, None)
+        else:
+            self._limits[source] = max(0.0, limit_kw)
+        lowest_kw = min(self._limits.values(), default=inf)
+        if lowest_kw != self._budgets[0]:
+            self._budgets[0] = lowest_kw
+            self.site_limit_kw.set(self._kernel.now, lowest_kw)
             self._kernel.touch(self)
+
+    def rebudget(self, name: str, budget_kw: float) -> None:
+        """A narrower budget has another size."""
+        if self._budgets[self._names[name]] != budget_kw:
+            self._budgets[self._names[name]] = budget_kw
+            self._kernel.touch(self)
+
+    def reprice(self, prices: Prices) -> None:
+        """Energy has another price from now on."""
+        self.prices = prices
+        if self._always_plans:
+            self._kernel.touch(self)
+
+    # Sessions
+
+    def join(self, evse: Evse, now: SimTime) -> bool:
+        """A session begins. True: it may draw its claim at once; False: its grant follows within this instant."""
+        self._active.append(evse)
+        self._use(evse, evse.claim_kw)
+        if self._is_open and not self._always_plans and self._fits(evse):
+            evse.granted_kw = evse.cap_kw
+            evse.limit_kw.set(now, evse.cap_kw)
+            return True
+        evse.granted_kw = 0.0
+        self._kernel.touch(self)
+        return False
+
+    def leave(self, evse: Evse, now: SimTime) -> None:
+        """A session has ended."""
+        self._active.remove(evse)
+        self._use(evse, -evse.claim_kw)
+        evse.claim_kw = evse.granted_kw = 0.0
+        evse.limit_kw.set(now, 0.0)
+        if not self._is_open:
+            self._kernel.touch(self)
+
+    def claimed(self, evse: Evse, now: SimTime, claim_kw: float) -> None:
+        """A session claims more or less than before."""
+        before_kw, evse.claim_kw = evse.claim_kw, claim_kw
+        self._use(evse, claim_kw - before_kw)
+        if claim_kw > before_kw:
+            if evse.granted_kw >= before_kw and not (self._is_open and self._fits(evse)):
+                evse.granted_kw = before_kw  # no more than it had, until the others have made room
+                self._kernel.touch(self)
+        elif not self._is_open:
+            freed_kw = min(before_kw, evse.granted_kw) - claim_kw
+            if freed_kw > _STEP * self._budgets[0]:
+                self._kernel.touch(self)
 
     def plan(self, now: SimTime) -> SimTime:
         """Grant each charging EVSE its share."""
-        charging = [evse for evse in self._evses if evse.is_charging]
-        wishes = {evse.path: evse.wish_kw(now) for evse in charging}
-        self._granted_for = dict(wishes)
-        remaining_kw = self.site_limit_kw.at(now)
-        waiting = sorted(charging, key=lambda evse: (wishes[evse.path], evse.path))
-        for position, evse in enumerate(waiting):
-            share_kw = remaining_kw / (len(waiting) - position)
-            grant_kw = min(share_kw, wishes[evse.path] + _MARGIN * self.site_limit_kw.at(now), evse.cap_kw)
-            remaining_kw -= grant_kw
-            evse.offer(now, grant_kw)
+        active = self._active
+        self._count_anew()
+        self._is_open = not self._always_plans and all(map(float.__le__, self._used, self._budgets))
+        if self._is_open:
+            for evse in active:
+                evse.offer(now, evse.cap_kw)
+            return FOREVER
+        claims = [
+            Claim(
+                evse.claim_kw,
+                self._groups[evse.path],
+                evse.started_s or 0.0,
+                inf if evse.departs_s is None else evse.departs_s,
+                evse.needs_kwh,
+            )
+            for evse in active
+        ]
+        grants = self._share(claims, self._budgets, now, self.prices)
+        for evse, grant_kw in zip(active, grants, strict=True):
+            has_all = grant_kw >= evse.claim_kw * _NEARLY
+            evse.offer(now, evse.cap_kw if has_all else grant_kw * _ROUNDING)
         return FOREVER
+
+    def _use(self, evse: Evse, claim_kw: float) -> None:
+        used = self._used
+        for group in self._groups[evse.path]:
+            used[group] += claim_kw
+
+    def _fits(self, evse: Evse) -> bool:
+        """Whether the claims on this EVSE's budgets fit them together."""
+        used, budgets = self._used, self._budgets
+        for group in self._groups[evse.path]:
+            if used[group] > budgets[group] * _NEARLY:
+                self._count_anew()
+                return all(map(float.__le__, used, budgets))
+        return True
+
+    def _count_anew(self) -> None:
+        """Sum the claims once more: what is added and taken away one by one drifts in the last digits."""
+        for group in range(len(self._used)):
+            self._used[group] = 0.0
+        for evse in self._active:
+            self._use(evse, evse.claim_kw)

@@ -6,15 +6,13 @@ power. True and registered energy are two things: the meter has an error within 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING
 
-import simpy
-
-from sim.faults import Contribution, Knob, bounds, fault
+from sim.events import Scalar
+from sim.faults import Knob
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal, State
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
@@ -25,10 +23,12 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["ContactorStuck", "Evse", "EvseState", "LockState"]
+__all__ = ["Evse", "EvseState", "LockState"]
 
 BMS_SILENCE_S = 1.0
 CONNECTION_TIMEOUT_S = 120.0
+_RISING = 1.05
+_SAME = 1e-9
 
 
 class EvseState(Enum):
@@ -49,15 +49,11 @@ class LockState(Enum):
     LOCKED = "locked"
 
 
-class _Step(Enum):
-    NONE = "none"
-    HANDSHAKE = "handshake"
-    INSULATION_TEST = "insulation_test"
-    PRECHARGE = "precharge"
-
-
 class Evse(Twin):
-    """One outlet of a pile. Signals `power_kw` (what reaches the vehicle), `limit_kw`; states `state`, `lock`."""
+    """One outlet of a pile. Signals `power_kw` (what reaches the vehicle), `limit_kw`; states `state`, `lock`.
+
+    `claim_kw` bounds what it draws until it says otherwise; `granted_kw` is its share of the site's power.
+    """
 
     rank = Rank.PILE
 
@@ -67,7 +63,7 @@ class Evse(Twin):
         """`path` is the connector's, as `pile[A01].connector[1]`."""
         self._kernel = kernel
         self.path = path
-        self._model = model
+        self.model = model
         self._control = control
         self._platform = platform
         self.meter_factor = 1.0 + config.meter_error_pct / 100.0
@@ -81,42 +77,41 @@ class Evse(Twin):
         self.session = ""
         self.token = ""
         self.on_ended: Callable[[str], None] = lambda reason: None
-        self._step = _Step.NONE
-        self._step_ends = FOREVER
+        self.on_free: Callable[[], None] = lambda: None
+        self.on_switched: Callable[[], None] = lambda: None
+        self.claim_kw = 0.0
+        self.granted_kw = 0.0
+        self.departs_s: float | None = None
+        self.started_s: float | None = None
+        self.peak_kw = 0.0
+        self._sequence_ends = FOREVER
         self._silent_since: SimTime | None = None
         self._wants_closed = False
         self._block_kw = inf
+        self._limits: dict[str, float] = {}
+        self.cap_kw = model.evse_max_kw
         self._stop_reason = ""
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
-        self._waiting: list[simpy.Event] = []
         self._is_in_service = True
         self._awaited_token = ""
         self._awaited_until = SimTime(0.0)
-        self.started_s: float | None = None
-        self.peak_kw = 0.0
 
     # What others ask of it
-
-    @property
-    def cap_kw(self) -> float:
-        """What its electronics and the modules switched to it can give."""
-        return min(self._model.evse_max_kw, self._block_kw)
 
     def wish_kw(self, now: SimTime) -> float:
         """What the vehicle asks for, as far as the electronics can give it; 0 without one."""
         return min(self.bms.wish_kw(now), self.cap_kw) if self.bms is not None else 0.0
 
+    def needs_kwh(self, now: SimTime) -> float:
+        """What the plugged pack still lacks to its target."""
+        bms = self.bms
+        return max(0.0, (bms.target - bms.soc.at(now)) * bms.pack.capacity_kwh) if bms is not None else 0.0
+
     @property
     def is_ready(self) -> bool:
         """Whether a vehicle may plug in."""
         return self.bms is None and self.state.value is EvseState.AVAILABLE
-
-    def ready_event(self) -> simpy.Event:
-        """What a waiting driver waits for: the next time the EVSE is ready."""
-        event = self._kernel.event()
-        self._waiting.append(event)
-        return event
 
     @property
     def is_charging(self) -> bool:
@@ -131,8 +126,12 @@ class Evse(Twin):
         """What really reached vehicles."""
         return self.power_kw.total_at(now) / SECONDS_PER_HOUR
 
+    def delivered_kwh(self, now: SimTime) -> tuple[float, float]:
+        """(true, registered) energy since the present charge began."""
+        return self.true_energy_kwh(now) - self._true_start_kwh, self.energy_kwh(now) - self._started_kwh
+
     def plug(self, bms: Bms, session: str, on_ended: Callable[[str], None]) -> None:
-        """A vehicle is plugged in."""
+        """A vehicle is plugged in; `on_ended` hears why its charge ended, or why none began."""
         self.bms, self.session, self.on_ended = bms, session, on_ended
         self.started_s = None
         bms.on_change = self._touch
@@ -150,7 +149,7 @@ class Evse(Twin):
 
     def start(self, token: str) -> bool:
         """The platform asks to charge for this token: the vehicle that is plugged in, or one that plugs in soon."""
-        if self.state.value is EvseState.PREPARING and self._step is _Step.NONE:
+        if self.state.value is EvseState.PREPARING and self._sequence_ends == FOREVER:
             self.token = token
             self._authorised(self.session, True)
             return True
@@ -175,7 +174,7 @@ class Evse(Twin):
 
     def stop(self, reason: str) -> bool:
         """End the charge; False when none is on."""
-        if self._step is _Step.NONE and not self.is_charging:
+        if self._sequence_ends == FOREVER and not self.is_charging:
             return False
         self._stop_reason = reason
         self._touch()
@@ -190,56 +189,70 @@ class Evse(Twin):
         self.bms, self.session = None, ""
         if self.state.value is not EvseState.FAULTED:
             self._go_free()
-        self._touch()
-
-    def offer(self, now: SimTime, limit_kw: float) -> None:
-        """The site's allocation for this outlet."""
-        if limit_kw != self.limit_kw.at(now):
-            self.limit_kw.set(now, limit_kw)
+        else:
             self._touch()
+
+    # What others allow it
+
+    def limit(self, source: str, limit_kw: float | None) -> None:
+        """Hold the output at or below `limit_kw` for as long as `source` says so; None lifts its limit."""
+        if limit_kw is None:
+            self._limits.pop(source, None)
+        else:
+            self._limits[source] = limit_kw
+        self._recap()
 
     def switch_block(self, block_kw: float) -> None:
         """The cabinet has switched modules of this much power to the outlet."""
         if block_kw != self._block_kw:
             self._block_kw = block_kw
-            if self.is_charging:
-                self._touch()
-                self._kernel.touch(self._control)
+            self._recap()
+
+    def offer(self, now: SimTime, limit_kw: float) -> None:
+        """The site's allocation for this outlet; what it claims and has anyhow goes on unplanned."""
+        if limit_kw == self.granted_kw:
+            return
+        claim_kw = self.claim_kw
+        moved_kw = min(limit_kw, claim_kw) - min(self.granted_kw, claim_kw)
+        self.granted_kw = limit_kw
+        self.limit_kw.set(now, limit_kw)
+        if abs(moved_kw) > _SAME * claim_kw:
+            self._touch()
 
     # Planning
 
     def plan(self, now: SimTime) -> SimTime:
         """Advance the sequence and the charge to `now`."""
-        if self.state.value is EvseState.FAULTED:
-            self._try_recovery()
-            return FOREVER
-        if self._stop_reason and (self.is_charging or self._step is not _Step.NONE):
+        state = self.state.value
+        if state is EvseState.CHARGING:
+            if not self._stop_reason:
+                return self._charge(now)
             self._end(now, self._stop_reason)
-            return FOREVER
-        if self._step is not _Step.NONE:
-            return self._sequence(now)
-        if self.is_charging:
-            return self._charge(now)
+        elif self._sequence_ends < FOREVER:
+            if self._stop_reason:
+                self._end(now, self._stop_reason)
+            elif now >= self._sequence_ends:
+                return self._close(now)
+            else:
+                return self._sequence_ends
+        elif state is EvseState.FAULTED:
+            self._try_recovery()
         return FOREVER
 
-    def _sequence(self, now: SimTime) -> SimTime:
-        model = self._model
-        following = {
-            _Step.HANDSHAKE: (_Step.INSULATION_TEST, model.insulation_test_s),
-            _Step.INSULATION_TEST: (_Step.PRECHARGE, model.precharge_s),
-        }
-        while now >= self._step_ends:
-            if self._step is _Step.PRECHARGE:
-                return self._close(now)
-            self._step, length_s = following[self._step]
-            self._kernel.emit("evse.step", self.path, {"step": self._step.value})
-            self._step_ends = SimTime(now + length_s)
-        return self._step_ends
+    def step(self, now: SimTime) -> str:
+        """Where the start sequence stands: handshake, insulation_test, precharge; empty outside it."""
+        left_s = self._sequence_ends - now
+        if not 0.0 < left_s < FOREVER:
+            return ""
+        model = self.model
+        if left_s <= model.precharge_s:
+            return "precharge"
+        return "insulation_test" if left_s <= model.precharge_s + model.insulation_test_s else "handshake"
 
     def _close(self, now: SimTime) -> SimTime:
-        self._step, self._step_ends = _Step.NONE, FOREVER
+        self._sequence_ends = FOREVER
         self._wants_closed = True
-        self._set_contactor(True)
+        self.contactor_closed.rebase(True)
         if not self.contactor_closed.value:
             self._end(now, "contactor_open")
             return FOREVER
@@ -249,17 +262,17 @@ class Evse(Twin):
         self._kernel.emit("session.started", self.path, {"session": self.session})
         self._platform.report(Happening("started", self.path, self.session, self.token, self._started_kwh))
         self._go(EvseState.CHARGING)
-        self._kernel.touch(self._control)
-        return FOREVER
+        self.claim_kw = self._next_claim(now)
+        return self._charge(now) if self._control.join(self, now) else FOREVER
 
     def _charge(self, now: SimTime) -> SimTime:
         bms = self.bms
         assert bms is not None
-        if bms.is_full(now):
-            self._end(now, "target_reached")
+        if not self.contactor_closed.value:
+            self._end(now, "contactor_open")
             return FOREVER
         silence_ends = FOREVER
-        if bms.is_muted.value:
+        if bms.is_silent:
             if self._silent_since is None:
                 self._silent_since = now
             silence_ends = SimTime(self._silent_since + BMS_SILENCE_S)
@@ -269,56 +282,82 @@ class Evse(Twin):
                 return FOREVER
         else:
             self._silent_since = None
-        limit_kw = min(self.limit_kw.at(now), self.cap_kw)
-        ends = bms.draw(now, limit_kw, self.power_kw)
-        self.peak_kw = max(self.peak_kw, self.power_kw.at(now))
-        self._control.demand_moved(self, now)
-        return min(ends, silence_ends)
+        power = self.power_kw
+        limit_kw = self.granted_kw if self.granted_kw < self.cap_kw else self.cap_kw
+        if bms.has_heat:
+            self._claim(now, self._next_claim(now))
+            ends = bms.draw(now, min(limit_kw, self.claim_kw), power)
+        else:  # the wish can only fall: what it draws is within the claim that follows
+            ends = bms.draw(now, limit_kw, power)
+            asked_kw = bms.asked_kw
+            self._claim(now, asked_kw if asked_kw < self.cap_kw else self.cap_kw)
+        if ends <= now:
+            self._end(now, "target_reached")
+            return FOREVER
+        top_kw = power.a + power.c
+        if top_kw > self.peak_kw:
+            self.peak_kw = top_kw
+        return ends if ends < silence_ends else silence_ends
+
+    def _claim(self, now: SimTime, claim_kw: float) -> None:
+        if abs(claim_kw - self.claim_kw) > _SAME * claim_kw:
+            self._control.claimed(self, now, claim_kw)
+
+    def _next_claim(self, now: SimTime) -> float:
+        """What the vehicle may draw until its next piece; a battery that warms may ask for more in between."""
+        bms = self.bms
+        assert bms is not None
+        wish_kw = bms.wish_kw(now)
+        if bms.has_heat:
+            if wish_kw <= self.claim_kw <= wish_kw * _RISING * _RISING:
+                return min(self.claim_kw, self.cap_kw)
+            wish_kw *= _RISING
+        return wish_kw if wish_kw < self.cap_kw else self.cap_kw
 
     def _end(self, now: SimTime, reason: str) -> None:
         was_charging = self.is_charging
-        self.power_kw.set(now, 0.0)
-        self._step, self._step_ends, self._silent_since, self._stop_reason = _Step.NONE, FOREVER, None, ""
-        if self.bms is not None:
+        self._sequence_ends, self._silent_since, self._stop_reason = FOREVER, None, ""
+        if self.bms is not None and was_charging:
+            self.power_kw.set(now, 0.0)
             self.bms.rest(now)
         self._wants_closed = False
-        self._set_contactor(False)
-        if not self.contactor_closed.value:  # no plug is freed while it may be live
+        self.contactor_closed.rebase(False)
+        is_live = self.contactor_closed.value
+        if not is_live:  # no plug is freed while it may be live
             self.lock.set(now, LockState.UNLOCKED)
-        is_faulted = self.contactor_closed.value or reason == "contactor_open"
+        is_faulted = is_live or reason == "contactor_open"
         alarm = "bms_timeout" if reason == "bms_timeout" else ""
         if is_faulted:
-            alarm = "contactor_welded" if self.contactor_closed.value else "contactor_open"
+            alarm = "contactor_welded" if is_live else "contactor_open"
             self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
         if was_charging:
-            energy_kwh = self.energy_kwh(now) - self._started_kwh
-            self._kernel.emit(
-                "session.ended",
-                self.path,
-                {"session": self.session, "reason": reason, "energy_kwh": energy_kwh},
-            )
-            self._platform.report(Happening("ended", self.path, self.session, self.token, self.energy_kwh(now), reason))
+            energy_kwh = self.energy_kwh(now)
+            data: dict[str, Scalar] = {
+                "session": self.session,
+                "reason": reason,
+                "energy_kwh": energy_kwh - self._started_kwh,
+            }
+            self._kernel.emit("session.ended", self.path, data)
+            self._platform.report(Happening("ended", self.path, self.session, self.token, energy_kwh, reason))
         self._go(EvseState.FAULTED if is_faulted else EvseState.FINISHING, alarm)
-        self.limit_kw.set(now, 0.0)
-        self._kernel.touch(self._control)
+        if was_charging:
+            self.on_switched()
+            self._control.leave(self, now)
         self.on_ended(reason)
 
-    def delivered_kwh(self, now: SimTime) -> tuple[float, float]:
-        """(true, registered) energy since the present charge began."""
-        return self.true_energy_kwh(now) - self._true_start_kwh, self.energy_kwh(now) - self._started_kwh
-
     def _authorised(self, session: str, accepted: bool) -> None:
-        if session != self.session or self.state.value is not EvseState.PREPARING or self._step is not _Step.NONE:
+        is_waiting = self.state.value is EvseState.PREPARING and self._sequence_ends == FOREVER
+        if session != self.session or not is_waiting:
             return
         if not accepted:
             self._kernel.emit("session.refused", self.path, {"session": session, "token": self.token})
             self._go(EvseState.FINISHING)
             self.on_ended("not_authorised")
             return
-        self.lock.set(self._kernel.now, LockState.LOCKED)
-        self._step = _Step.HANDSHAKE
-        self._step_ends = SimTime(self._kernel.now + self._model.handshake_s)
-        self._touch()
+        now, model = self._kernel.now, self.model
+        self.lock.set(now, LockState.LOCKED)
+        self._sequence_ends = SimTime(now + model.handshake_s + model.insulation_test_s + model.precharge_s)
+        self._kernel.wake(self, self._sequence_ends)
 
     def _try_recovery(self) -> None:
         """A locked-out EVSE serves again once its contactor obeys and no vehicle stands at it (clause 9.4.1)."""
@@ -326,8 +365,13 @@ class Evse(Twin):
             self._kernel.emit("evse.recovered", self.path, clause="9.4.1")
             self._go_free()
 
-    def _set_contactor(self, closed: bool) -> None:
-        self.contactor_closed.rebase(closed)
+    def _recap(self) -> None:
+        cap_kw = min(self.model.evse_max_kw, self._block_kw, *self._limits.values())
+        if cap_kw != self.cap_kw:
+            self.cap_kw = cap_kw
+            if self.is_charging:
+                self._touch()
+                self._kernel.touch(self._control)
 
     def _go_free(self) -> None:
         self._go(EvseState.AVAILABLE if self._is_in_service else EvseState.UNAVAILABLE)
@@ -336,23 +380,10 @@ class Evse(Twin):
         if self.state.set(self._kernel.now, state):
             self._kernel.emit("evse.state", self.path, {"state": state.value})
             self._platform.report(Happening("status", self.path, self.session, reason=alarm, status=state.value))
-        if self.is_ready:
-            waiting, self._waiting = self._waiting, []
-            for event in waiting:
-                event.succeed()
+            if state is EvseState.CHARGING:
+                self.on_switched()
+            elif state is EvseState.AVAILABLE and self.bms is None:
+                self.on_free()
 
     def _touch(self) -> None:
         self._kernel.touch(self)
-
-
-@fault("pile.contactor_stuck", hits=Evse, zh="接触器卡滞", clause="9.4.1", faces=("station", "wire"))
-@dataclass(frozen=True, kw_only=True)
-class ContactorStuck:
-    """The contactor does not follow its coil; the EVSE must not keep serving."""
-
-    position: str = field(default="closed", metadata=bounds(choices=("closed", "open")))
-    duration_s: float = field(default=inf, metadata=bounds(low=0.1, high=1e9))
-
-    def contributions(self, evse: Evse) -> Iterable[Contribution]:
-        """Hold the contactor where it is said to stick."""
-        yield evse.contactor_closed.force(self.position == "closed")

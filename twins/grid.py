@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 
+from sim.ceilings import Ceiling
 from sim.files import ID_PATTERN, Misfit, key
 from sim.kernel import Kernel, Rank, Twin
-from sim.peaks import Peak
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 
 __all__ = ["METER_CLASSES", "FeederConfig", "Grid", "GridConfig", "MeterConfig", "TransformerConfig"]
 
-BANDS = 10
+BANDS = 5
+LOW_VOLTAGE_KV = 0.4
 METER_CLASSES = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -61,6 +63,12 @@ class GridConfig:
     transformer: TransformerConfig = field(metadata=key("The site's transformer."))
     feeders: tuple[FeederConfig, ...] = field(metadata=key("The 400 V feeders.", count=(1, 100)))
     meter: MeterConfig = field(metadata=key("The trade meter."))
+    contract_limit_kw: float | None = field(
+        default=None, metadata=key("What the trade meter may show at most, by contract.", unit="kW", above=0, high=1e6)
+    )
+    power_factor: float = field(
+        default=0.98, metadata=key("Of the whole load, as the transformer and the feeders see it.", low=0.5, high=1)
+    )
     house_load_kw: float = field(
         default=0.0, metadata=key("Lights, offices and the like, constant.", unit="kW", low=0, high=100_000)
     )
@@ -69,13 +77,12 @@ class GridConfig:
 class Grid:
     """Feed, transformer, feeders and trade meter. Signals `grid.power_kw` (import), `grid.loss_kw`, `grid.house_kw`.
 
-    The transformer's load loss bends with power; it is followed in bands a tenth of the rating wide, by their chord.
+    The transformer's load loss bends with power; it is followed in bands a fifth of the rating wide, by their chord.
     """
 
     def __init__(self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]]) -> None:
         """`inputs` are the piles' input signals by feeder id."""
         self.config = config
-        self._kernel = kernel
         transformer = config.transformer
         self.house_kw = Signal("grid.house_kw", "kW", config.house_load_kw)
         self.feeders = {
@@ -86,43 +93,66 @@ class Grid:
         self.loss_kw = Sum("grid.loss_kw", "kW", [self.load_kw], scale=0.0, offset=transformer.no_load_loss_kw)
         self.power_kw = Sum("grid.power_kw", "kW", [self.load_kw, self.loss_kw])
         kernel.add(self.house_kw, *self.feeders.values(), self.load_kw, self.loss_kw, self.power_kw)
-        self.peak = Peak(kernel, self.power_kw)
-        self._band = -1
-        self._follow = _BandFollower(self)
-        self.load_kw.watch(lambda: kernel.touch(self._follow))
-        kernel.touch(self._follow)
+        self._transformer = _Transformer(kernel, self)
 
     def registered_kwh(self, now: SimTime) -> float:
         """What the trade meter shows."""
         return self.power_kw.total_at(now) * (1.0 + self.config.meter.error_pct / 100.0) / SECONDS_PER_HOUR
 
-    def follow_load(self, now: SimTime) -> SimTime:
-        """Take the loss chord of the band the load is in; returns when the load leaves it."""
+    @property
+    def peak_kw(self) -> float:
+        """The highest import so far, as it was right after a change of plan."""
+        return self._transformer.peak_kw
+
+    def feeder_limit_kw(self, feeder: str) -> float:
+        """What a feeder carries: its breaker's rated current at 400 V between phases."""
+        breaker_a = next(one.breaker_a for one in self.config.feeders if one.id == feeder)
+        return LOW_VOLTAGE_KV * sqrt(3.0) * breaker_a * self.config.power_factor
+
+    def load_limits_kw(self) -> dict[str, float]:
+        """What may be drawn from the busbar at most, by what asks for it."""
         transformer = self.config.transformer
-        width_kw = transformer.rating_kva / BANDS
-        load_kw = self.load_kw.at(now)
-        band = max(0, int(load_kw / width_kw + 1e-9))
-        if band != self._band:
-            self._band = band
-            low, high = band / BANDS, (band + 1) / BANDS
-            chord = transformer.load_loss_kw * (high * high - low * low) / width_kw
-            base = (
-                transformer.no_load_loss_kw
-                + transformer.load_loss_kw * low * low
-                - chord * low * transformer.rating_kva
-            )
-            self.loss_kw.retune(now, chord, base)
-        edges = (band * width_kw * (1.0 - 1e-9) - 1e-6, (band + 1) * width_kw)
-        times = [t for edge in edges if (t := self.load_kw.crossing(edge, now)) is not None]
-        return min(times, default=FOREVER)
+        limits = {"transformer": transformer.rating_kva * self.config.power_factor}
+        if self.config.contract_limit_kw is not None:
+            # load + no-load loss + load loss * (load / rating)^2 = contract
+            bend = transformer.load_loss_kw / transformer.rating_kva**2
+            room_kw = self.config.contract_limit_kw - transformer.no_load_loss_kw
+            limits["contract"] = 2.0 * room_kw / (1.0 + sqrt(1.0 + 4.0 * bend * max(room_kw, 0.0)))
+        return limits
 
 
-class _BandFollower(Twin):
+class _Transformer(Twin):
+    """Follows the load from band to band, and the peak of the import."""
+
     rank = Rank.THERMAL
     path = "grid.transformer"
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, kernel: Kernel, grid: Grid) -> None:
+        self.peak_kw = 0.0
+        self._kernel = kernel
         self._grid = grid
+        self._width_kw = grid.config.transformer.rating_kva / BANDS
+        self._band = -1
+        self._peak_load_kw = 0.0
+        self._ceiling = Ceiling(grid.load_kw, self._moved)
+        kernel.touch(self)
 
     def plan(self, now: SimTime) -> SimTime:
-        return self._grid.follow_load(now)
+        load_kw = self._ceiling.rebase(now)
+        self._take_chord(now, int(load_kw / self._width_kw))
+        self._peak_load_kw = max(self._peak_load_kw, load_kw)
+        loss = self._grid.loss_kw
+        self.peak_kw = max(self.peak_kw, load_kw + loss.offset + loss.scale * load_kw)
+        return FOREVER
+
+    def _moved(self, bound_kw: float) -> None:
+        if bound_kw > self._peak_load_kw or int(bound_kw / self._width_kw) != self._band:
+            self._kernel.touch(self)
+
+    def _take_chord(self, now: SimTime, band: int) -> None:
+        self._band = band
+        transformer = self._grid.config.transformer
+        low, high = band / BANDS, (band + 1) / BANDS
+        slope = transformer.load_loss_kw * (low + high) / transformer.rating_kva
+        base = transformer.no_load_loss_kw - transformer.load_loss_kw * low * high
+        self._grid.loss_kw.retune(now, slope, base)

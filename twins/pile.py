@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
+from typing import Literal
 
 from sim.files import ID_PATTERN, Misfit, key
 from sim.kernel import Kernel
@@ -11,7 +12,7 @@ from sim.signals import Signal
 from sim.sums import Sum
 from twins.bay import PlaceConfig
 from twins.control import Control
-from twins.evse import Evse
+from twins.evse import Evse, EvseState
 from twins.grid import METER_CLASSES
 from twins.ports import PlatformPort
 
@@ -53,6 +54,7 @@ class PileModel:
     """What is common to all piles of one model; loss = no_load_loss_kw (modules on) + loss_ratio x output."""
 
     name: str = field(metadata=key("Name of the model.", pattern=ID_PATTERN))
+    kind: Literal["dc", "ac"] = field(default="dc", metadata=key("What comes out of it."))
     rated_kw: float = field(metadata=key("Output of the cabinet, shared by its EVSEs.", unit="kW", above=0, high=5_000))
     evse_count: int = field(metadata=key("How many EVSEs it has.", low=1, high=100))
     evse_max_kw: float = field(metadata=key("Output of one EVSE at most.", unit="kW", above=0, high=5_000))
@@ -107,23 +109,32 @@ class Pile:
         ]
         outputs = [evse.power_kw for evse in self.evses]
         self.modules_kw = Signal(f"{self.path}.modules_no_load_kw", "kW")
-        self.standby_kw = Signal(f"{self.path}.standby_kw", "kW", model.standby_kw)
+        self.standby_kw = Sum(f"{self.path}.standby_kw", "kW", [], offset=model.standby_kw)
         self.power_kw = Sum(f"{self.path}.power_kw", "kW", outputs)
         self.ratio_loss_kw = Sum(f"{self.path}.proportional_loss_kw", "kW", outputs, scale=model.loss_ratio)
         self.loss_kw = Sum(f"{self.path}.loss_kw", "kW", [self.ratio_loss_kw, self.modules_kw])
         self.input_kw = Sum(f"{self.path}.input_kw", "kW", [self.power_kw, self.loss_kw, self.standby_kw])
         kernel.add(self.modules_kw, self.standby_kw, self.power_kw, self.ratio_loss_kw, self.loss_kw, self.input_kw)
         for evse in self.evses:
-            evse.state.watch(self._switch_modules)
+            evse.on_switched = self._switch_modules
+
+    @property
+    def input_ratio(self) -> float:
+        """What it draws for one kilowatt of output, beside `fixed_kw`."""
+        return 1.0 + self.model.loss_ratio
+
+    @property
+    def fixed_kw(self) -> float:
+        """What it draws at most beside its output's share: modules on, controls."""
+        return self.model.no_load_loss_kw + self.model.standby_kw
 
     def _switch_modules(self) -> None:
-        charging = [evse for evse in self.evses if evse.is_charging]
-        is_on = bool(charging)
+        charging = [evse for evse in self.evses if evse.state.value is EvseState.CHARGING]
+        self.modules_kw.set(self._kernel.now, self.model.no_load_loss_kw if charging else 0.0)
         blocks = self.model.blocks
+        if not blocks:
+            return
         for position, evse in enumerate(self.evses):
-            if not blocks or len(charging) < 2:
-                evse.switch_block(inf)
-                continue
             share = blocks[position] / sum(blocks)
-            evse.switch_block(self.model.rated_kw * self.model.block_yield * share)
-        self.modules_kw.set(self._kernel.now, self.model.no_load_loss_kw if is_on else 0.0)
+            is_shared = len(charging) > 1
+            evse.switch_block(self.model.rated_kw * self.model.block_yield * share if is_shared else inf)

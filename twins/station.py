@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Iterator
 
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
-from sim.units import SECONDS_PER_HOUR, SimTime
+from twins import contactor as _contactor  # its faults
+from twins.arrivals import draw_arrivals
+from twins.bay import Bay
+from twins.charging import Charging
 from twins.control import Control
-from twins.demand import DESL_HOURS, ReplayRow, desl_rows
-from twins.evse import Evse
+from twins.drivers import Arrival
 from twins.grid import Grid
+from twins.kpis import Kpis
 from twins.links import Link, charge_points
 from twins.pile import Pile
 from twins.ports import PlatformPort
+from twins.replay import ReplayRow
 from twins.station_file import StationFile, pile_models
 from twins.visits import Visits
 from twins.weather import Weather
+from twins.yard import Yard
 
 __all__ = ["Station"]
 
 _PATH = re.compile(r"(pile|bay|link)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
+_FAULTS = (_contactor,)
 
 
 class Station:
@@ -39,11 +44,12 @@ class Station:
         self.piles = {
             config.id: Pile(kernel, config, models[config.model], self.control, platform) for config in file.piles
         }
+        self.evses = [evse for pile in self.piles.values() for evse in pile.evses]
         inputs: dict[str, list[Sum]] = {}
         for pile in self.piles.values():
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
-            self.control.watch(pile.evses)
         self.grid = Grid(kernel, file.grid, inputs)
+        self._set_budgets()
         counts = {pile.config.id: len(pile.evses) for pile in self.piles.values()}
         self.links = {
             identity: Link(kernel, identity)
@@ -51,37 +57,33 @@ class Station:
             for identity, _, _ in charge_points(face, counts)
         }
         self.faults = FaultBoard(kernel, self.find)
-        outlets = [
-            (evse, pile.config.id, number, pile.config.evses[number - 1].reaches[0])
-            for pile in self.piles.values()
-            for number, evse in enumerate(pile.evses, start=1)
-        ]
-        self._by_bay = {bay: evse for evse, _, _, bay in outlets}
-        price = file.tariff.energy_cny_kwh + file.tariff.service_cny_kwh
-        self.visits = Visits(kernel, outlets, self.weather.air_temp_c.at, price, self.faults.targets_changed)
+        self.bays = self._reach_bays()
+        places = sum(bay.kind == "waiting" for bay in file.bays)
+        self.yard = Yard(kernel, file.yard, list(self.bays.values()), places)
+        self.price_cny_kwh = file.tariff.energy_cny_kwh + file.tariff.service_cny_kwh
+        self.charging = Charging(
+            kernel, self.yard, self.weather.air_temp_c.at, self.price_cny_kwh, has_pack_heat=file.heat.packs
+        )
+        self.charging.on_vehicle = self.faults.targets_changed
+        self.visits = Visits(kernel, self.yard, self.charging)
+        self.kpis = Kpis(self)
+        self.visits.on_over = self.kpis.over
 
-    @property
-    def evses(self) -> list[Evse]:
-        """Every EVSE in file order."""
-        return [evse for pile in self.piles.values() for evse in pile.evses]
+    def draw_demand(self, sessions_per_day: float | None, duration_s: float) -> None:
+        """Let the file's own demand come, or so many vehicles a day of its kind."""
+        demand = self.file.demand if sessions_per_day is None else self.file.demand.at_rate(sessions_per_day)
+        drawn = draw_arrivals(demand, self.kernel.clock, self.kernel.streams, duration_s)
+        self.visits.expect((arrival, None) for arrival in drawn)
 
-    def draw_demand(self, sessions_per_day: float, duration_s: float) -> None:
-        """Let vehicles drawn from the recorded sessions come, by the hours of the recorded site."""
-        arrivals, vehicles = self.kernel.streams["vehicle.arrivals"], self.kernel.streams["vehicle.draw"]
-        rows = desl_rows()
-        begin = self.kernel.clock.local(SimTime(0.0))
-        hour = begin.replace(minute=0, second=0, microsecond=0)
-        times: list[float] = []
-        while (offset_s := (hour - begin).total_seconds()) < duration_s:
-            mean = sessions_per_day * DESL_HOURS[hour.hour] / sum(DESL_HOURS)
-            for share in sorted(arrivals.random(int(arrivals.poisson(mean)))):
-                t = offset_s + float(share) * SECONDS_PER_HOUR
-                if 0.0 <= t < duration_s:
-                    times.append(t)
-            hour += timedelta(hours=1)
-        for t in times:
-            row = rows[int(vehicles.integers(len(rows)))]
-            self.kernel.at(SimTime(t), _later(self.visits.arrive, row))
+    def replay(self, rows: tuple[ReplayRow, ...]) -> None:
+        """Let these vehicles come, each to the connector it is recorded at; it waits while another stands there."""
+        numbers = [evse_bay.number for evse_bay in self._bay_of_each_connector()]
+
+        def arrivals() -> Iterator[tuple[Arrival, int | None]]:
+            for row in sorted(rows, key=lambda row: (row.arrival_s, row.connector)):
+                yield row.arrival(), numbers[row.connector - 1]
+
+        self.visits.expect(arrivals())
 
     def find(self, path: str) -> object | None:
         """The twin at `path`: `pile[A01]`, `pile[A01].connector[1]`, `bay[B01].vehicle.bms` and the like."""
@@ -92,7 +94,10 @@ class Station:
         if kind == "link":
             return self.links.get(name) if not (number or rest) else None
         if kind == "bay":
-            evse = self._by_bay.get(name)
+            bay = self.bays.get(name)
+            if bay is None or not rest:
+                return bay
+            evse = next((evse for evse, _, _ in bay.evses if evse.bms is not None), None)
         else:
             pile = self.piles.get(name)
             if pile is None or number is None:
@@ -102,6 +107,36 @@ class Station:
             return None
         return evse.bms if rest.endswith(".bms") else evse
 
+    def _set_budgets(self) -> None:
+        """What the grid carries, in kilowatts of output: with every module on, and each kilowatt at the worst ratio."""
+        by_feeder: dict[str, list[Pile]] = {}
+        for pile in self.piles.values():
+            by_feeder.setdefault(pile.config.feeder, []).append(pile)
+        for pile in self.piles.values():
+            budgets = {pile.path: pile.model.rated_kw} if len(pile.evses) > 1 else {}
+            feeder = pile.config.feeder
+            budgets[f"grid.feeder[{feeder}]"] = _output(self.grid.feeder_limit_kw(feeder), 0.0, by_feeder[feeder])
+            for evse in pile.evses:
+                self.control.watch(evse, budgets)
+        for source, limit_kw in self.grid.load_limits_kw().items():
+            self.control.limit(source, _output(limit_kw, self.file.grid.house_load_kw, list(self.piles.values())))
 
-def _later(action: Callable[[ReplayRow], None], row: ReplayRow) -> Callable[[], None]:
-    return lambda: action(row)
+    def _reach_bays(self) -> dict[str, Bay]:
+        charging = [bay for bay in self.file.bays if bay.kind in ("fast", "slow")]
+        sensor = self.file.yard.sensors
+        bays = {config.id: Bay(self.kernel, config, number, sensor) for number, config in enumerate(charging)}
+        for pile in self.piles.values():
+            for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
+                reached = [bays[bay] for bay in config.reaches]
+                for bay in reached:
+                    bay.evses.append((evse, pile.config.id, number))
+                evse.on_free = lambda reached=reached: self.yard.evse_freed(reached)  # type: ignore[misc]
+        return bays
+
+    def _bay_of_each_connector(self) -> list[Bay]:
+        return [self.bays[config.reaches[0]] for pile in self.piles.values() for config in pile.config.evses]
+
+
+def _output(limit_kw: float, house_kw: float, piles: list[Pile]) -> float:
+    room_kw = limit_kw - house_kw - sum(pile.fixed_kw for pile in piles)
+    return max(0.0, room_kw / max(pile.input_ratio for pile in piles))

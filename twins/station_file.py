@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml
+from twins.arrivals import DemandConfig
 from twins.bay import BayConfig
 from twins.control import ControlConfig
-from twins.demand import DemandConfig
 from twins.grid import GridConfig
 from twins.links import EndpointConfig
 from twins.pile import PileCatalogue, PileConfig, PileModel
+from twins.ranges import advance, expanded, names_of, step
 from twins.tariff import TariffConfig
 from twins.weather import WeatherConfig
+from twins.yard import YardConfig
 
 __all__ = [
     "LocalText",
@@ -67,6 +69,13 @@ class SiteConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeatConfig:
+    """Which heat is followed."""
+
+    packs: bool = field(default=True, metadata=key("Whether charging warms the vehicles' packs."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StationFile:
     """All of a station file, format 1."""
 
@@ -76,6 +85,8 @@ class StationFile:
     control: ControlConfig = field(metadata=key("How power is shared."))
     piles: tuple[PileConfig, ...] = field(metadata=key("The cabinets.", count=(1, 1_000)))
     bays: tuple[BayConfig, ...] = field(metadata=key("The bays.", count=(1, 10_000)))
+    yard: YardConfig = field(default=YardConfig(), metadata=key("How vehicles move on the site."))
+    heat: HeatConfig = field(default=HeatConfig(), metadata=key("Which heat is followed."))
     weather: WeatherConfig = field(metadata=key("The weather."))
     demand: DemandConfig = field(metadata=key("Who comes, and when."))
     tariff: TariffConfig = field(metadata=key("What energy costs."))
@@ -106,49 +117,80 @@ def find_station(name_or_path: str) -> Path:
 
 
 def read_station(path: Path) -> Document[StationFile]:
-    """A station file, checked in itself and across its parts; FileProblems with every finding."""
+    """A station file, its ranges of names written out, checked in itself and across its parts.
+
+    Raises FileProblems with every finding.
+    """
     document = read_yaml(path, StationFile)
-    problems = [*_repeated_ids(document), *_shared_places(document), *_wiring(document)]
+    problems = [*_bad_ranges(document)]
     if problems:
         raise FileProblems(problems)
-    return document
+    piles = list(expanded(document.value.piles, _pile))
+    bays = list(expanded(document.value.bays, _bay))
+    problems = [*_repeated_ids(document, piles, bays), *_shared_places(document, bays), *_wiring(document, piles, bays),
+                *_limits(document)]  # fmt: skip
+    if problems:
+        raise FileProblems(list(dict.fromkeys(problems)))
+    value = replace(document.value, piles=tuple(pile for _, pile in piles), bays=tuple(bay for _, bay in bays))
+    return replace(document, value=value)
 
 
-def _repeated_ids(document: Document[StationFile]) -> Iterator[FileProblem]:
-    station = document.value
+def _pile(entry: PileConfig, name: str, number: int) -> PileConfig:
+    """The n-th pile of a range; its EVSEs reach the bays that come after those of the one before."""
+    stride = number * len({bay for evse in entry.evses for bay in evse.reaches})
+    evses = tuple(replace(evse, reaches=tuple(advance(bay, stride) for bay in evse.reaches)) for evse in entry.evses)
+    return replace(entry, id=name, evses=evses, place=step(entry.place, number))
+
+
+def _bay(entry: BayConfig, name: str, number: int) -> BayConfig:
+    return replace(entry, id=name, place=step(entry.place, number))
+
+
+def _bad_ranges(document: Document[StationFile]) -> Iterator[FileProblem]:
+    names = {"piles": [pile.id for pile in document.value.piles], "bays": [bay.id for bay in document.value.bays]}
+    for path, ids in names.items():
+        for at, name in enumerate(ids):
+            try:
+                names_of(name)
+            except Misfit as error:
+                yield document.problem(f"{path}[{at}].id", error.what, error.right)
+
+
+def _repeated_ids(
+    document: Document[StationFile], piles: Sequence[tuple[int, PileConfig]], bays: Sequence[tuple[int, BayConfig]]
+) -> Iterator[FileProblem]:
     lists = {
-        "grid.feeders": [feeder.id for feeder in station.grid.feeders],
-        "piles": [pile.id for pile in station.piles],
-        "bays": [bay.id for bay in station.bays],
+        "grid.feeders": list(enumerate(feeder.id for feeder in document.value.grid.feeders)),
+        "piles": [(at, pile.id) for at, pile in piles],
+        "bays": [(at, bay.id) for at, bay in bays],
     }
     for path, names in lists.items():
         first: dict[str, str] = {}
-        for at, name in enumerate(names):
+        for at, name in names:
             here = f"{path}[{at}]"
             if name in first:
                 what = f"{name} is the name of {first[name]} too (line {document.root.line_of(first[name])})"
                 yield document.problem(f"{here}.id", what, "a name of its own")
-            if ".." in name:
-                what = f"{name} looks like a range of names, which this version does not read"
-                yield document.problem(f"{here}.id", what, "one entry for each name")
             first.setdefault(name, here)
 
 
-def _shared_places(document: Document[StationFile]) -> Iterator[FileProblem]:
+def _shared_places(document: Document[StationFile], bays: Sequence[tuple[int, BayConfig]]) -> Iterator[FileProblem]:
     first: dict[tuple[float, float], str] = {}
-    for at, bay in enumerate(document.value.bays):
+    for at, bay in bays:
         place = (bay.place.x_m, bay.place.y_m)
         if place in first:
             yield document.problem(f"bays[{at}].place", f"{first[place]} stands here too", "a place of its own")
         first.setdefault(place, bay.id)
 
 
-def _wiring(document: Document[StationFile]) -> Iterator[FileProblem]:
+def _wiring(
+    document: Document[StationFile], piles: Sequence[tuple[int, PileConfig]], placed: Sequence[tuple[int, BayConfig]]
+) -> Iterator[FileProblem]:
     station, models = document.value, pile_models()
-    bays = {bay.id for bay in station.bays}
+    bays = {bay.id: bay for _, bay in placed}
     feeders = [feeder.id for feeder in station.grid.feeders]
     reached: set[str] = set()
-    for at, pile in enumerate(station.piles):
+    for at, pile in piles:
         here = f"piles[{at}]"
         model = models.get(pile.model)
         if model is None:
@@ -162,11 +204,26 @@ def _wiring(document: Document[StationFile]) -> Iterator[FileProblem]:
             )
         for evse_at, evse in enumerate(pile.evses):
             for bay_at, bay in enumerate(evse.reaches):
+                path = f"{here}.evses[{evse_at}].reaches[{bay_at}]"
                 if bay not in bays:
-                    path = f"{here}.evses[{evse_at}].reaches[{bay_at}]"
                     yield document.problem(path, f"unknown bay {bay}", did_you_mean(bay, sorted(bays)))
+                elif bays[bay].kind not in ("fast", "slow"):
+                    right = "a fast or slow bay; or make it one"
+                    yield document.problem(path, f"{bay} is a {bays[bay].kind} bay: nobody charges there", right)
             reached.update(evse.reaches)
-    for at, place in enumerate(station.bays):
+    for at, place in placed:
         if place.kind in ("fast", "slow") and place.id not in reached:
             right = "name it in an EVSE's `reaches`, or make it plain or waiting"
             yield document.problem(f"bays[{at}]", f"no EVSE reaches the {place.kind} bay {place.id}", right)
+
+
+def _limits(document: Document[StationFile]) -> Iterator[FileProblem]:
+    grid = document.value.grid
+    house_kw = grid.house_load_kw + grid.transformer.no_load_loss_kw
+    limits = {"grid.transformer.rating_kva": grid.transformer.rating_kva * grid.power_factor}
+    if grid.contract_limit_kw is not None:
+        limits["grid.contract_limit_kw"] = grid.contract_limit_kw
+    for path, limit_kw in limits.items():
+        if limit_kw <= house_kw:
+            what = f"{limit_kw:g} kW does not even carry the house load of {house_kw:g} kW"
+            yield document.problem(path, what, f"more than {house_kw:g} kW, and what the piles are to have")

@@ -1,29 +1,26 @@
-"""Visits: a driver comes, waits for the bay, plugs in, shows a token, charges, unplugs and leaves.
+"""Visits: a driver comes, finds a bay or waits for one, stays, and leaves. One SimPy story a vehicle.
 
-One SimPy story a vehicle; every car is a session, turned away too.
+What happens at the bay is another's (`Stay`): the charge (`twins.charging`), or a stated time (queueing experiments).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import Any, Protocol
 
 import simpy
 
 from sim.kernel import Kernel
 from sim.units import SimTime
-from twins.bms import Bms, Pack
-from twins.demand import ReplayRow
+from twins.bay import Bay
+from twins.drivers import Arrival
+from twins.yard import Turn, Yard
 
-if TYPE_CHECKING:
-    from twins.evse import Evse
+__all__ = ["Session", "Stay", "Visits"]
 
-__all__ = ["Session", "Visits"]
-
-PLUG_S = 25.0
-UNPLUG_S = 155.0
-DRIVING_WARMTH_K = 8.0
+Story = Generator[simpy.Event, Any, Any]
 
 
 @dataclass(slots=True)
@@ -32,11 +29,12 @@ class Session:
 
     id: str
     vehicle: str
-    pile: str
-    connector: int
-    bay: str
     arrived_s: float
     soc_in_pct: float
+    pile: str = ""
+    connector: int = 0
+    bay: str = ""
+    bay_s: float | None = None
     plugged_s: float | None = None
     started_s: float | None = None
     stopped_s: float | None = None
@@ -51,96 +49,113 @@ class Session:
     transaction_id: int | None = None
 
 
+class Stay(Protocol):
+    """What a vehicle does at a bay that was promised to it."""
+
+    def at(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
+        """A story from the entrance until the bay is left; False: the bay could not serve, look for another."""
+
+
 class Visits:
-    """All visits of a run. `sessions` holds them in order of arrival; `on_session` is told each change."""
+    """All visits of a run. `present` holds the sessions that are not over.
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        outlets: list[tuple[Evse, str, int, str]],
-        air_temp_c: Callable[[SimTime], float],
-        price_cny_kwh: float,
-        on_vehicle: Callable[[], None],
-    ) -> None:
-        """`outlets` are (EVSE, pile id, connector number, bay id) in file order."""
+    `on_session` is told of each change that is worth a record, `on_over` of each end.
+    """
+
+    def __init__(self, kernel: Kernel, yard: Yard, stay: Stay) -> None:
+        """Vehicles come by `expect`."""
         self._kernel = kernel
-        self._outlets = outlets
-        self._air_temp_c = air_temp_c
-        self.price_cny_kwh = price_cny_kwh
-        self._on_vehicle = on_vehicle
-        self._bays = [simpy.Resource(kernel.environment) for _ in outlets]
-        self.sessions: list[Session] = []
-        self.on_session: Callable[[Session], None] = lambda session: None
+        self._yard = yard
+        self._stay = stay
+        self._count = 0
+        self.present: dict[str, Session] = {}
+        self.on_session: Callable[[Session], None] = _nobody
+        self.on_over: Callable[[Session], None] = _nobody
 
-    def replay(self, rows: tuple[ReplayRow, ...]) -> None:
-        """Let these vehicles come, each to the connector it is recorded at; it waits while another stands there."""
-        for row in sorted(rows, key=lambda row: (row.arrival_s, row.connector)):
-            self._kernel.at(SimTime(row.arrival_s), lambda row=row: self._arrive(row, row.connector - 1, True))  # type: ignore[misc]
+    def expect(self, arrivals: Iterator[tuple[Arrival, int | None]]) -> None:
+        """Let these come, in order of time; beside each the bay it insists on, or None."""
+        following = next(arrivals, None)
+        if following is None:
+            return
 
-    def arrive(self, row: ReplayRow) -> None:
-        """Let this vehicle come now and take the first free outlet, or turn away when none is free."""
-        free = [index for index, bay in enumerate(self._bays) if bay.count == 0 and self._outlets[index][0].is_ready]
-        self._arrive(row, free[0] if free else 0, bool(free))
+        def come() -> None:
+            nonlocal following
+            now = self._kernel.now
+            while following is not None and following[0].t_s <= now:
+                self.arrive(*following)
+                following = next(arrivals, None)
+            if following is not None:
+                self._kernel.at(SimTime(following[0].t_s), come)
 
-    def _arrive(self, row: ReplayRow, index: int, may_stay: bool) -> None:
-        number = len(self.sessions) + 1
-        _, pile, connector, bay = self._outlets[index]
-        session = Session(f"S{number:06d}", f"V{number:06d}", pile, connector, bay, self._kernel.now, row.soc_in_pct)
-        self.sessions.append(session)
-        self._kernel.emit("vehicle.arrived", f"vehicle[{session.vehicle}]", {"session": session.id})
-        if may_stay:
-            self._kernel.process(self._visit(session, row, index))
-        else:
-            session.pile, session.connector, session.bay, session.outcome = "", 0, "", "turned_away"
-            self._kernel.emit("vehicle.turned_away", f"vehicle[{session.vehicle}]", {"session": session.id})
-            self.on_session(session)
+        self._kernel.at(SimTime(following[0].t_s), come)
 
-    def _visit(self, session: Session, row: ReplayRow, index: int) -> Generator[simpy.Event, Any, None]:
-        kernel, (evse, _, _, bay) = self._kernel, self._outlets[index]
-        with self._bays[index].request() as place:
-            yield place
-            while not evse.is_ready:
-                yield evse.ready_event()
-            kernel.emit("bay.occupied", f"bay[{bay}]", {"session": session.id})
-            yield kernel.timeout(PLUG_S)
-            now = kernel.now
-            air_c = self._air_temp_c(now)
-            bms = Bms(
-                kernel,
-                f"bay[{bay}].vehicle.bms",
-                Pack(row.capacity_kwh, row.power_max_kw),
-                row.soc_in_pct,
-                row.soc_target_pct,
-                air_c + DRIVING_WARMTH_K,
-                air_c,
-            )
-            session.plugged_s = now
-            session.outcome = "charging"
-            ended = kernel.event()
+    def arrive(self, arrival: Arrival, bay_number: int | None = None) -> Session:
+        """This vehicle comes now."""
+        self._count += 1
+        kernel, number = self._kernel, f"{self._count:06d}"
+        session = Session(f"S{number}", f"V{number}", kernel.now, arrival.soc_in_pct)
+        self.present[session.id] = session
+        kernel.emit("vehicle.arrived", f"vehicle[{session.vehicle}]", {"session": session.id})
+        wants = arrival.habits.wants or "fast"
+        bay = self._yard.seek(wants, bay_number)
+        if bay is None and bay_number is None:
+            yard = self._yard
+            if not yard.has_room or yard.length >= arrival.habits.balk_at:
+                self._over(session, "turned_away")
+                return session
+        kernel.process(self._visit(session, arrival, wants, bay_number, bay))
+        return session
 
-            def end(reason: str, ended: simpy.Event = ended) -> None:
-                ended.succeed(reason)
+    def _visit(self, session: Session, arrival: Arrival, wants: str, bay_number: int | None, bay: Bay | None) -> Story:
+        yard, is_back = self._yard, False
+        while True:
+            if bay is None:
+                bay = yield self._wait(Turn(wants, bay_number, _ignore), arrival.habits.patience_s, is_back)
+                if bay is None:
+                    self._over(session, "reneged")
+                    return
+            session.bay_s = self._kernel.now
+            is_served = yield from self._stay.at(bay, session, arrival)
+            yard.release(bay)
+            if is_served:
+                self._finish(session)
+                return
+            bay, is_back = yard.seek(wants, bay_number), True
 
-            evse.plug(bms, session.id, end)
-            self._on_vehicle()
-            self.on_session(session)
-            evse.present(f"TAG-{session.vehicle}")
-            if row.stay_s is not None:
-                yield ended | kernel.timeout(max(0.0, session.arrived_s + row.stay_s - UNPLUG_S - now))
-                evse.stop("driver")
-            session.stop_reason = yield ended
-            session.stopped_s = kernel.now
-            started_s = evse.started_s
-            if started_s is not None:
-                session.started_s = started_s
-                session.energy_true_kwh, session.energy_registered_kwh = evse.delivered_kwh(kernel.now)
-                session.power_max_kw = evse.peak_kw
-                session.cost_cny = round(session.energy_registered_kwh * self.price_cny_kwh, 2)
-            session.soc_out_pct = 100.0 * bms.soc.at(kernel.now)
-            is_charged = session.stop_reason in ("target_reached", "driver", "remote")
-            session.outcome = "charged" if is_charged and started_s is not None else "failed"
-            yield kernel.timeout(UNPLUG_S)
-            evse.unplug()
-            session.left_s = kernel.now
-            kernel.emit("bay.freed", f"bay[{bay}]", {"session": session.id})
-            self.on_session(session)
+    def _wait(self, turn: Turn, patience_s: float, is_back: bool) -> simpy.Event:
+        called = self._kernel.event()
+        turn.called = lambda bay: _give(called, bay)
+        self._yard.wait(turn, at_head=is_back)
+        if patience_s < inf and not is_back:
+
+            def give_up() -> None:
+                if not turn.is_over:
+                    self._yard.give_up(turn)
+                    _give(called, None)
+
+            self._kernel.at(SimTime(self._kernel.now + patience_s), give_up)
+        return called
+
+    def _over(self, session: Session, outcome: str) -> None:
+        session.outcome = outcome
+        if outcome == "reneged":
+            session.left_s = self._kernel.now
+        self._kernel.emit(f"vehicle.{outcome}", f"vehicle[{session.vehicle}]", {"session": session.id})
+        self._finish(session)
+
+    def _finish(self, session: Session) -> None:
+        del self.present[session.id]
+        self.on_over(session)
+        self.on_session(session)
+
+
+def _give(event: simpy.Event, bay: Bay | None) -> None:
+    event.succeed(bay)
+
+
+def _ignore(_bay: Bay) -> None:
+    return None
+
+
+def _nobody(_session: Session) -> None:
+    return None

@@ -1,43 +1,22 @@
-"""Demand: who comes, when and with what battery."""
+"""Replayed demand: vehicles as they came, from a file or from the recorded site."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from sim.errors import FileProblem, FileProblems
-from sim.files import did_you_mean, key
+from sim.files import did_you_mean
 from sim.yaml_nodes import read_text
+from twins.drivers import Arrival, Habits
+from twins.vehicle import VehicleModel
 
-__all__ = ["DESL_HOURS", "ArrivalsConfig", "DemandConfig", "ReplayRow", "desl_rows", "read_replay"]
-
-# percent of a day's arrivals in each hour, at the recorded site
-DESL_HOURS = (
-    *(0.64, 0.85, 0.37, 0.27, 0.21, 0.69, 1.60, 1.86, 3.46, 5.59, 5.27, 7.51),
-    *(7.08, 6.60, 6.82, 8.15, 7.72, 7.93, 8.31, 6.07, 4.21, 4.79, 2.56, 1.44),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArrivalsConfig:
-    """How many vehicles come, and how they spread over the hours of a day."""
-
-    sessions_per_day: float = field(metadata=key("Mean arrivals a day.", low=0, high=100_000))
-    profile: Literal["desl_hours"] = field(default="desl_hours", metadata=key("Shares of the hours of a day."))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemandConfig:
-    """The station's own demand: arrivals by profile, vehicles drawn from recorded sessions."""
-
-    arrivals: ArrivalsConfig = field(metadata=key("How many come, and when."))
-    source: Literal["desl"] = field(metadata=key("The recorded sessions that vehicles are drawn from.", name="from"))
+__all__ = ["ReplayRow", "desl_rows", "read_replay"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +30,14 @@ class ReplayRow:
     soc_in_pct: float
     soc_target_pct: float
     power_max_kw: float
+
+    def arrival(self) -> Arrival:
+        """The row as a vehicle on its way, its battery as the recorded site's were."""
+        model = VehicleModel(
+            name="recorded", capacity_kwh=self.capacity_kwh, dc_max_kw=self.power_max_kw,
+            ac_max_kw=min(self.power_max_kw, 100.0), chemistry="nmc", acceptance="site_2022",
+        )  # fmt: skip
+        return Arrival(self.arrival_s, model, self.soc_in_pct, self.soc_target_pct, Habits(stay_s=self.stay_s))
 
 
 _DESL = Path(__file__).parent / "data" / "desl" / "sessions_calibration.csv"

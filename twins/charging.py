@@ -1,0 +1,145 @@
+"""A stay at a charging bay: drive there, plug in, show a token, charge, unplug, leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import simpy
+
+from sim.kernel import Kernel
+from sim.units import SimTime
+from twins.acceptance import ACCEPTANCE_MAPS
+from twins.bay import Bay, Occupancy
+from twins.bms import Bms, Pack
+from twins.drivers import Arrival
+from twins.evse import Evse
+from twins.visits import Session
+from twins.yard import Yard
+
+__all__ = ["Charging"]
+
+PLUG_S = 25.0
+UNPLUG_S = 155.0
+DRIVING_WARMTH_K = 8.0
+_GOOD_ENDS = ("target_reached", "driver", "remote")
+
+
+class Charging:
+    """What vehicles do at bays (`twins.visits.Stay`)."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        yard: Yard,
+        air_temp_c: Callable[[SimTime], float],
+        price_cny_kwh: float,
+        *,
+        has_pack_heat: bool,
+    ) -> None:
+        """`has_pack_heat`: whether charging warms the packs."""
+        self._kernel = kernel
+        self._yard = yard
+        self._air_temp_c = air_temp_c
+        self._price_cny_kwh = price_cny_kwh
+        self._has_pack_heat = has_pack_heat
+        self.ended = 0
+        self.bills_cny = 0.0
+        self.registered_kwh = 0.0
+        self.on_vehicle: Callable[[], None] = lambda: None
+        self.on_session: Callable[[Session], None] = lambda session: None
+
+    def at(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
+        """The stay; False when the bay was taken or its EVSE had failed meanwhile."""
+        kernel = self._kernel
+        drive_s = self._yard.drive_s(bay)
+        if drive_s > 0.0:
+            yield kernel.timeout(drive_s)
+        outlet = bay.ready_evse()
+        if bay.occupied.value is Occupancy.OCCUPIED or outlet is None:
+            kernel.emit("bay.blocked", bay.path, {"session": session.id})
+            yield kernel.timeout(self._yard.config.detour_s)
+            return False
+        session.bay = bay.config.id
+        bay.occupy(session.id)
+        if arrival.habits.is_petrol:
+            yield from self._stand(bay, session, arrival)
+            return True
+        yield kernel.timeout(PLUG_S)
+        evse, session.pile, session.connector = outlet
+        yield from self._charge(bay, evse, session, arrival)
+        session.left_s = kernel.now
+        bay.free(session.id)
+        return True
+
+    def _charge(self, bay: Bay, evse: Evse, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
+        kernel, habits = self._kernel, arrival.habits
+        bms = self._bms(bay, evse, arrival)
+        now = session.plugged_s = kernel.now
+        session.outcome = "charging"
+        ended = kernel.event()
+        evse.plug(bms, session.id, lambda reason: _told(ended, reason))
+        self.on_vehicle()
+        self.on_session(session)
+        if habits.stay_s is not None:
+            leaves_s = max(now, session.arrived_s + habits.stay_s - UNPLUG_S)
+            evse.departs_s = leaves_s
+            kernel.at(SimTime(leaves_s), lambda: _break_off(evse, session.id))
+        evse.present(f"TAG-{session.vehicle}")
+        session.stop_reason = yield ended
+        self._close(session, evse, bms)
+        yield kernel.timeout(UNPLUG_S + habits.overstay_s)
+        evse.unplug()
+
+    def _close(self, session: Session, evse: Evse, bms: Bms) -> None:
+        now = self._kernel.now
+        session.stopped_s = now
+        evse.departs_s = None
+        session.started_s = evse.started_s
+        if evse.started_s is not None:
+            session.energy_true_kwh, session.energy_registered_kwh = evse.delivered_kwh(now)
+            session.power_max_kw = evse.peak_kw
+        session.soc_out_pct = 100.0 * bms.soc.at(now)
+        is_charged = session.stop_reason in _GOOD_ENDS and evse.started_s is not None
+        session.outcome = "charged" if is_charged else "failed"
+        if evse.started_s is not None:
+            session.cost_cny = round(session.energy_registered_kwh * self._price_cny_kwh, 2)
+            self.ended += 1
+            self.bills_cny += session.cost_cny
+            self.registered_kwh += session.energy_registered_kwh
+
+    def _stand(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
+        """A petrol car takes the bay (clause 13.8: attendants are there to ask it to leave)."""
+        self._kernel.emit("bay.misused", bay.path, {"session": session.id}, clause="13.8")
+        yield self._kernel.timeout(arrival.habits.petrol_stay_s)
+        session.left_s = self._kernel.now
+        session.outcome = "turned_away"
+        bay.free(session.id)
+
+    def _bms(self, bay: Bay, evse: Evse, arrival: Arrival) -> Bms:
+        model, habits = arrival.model, arrival.habits
+        air_c = self._air_temp_c(self._kernel.now)
+        power_kw = model.dc_max_kw if evse.model.kind == "dc" else model.ac_max_kw
+        target_pct = arrival.soc_target_pct
+        if habits.early_share < 1.0:
+            target_pct = arrival.soc_in_pct + habits.early_share * (target_pct - arrival.soc_in_pct)
+        return Bms(
+            self._kernel,
+            f"{bay.path}.vehicle.bms",
+            Pack(model.capacity_kwh, power_kw, ACCEPTANCE_MAPS[model.acceptance], float(model.platform_v)),
+            arrival.soc_in_pct,
+            target_pct,
+            air_c + DRIVING_WARMTH_K,
+            air_c,
+            has_heat=self._has_pack_heat,
+            auxiliary_kw=habits.cooling_kw,
+        )
+
+
+def _told(ended: simpy.Event, reason: str) -> None:
+    ended.succeed(reason)
+
+
+def _break_off(evse: Evse, session: str) -> None:
+    if evse.session == session:
+        evse.stop("driver")
