@@ -13,6 +13,7 @@ from sim.faults import FAULTS, Parameter
 from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
+from twins.bms import Bms
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
@@ -21,12 +22,13 @@ __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
 EVENT_KINDS = (
     "alarm.raised",
+    "bay.blocked",
     "bay.freed",
+    "bay.misused",
     "bay.occupied",
     "command.refused",
     "evse.recovered",
     "evse.state",
-    "evse.step",
     "fault.active",
     "fault.armed",
     "fault.cleared",
@@ -34,6 +36,7 @@ EVENT_KINDS = (
     "session.refused",
     "session.started",
     "vehicle.arrived",
+    "vehicle.reneged",
     "vehicle.turned_away",
 )
 """Kinds that the kernel and the twins emit; a test compares them with the sources."""
@@ -92,4 +95,6 @@ class StationCatalogue:
         thing, hits = self._station.find(path), FAULTS.get(fault).hits
         if thing is not None and not isinstance(thing, hits):
             return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}"
+        if thing is None and (path.endswith(".bms") is not (hits is Bms)):
+            return f"{fault} hits {hits.__name__}, and {path} is no such thing"
         return None

@@ -8,13 +8,14 @@ millisecond is put in order, so that the order of arrival on a wire does not sho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
-from sim.events import WIRE, WIRE_PREFIX, Command, Event
+from sim.events import WIRE, WIRE_PREFIX, Command, Event, Scalar
 from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import SimTime
@@ -23,6 +24,7 @@ __all__ = ["Digest"]
 
 _BATCH = 512
 _SORTED = orjson.OPT_SORT_KEYS
+_Line = tuple[int, str, str, Mapping[str, Scalar]]
 
 
 class Digest:
@@ -33,7 +35,7 @@ class Digest:
         self._exact = sha256()
         self._coarse = sha256()
         self._batch: list[Event | tuple[object, ...]] = []
-        self._lines: list[tuple[int, bytes]] = []
+        self._instant: list[_Line] = []
 
     def event(self, event: Event) -> None:
         """Take one event; wire events do not count."""
@@ -50,8 +52,8 @@ class Digest:
     def finish(self, t: SimTime, quantities: Iterable[Signal | Sum | State[Any]]) -> tuple[str, str]:
         """The (digest, event digest) in hexadecimal, once the run has ended at `t`."""
         self._drain()
-        self._coarsen(self._lines)
-        self._lines = []
+        self._coarsen(self._instant)
+        self._instant = []
         for q in quantities:
             if isinstance(q, Signal):
                 final: tuple[object, ...] = (q.path, q.t0, q.a, q.b, q.c, q.total, q.version)
@@ -65,8 +67,7 @@ class Digest:
     def _drain(self) -> None:
         batch, self._batch = self._batch, []
         exact: list[tuple[object, ...]] = []
-        lines = self._lines
-        dumps = orjson.dumps
+        coarse = self._instant
         for entry in batch:
             if type(entry) is not Event:
                 exact.append(entry)
@@ -75,19 +76,27 @@ class Digest:
             if kind.startswith(WIRE_PREFIX):
                 continue
             exact.append((t, kind, subject, data))
-            t_ms = round(t * 1000.0)
             for value in data.values():
                 if type(value) is float:
                     data = {key: round(v, 3) if type(v) is float else v for key, v in data.items()}
                     break
-            lines.append((t_ms, dumps((t_ms, kind, subject, data), option=_SORTED)))
-        self._exact.update(dumps(exact, option=_SORTED))
-        if lines:
-            last_ms = lines[-1][0]
-            closed = [line for line in lines if line[0] < last_ms]
-            self._lines = lines[len(closed) :]
-            self._coarsen(closed)
+            coarse.append((round(t * 1000.0), kind, subject, data))
+        self._exact.update(orjson.dumps(exact, option=_SORTED))
+        if coarse:
+            last_ms = coarse[-1][0]
+            closed = next((n for n in range(len(coarse) - 1, -1, -1) if coarse[n][0] != last_ms), -1) + 1
+            self._coarsen(coarse[:closed])
+            self._instant = coarse[closed:]
 
-    def _coarsen(self, lines: list[tuple[int, bytes]]) -> None:
-        lines.sort()
-        self._coarse.update(b"".join([line for _, line in lines]))
+    def _coarsen(self, lines: list[_Line]) -> None:
+        """Take whole instants; within one, lines are in order of their words."""
+        lines.sort(key=itemgetter(0, 1, 2))
+        at = 1
+        while at < len(lines):
+            end = at
+            while end < len(lines) and lines[end][:3] == lines[at - 1][:3]:
+                end += 1
+            if end > at:
+                lines[at - 1 : end] = sorted(lines[at - 1 : end], key=lambda line: orjson.dumps(line, option=_SORTED))
+            at = end + 1
+        self._coarse.update(orjson.dumps(lines, option=_SORTED)[1:-1] + b"," if lines else b"")

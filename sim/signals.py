@@ -18,6 +18,7 @@ from sim.units import FOREVER, SimTime
 __all__ = ["Curve", "Quantity", "Signal", "State", "root_between"]
 
 E = TypeVar("E", bound=Enum)
+_START = SimTime(0.0)
 
 
 class Quantity(Protocol):
@@ -41,7 +42,7 @@ class Curve:
 
     __slots__ = ("a", "b", "c", "t0", "tau")
 
-    def __init__(self, value: float, t0: SimTime = SimTime(0.0)) -> None:
+    def __init__(self, value: float, t0: SimTime = _START) -> None:
         """Constant at `value`."""
         self.t0 = t0
         self.a = value

@@ -7,8 +7,10 @@ sheet, section 1, a default of ours and no prediction.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isclose
 
 __all__ = ["ACCEPTANCE_MAPS", "AcceptanceMap", "SocPiece"]
 
@@ -33,8 +35,8 @@ class AcceptanceMap:
     _starts: tuple[float, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Derive the pieces."""
-        pieces = tuple(
+        """Derive the pieces; neighbours on one line are one piece."""
+        pieces = _joined(
             (x0, x1, y0, (y1 - y0) / (x1 - x0))
             for (x0, y0), (x1, y1) in zip(self.shares, self.shares[1:], strict=False)
         )
@@ -59,6 +61,17 @@ class AcceptanceMap:
             if temp_c <= x1:
                 return y0 + (y1 - y0) * (temp_c - x0) / (x1 - x0)
         return points[-1][1]
+
+
+def _joined(pieces: Iterable[SocPiece]) -> tuple[SocPiece, ...]:
+    joined: list[SocPiece] = []
+    for piece in pieces:
+        if joined and isclose(joined[-1][3], piece[3], rel_tol=1e-9, abs_tol=1e-12):
+            start, _, share, slope = joined[-1]
+            joined[-1] = (start, piece[1], share, slope)
+        else:
+            joined.append(piece)
+    return tuple(joined)
 
 
 ACCEPTANCE_MAPS = {

@@ -119,7 +119,8 @@ class Bms:
     def draw(self, now: SimTime, limit_kw: float, power: Signal) -> SimTime:
         """Plan the next piece of the charge under `limit_kw`: writes power, charge and temperature; returns its end.
 
-        Returns `now`, and writes nothing, when the target is reached. `asked_kw` is then what it would take. With heat, the acceptance's temperature factor is frozen at the predicted middle of the piece.
+        Returns `now`, and writes nothing, when the target is reached. `asked_kw` is then what it would take, had it no
+        limit. With heat, the acceptance's temperature factor is frozen at the predicted middle of the piece.
         """
         soc = self.soc.at(now)
         if soc >= self.target - _NEAR:

@@ -42,6 +42,9 @@ class EvseState(Enum):
     FAULTED = "faulted"
 
 
+_WORDS = {state: str(state.value) for state in EvseState}  # `Enum.value` is a slow look-up
+
+
 class LockState(Enum):
     """Of the plug in the inlet."""
 
@@ -378,8 +381,9 @@ class Evse(Twin):
 
     def _go(self, state: EvseState, alarm: str = "") -> None:
         if self.state.set(self._kernel.now, state):
-            self._kernel.emit("evse.state", self.path, {"state": state.value})
-            self._platform.report(Happening("status", self.path, self.session, reason=alarm, status=state.value))
+            word = _WORDS[state]
+            self._kernel.emit("evse.state", self.path, {"state": word})
+            self._platform.report(Happening("status", self.path, self.session, reason=alarm, status=word))
             if state is EvseState.CHARGING:
                 self.on_switched()
             elif state is EvseState.AVAILABLE and self.bms is None:

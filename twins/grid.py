@@ -17,6 +17,7 @@ __all__ = ["METER_CLASSES", "FeederConfig", "Grid", "GridConfig", "MeterConfig",
 
 BANDS = 5
 LOW_VOLTAGE_KV = 0.4
+_SLACK = 0.3  # of a band, beyond which another chord is taken: there it errs by 1.6 % of the load loss
 METER_CLASSES = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -132,25 +133,27 @@ class _Transformer(Twin):
         self._kernel = kernel
         self._grid = grid
         self._width_kw = grid.config.transformer.rating_kva / BANDS
-        self._band = -1
+        self._calm = (0.0, -1.0)
         self._peak_load_kw = 0.0
         self._ceiling = Ceiling(grid.load_kw, self._moved)
         kernel.touch(self)
 
     def plan(self, now: SimTime) -> SimTime:
         load_kw = self._ceiling.rebase(now)
-        self._take_chord(now, int(load_kw / self._width_kw))
+        if not self._calm[0] <= load_kw <= self._calm[1]:
+            self._take_chord(now, int(load_kw / self._width_kw))
         self._peak_load_kw = max(self._peak_load_kw, load_kw)
         loss = self._grid.loss_kw
         self.peak_kw = max(self.peak_kw, load_kw + loss.offset + loss.scale * load_kw)
         return FOREVER
 
     def _moved(self, bound_kw: float) -> None:
-        if bound_kw > self._peak_load_kw or int(bound_kw / self._width_kw) != self._band:
+        if bound_kw > self._calm[1] or bound_kw < self._calm[0] or bound_kw > self._peak_load_kw:
             self._kernel.touch(self)
 
     def _take_chord(self, now: SimTime, band: int) -> None:
-        self._band = band
+        slack_kw = _SLACK * self._width_kw
+        self._calm = (band * self._width_kw - slack_kw, (band + 1) * self._width_kw + slack_kw)
         transformer = self._grid.config.transformer
         low, high = band / BANDS, (band + 1) / BANDS
         slope = transformer.load_loss_kw * (low + high) / transformer.rating_kva

@@ -138,9 +138,12 @@ class Visits:
 
     def _over(self, session: Session, outcome: str) -> None:
         session.outcome = outcome
+        subject = f"vehicle[{session.vehicle}]"
         if outcome == "reneged":
             session.left_s = self._kernel.now
-        self._kernel.emit(f"vehicle.{outcome}", f"vehicle[{session.vehicle}]", {"session": session.id})
+            self._kernel.emit("vehicle.reneged", subject, {"session": session.id})
+        else:
+            self._kernel.emit("vehicle.turned_away", subject, {"session": session.id})
         self._finish(session)
 
     def _finish(self, session: Session) -> None:

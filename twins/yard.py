@@ -15,7 +15,7 @@ from typing import Literal
 from sim.files import key
 from sim.kernel import Kernel
 from sim.signals import Signal
-from twins.bay import Bay, PlaceConfig, SensorConfig
+from twins.bay import Bay, Occupancy, PlaceConfig, SensorConfig
 
 __all__ = ["Turn", "Yard", "YardConfig"]
 
@@ -118,7 +118,7 @@ class Yard:
 
     def _consider(self, bay: Bay) -> None:
         """Offer a bay that is seen free and can charge, and let the line move up."""
-        if bay.is_listed or bay.is_promised or bay.seen.value.value != "free" or bay.ready_evse() is None:
+        if bay.is_listed or bay.is_promised or bay.seen.value is not Occupancy.FREE or bay.ready_evse() is None:
             return
         bay.is_listed = True
         insort(self._offered[bay.config.kind], bay.number)
@@ -152,7 +152,7 @@ class Yard:
             bay = self.bays[number]
             del offered[position]
             bay.is_listed = False
-            if bay.seen.value.value == "free" and bay.ready_evse() is not None:
+            if bay.seen.value is Occupancy.FREE and bay.ready_evse() is not None:
                 bay.is_promised = True
                 return bay
         return None

@@ -94,7 +94,7 @@ INJECT = 'timeline:\n  - {after_s: 5, inject: bms.mute, target: "bay[B01].vehicl
     [
         ("bms.mute", "bms.mut", "8: timeline[0].inject: unknown fault bms.mut; did you mean bms.mute?"),
         ("B01", "B07", "8: timeline[0].target: the station has no bay[B07]; did you mean bay[B0"),
-        (".bms", "", "8: timeline[0].target: bms.mute hits Bms, and bay[B01].vehicle is Evse; did you mean"),
+        (".bms", "", "8: timeline[0].target: bms.mute hits Bms, and bay[B01].vehicle is no such thing; did you mean"),
         ('.bms"', '.bms", with: {duration: 5}', "8: timeline[0].with.duration: bms.mute has no parameter duration; "),
         ('.bms"', '.bms", with: {duration_s: 0}', "8: timeline[0].with.duration_s: 0 is out of bounds; 0.1 to 600.0 s"),
         ('.bms"', '.bms", with: {duration_s: [1]}', "8: timeline[0].with.duration_s: this list of 1 is not a number"),

@@ -12,8 +12,19 @@ from sim.kernel import Kernel
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import find_station, read_station
+from twins.visits import Session
 
-Build = Callable[..., tuple[Kernel, Station, LocalPlatform]]
+Build = Callable[..., tuple[Kernel, "WatchedStation", LocalPlatform]]
+
+
+class WatchedStation(Station):
+    """A station that remembers its sessions, those that are over too."""
+
+    ended: list[Session]
+
+    @property
+    def sessions(self) -> list[Session]:
+        return sorted([*self.ended, *self.visits.present.values()], key=lambda session: session.id)
 
 
 @pytest.fixture
@@ -21,11 +32,17 @@ def build() -> Build:
     """Make a station on a kernel: `build(seed=1, start=..., blocked=...)`."""
 
     def make(
-        seed: int = 1, start: datetime = datetime(2022, 6, 14), blocked: frozenset[str] = frozenset()
-    ) -> tuple[Kernel, Station, LocalPlatform]:
-        file = read_station(find_station("two-outlet")).value
+        seed: int = 1,
+        start: datetime = datetime(2022, 6, 14),
+        blocked: frozenset[str] = frozenset(),
+        name: str = "two-outlet",
+    ) -> tuple[Kernel, WatchedStation, LocalPlatform]:
+        file = read_station(find_station(name)).value
         kernel = Kernel(Clock(start, file.station.timezone), seed)
         platform = LocalPlatform(kernel, blocked)
-        return kernel, Station(kernel, file, platform), platform
+        station = WatchedStation(kernel, file, platform)
+        station.ended = []
+        station.visits.on_session = station.ended.append
+        return kernel, station, platform
 
     return make

@@ -10,9 +10,11 @@ from sim.clock import Clock
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
-from twins.bms import CEILING, Bms, Pack, acceptance, warmth
+from twins.acceptance import ACCEPTANCE_MAPS
+from twins.bms import Bms, Pack
 from twins.station_file import pile_models
 
+SITE = ACCEPTANCE_MAPS["site_2022"]
 CASES = [
     # capacity, nameplate, soc in, target, start C, air C, limit
     (75.0, 180.0, 20.0, 90.0, 26.0, 18.0, 150.0),
@@ -25,10 +27,10 @@ CASES = [
 def reference(case: tuple[float, ...]) -> tuple[float, float, float]:
     """(end s, energy kWh, temperature C) by steps of 0.1 s, the last one shortened."""
     capacity, nameplate, soc, target, temp_c, air_c, limit_kw = case
-    pack = Pack(capacity, nameplate)
+    pack = Pack(capacity, nameplate, SITE)
     soc, t, energy_kwh = soc / 100.0, 0.0, 0.0
     while soc < target / 100.0:
-        power = min(limit_kw, CEILING * nameplate, pack.strength_kw * warmth(temp_c) * acceptance(soc))
+        power = min(limit_kw, SITE.ceiling * nameplate, pack.strength_kw * SITE.rate(temp_c) * SITE.share(soc))
         step = 0.95 * power * 0.1 / 3_600.0 / capacity
         share = min(1.0, (target / 100.0 - soc) / step)
         soc += share * step
@@ -42,7 +44,7 @@ def reference(case: tuple[float, ...]) -> tuple[float, float, float]:
 def test_segments_against_the_reference_integrator(case: tuple[float, ...]) -> None:
     capacity, nameplate, soc, target, temp_c, air_c, limit_kw = case
     kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Zurich"), 1)
-    bms = Bms(kernel, "bms", Pack(capacity, nameplate), soc, target, temp_c, air_c)
+    bms = Bms(kernel, "bms", Pack(capacity, nameplate, SITE), soc, target, temp_c, air_c)
     power = Signal("power_kw", "kW")
     t = SimTime(0.0)
     for _ in range(500):

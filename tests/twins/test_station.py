@@ -13,7 +13,7 @@ from sim.events import Event
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
-from twins.demand import ReplayRow
+from twins.replay import ReplayRow
 from twins.evse import EvseState, LockState
 from twins.platform import LocalPlatform
 from twins.station import Station
@@ -36,8 +36,8 @@ def test_a_drawn_day_closes_its_energy_book(build: Build) -> None:
     kernel.advance(DAY)
     book = energy_book(station, DAY)
     book.check()
-    assert len(station.visits.sessions) > 4
-    assert book.vehicles_kwh == pytest.approx(sum(s.energy_true_kwh for s in station.visits.sessions), rel=1e-9)
+    assert len(station.sessions) > 4
+    assert book.vehicles_kwh == pytest.approx(sum(s.energy_true_kwh for s in station.sessions), rel=1e-9)
     assert book.vehicles_kwh > 50.0 and book.losses_kwh > 5.0
     assert platform.started == platform.stopped + len(platform.open)
     assert platform.misordered == 0
@@ -68,7 +68,7 @@ def test_same_seed_same_digest(build: Build) -> None:
 
 def test_two_cars_share_the_cabinet_and_never_exceed_it(build: Build) -> None:
     kernel, station, _ = build()
-    station.visits.replay((row(0.0, 1, capacity_kwh=100.0), row(300.0, 2, capacity_kwh=100.0, soc_in_pct=5.0)))
+    station.replay((row(0.0, 1, capacity_kwh=100.0), row(300.0, 2, capacity_kwh=100.0, soc_in_pct=5.0)))
     seen = []
     for second in range(0, 4_000, 7):
         kernel.advance(SimTime(second))
@@ -85,15 +85,14 @@ def test_the_order_of_a_session(build: Build) -> None:
     kernel, station, _ = build()
     events: list[Event] = []
     kernel.subscribe(events.append)
-    station.visits.replay((row(60.0, 1),))
+    station.replay((row(60.0, 1),))
     kernel.advance(DAY)
     told = [(event.kind, event.data.get("state") or event.data.get("step") or "") for event in events]
     assert told == [
-        ("vehicle.arrived", ""), ("bay.occupied", ""), ("evse.state", "preparing"), ("evse.step", "insulation_test"),
-        ("evse.step", "precharge"), ("session.started", ""), ("evse.state", "charging"), ("session.ended", ""),
+        ("vehicle.arrived", ""), ("bay.occupied", ""), ("evse.state", "preparing"), ("session.started", ""), ("evse.state", "charging"), ("session.ended", ""),
         ("evse.state", "finishing"), ("evse.state", "available"), ("bay.freed", ""),
     ]  # fmt: skip
-    (session,) = station.visits.sessions
+    (session,) = station.sessions
     assert session.outcome == "charged"
     assert session.soc_out_pct == pytest.approx(80.0, abs=1e-5)
     assert session.energy_true_kwh == pytest.approx(75.0 * 0.6 / 0.95, rel=1e-6)
@@ -101,24 +100,24 @@ def test_the_order_of_a_session(build: Build) -> None:
 
 def test_a_replayed_car_waits_for_its_connector_and_a_drawn_one_turns_away(build: Build) -> None:
     kernel, station, _ = build()
-    station.visits.replay((row(0.0, 1), row(10.0, 1)))
+    station.replay((row(0.0, 1), row(10.0, 1)))
     kernel.advance(SimTime(3_600.0 * 4))
-    first, second = station.visits.sessions
+    first, second = station.sessions
     assert first.left_s is not None and second.plugged_s is not None
     assert second.plugged_s >= first.left_s
     kernel, station, _ = build()
     for number in range(3):
-        station.visits.arrive(row(0.0, number + 1))
-        kernel.advance(SimTime(1.0))
-    assert [session.outcome for session in station.visits.sessions][2] == "turned_away"
-    assert {session.connector for session in station.visits.sessions[:2]} == {1, 2}
+        station.visits.arrive(row(0.0, number + 1).arrival())
+        kernel.advance(SimTime(60.0 * (number + 1)))
+    assert [session.outcome for session in station.sessions][2] == "turned_away"
+    assert {session.connector for session in station.sessions[:2]} == {1, 2}
 
 
 def test_a_stay_that_is_given_ends_the_charge_early(build: Build) -> None:
     kernel, station, _ = build()
-    station.visits.replay((row(0.0, 1, stay_s=900.0),))
+    station.replay((row(0.0, 1, stay_s=900.0),))
     kernel.advance(DAY)
-    (session,) = station.visits.sessions
+    (session,) = station.sessions
     assert session.stop_reason == "driver"
     assert session.left_s == pytest.approx(900.0, abs=1e-6)
     assert session.soc_out_pct is not None and session.soc_out_pct < 80.0
@@ -126,9 +125,9 @@ def test_a_stay_that_is_given_ends_the_charge_early(build: Build) -> None:
 
 def test_a_refused_token_does_not_charge(build: Build) -> None:
     kernel, station, platform = build(blocked=frozenset({"TAG-V000001"}))
-    station.visits.replay((row(0.0, 1),))
+    station.replay((row(0.0, 1),))
     kernel.advance(DAY)
-    (session,) = station.visits.sessions
+    (session,) = station.sessions
     assert (session.outcome, session.stop_reason, session.started_s) == ("failed", "not_authorised", None)
     assert platform.started == 0
     assert station.evses[0].state.value is EvseState.AVAILABLE
@@ -138,12 +137,12 @@ def test_a_silent_bms_is_stopped_within_its_protocols_second(build: Build) -> No
     kernel, station, _ = build()
     events: list[Event] = []
     kernel.subscribe(events.append)
-    station.visits.replay((row(0.0, 1),))
+    station.replay((row(0.0, 1),))
     station.faults.inject("bms.mute", "bay[B01].vehicle.bms", {})
     assert station.faults.never_met()
     kernel.advance(SimTime(600.0))
     assert not station.faults.never_met()
-    (session,) = station.visits.sessions
+    (session,) = station.sessions
     assert (session.outcome, session.stop_reason) == ("failed", "bms_timeout")
     alarm = next(event for event in events if event.kind == "alarm.raised")
     assert session.started_s is not None
@@ -153,26 +152,26 @@ def test_a_silent_bms_is_stopped_within_its_protocols_second(build: Build) -> No
 
 def test_a_welded_contactor_locks_the_outlet_out_until_it_is_mended(build: Build) -> None:
     kernel, station, _ = build()
-    station.visits.replay((row(0.0, 1), row(200.0, 1)))
+    station.replay((row(0.0, 1), row(200.0, 1)))
     kernel.advance(SimTime(100.0))
     station.faults.inject("pile.contactor_stuck", "pile[A01].connector[1]", {"position": "closed"}, "weld")
     kernel.advance(SimTime(20_000.0))
     evse = station.evses[0]
     assert evse.state.value is EvseState.FAULTED
-    assert [session.outcome for session in station.visits.sessions] == ["charged", "waiting"]
+    assert [session.outcome for session in station.sessions] == ["charged", "waiting"]
     assert not evse.start("REMOTE")
     station.faults.clear("weld")
     kernel.advance(SimTime(40_000.0))
     assert evse.state.value is EvseState.AVAILABLE
-    assert [session.outcome for session in station.visits.sessions] == ["charged", "charged"]
+    assert [session.outcome for session in station.sessions] == ["charged", "charged"]
 
 
 def test_a_contactor_that_does_not_close_fails_the_session(build: Build) -> None:
     kernel, station, platform = build()
     station.faults.inject("pile.contactor_stuck", "pile[A01].connector[2]", {"position": "open", "duration_s": 500.0})
-    station.visits.replay((row(0.0, 2),))
+    station.replay((row(0.0, 2),))
     kernel.advance(SimTime(2_000.0))
-    (session,) = station.visits.sessions
+    (session,) = station.sessions
     assert (session.outcome, session.stop_reason) == ("failed", "contactor_open")
     assert platform.started == 0
     assert station.evses[1].state.value is EvseState.AVAILABLE
@@ -187,7 +186,7 @@ def test_the_air_follows_the_month(build: Build) -> None:
 
 def test_the_plug_is_locked_while_it_may_be_live(build: Build) -> None:
     kernel, station, _ = build()
-    station.visits.replay((row(0.0, 1),))
+    station.replay((row(0.0, 1),))
     evse = station.evses[0]
     kernel.advance(SimTime(24.0))
     assert evse.lock.value is LockState.UNLOCKED
@@ -207,22 +206,22 @@ def test_the_plug_is_locked_while_it_may_be_live(build: Build) -> None:
 def test_a_start_that_the_platform_asked_for_waits_for_a_car(build: Build) -> None:
     kernel, station, platform = build(blocked=frozenset({"TAG-V000001", "TAG-V000002"}))
     evse = station.evses[0]
-    station.visits.replay((row(60.0, 1), row(8_000.0, 1)))
+    station.replay((row(60.0, 1), row(8_000.0, 1)))
     assert evse.start("REMOTE")
     kernel.advance(SimTime(20_000.0))
-    assert [session.outcome for session in station.visits.sessions] == ["charged", "failed"]
+    assert [session.outcome for session in station.sessions] == ["charged", "failed"]
     assert platform.started == 1
 
 
 def test_out_of_service_after_the_session_and_back(build: Build) -> None:
     kernel, station, _ = build()
     evse = station.evses[0]
-    station.visits.replay((row(0.0, 1), row(300.0, 1)))
+    station.replay((row(0.0, 1), row(300.0, 1)))
     kernel.advance(SimTime(200.0))
     assert not evse.set_in_service(False)
     kernel.advance(SimTime(15_000.0))
     assert evse.state.value is EvseState.UNAVAILABLE
-    assert [session.outcome for session in station.visits.sessions] == ["charged", "waiting"]
+    assert [session.outcome for session in station.sessions] == ["charged", "waiting"]
     assert evse.set_in_service(True)
     kernel.advance(SimTime(40_000.0))
-    assert [session.outcome for session in station.visits.sessions] == ["charged", "charged"]
+    assert [session.outcome for session in station.sessions] == ["charged", "charged"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import FileProblems, UsageError
-from twins.demand import desl_rows, read_replay
+from twins.replay import desl_rows, read_replay
 from twins.station_file import StationFile, find_station, pile_models, read_station, station_names
 
 TWO_OUTLET = find_station("two-outlet").read_text(encoding="utf-8")
@@ -43,11 +43,28 @@ def test_endpoints_may_be_left_out(tmp_path: Path) -> None:
     assert read_station(path).value.endpoints == ()
 
 
+def test_ranges_of_names_are_written_out_and_checked(tmp_path: Path) -> None:
+    pair = TWO_OUTLET.replace("  - id: A01", "  - id: A01..A02")
+    assert any("evses[0].reaches[0]: unknown bay B03" in one for one in _refusal(tmp_path / "a.yaml", pair))
+    row = TWO_OUTLET.replace("  - id: B01", "  - id: B01..B03")
+    assert any("bays[1].id: B02 is the name of bays[0] too" in one for one in _refusal(tmp_path / "b.yaml", row))
+    station = read_station(find_station("public")).value
+    assert [pile.id for pile in station.piles][7:11] == ["A08", "A09", "A10", "A11"]
+    assert station.piles[9].evses[0].reaches == ("B10",)
+    assert station.bays[2].place.x_m == 12.0
+
+
+def test_a_limit_below_the_house_load_is_refused(tmp_path: Path) -> None:
+    found = _refusal(tmp_path / "station.yaml", TWO_OUTLET.replace("house_load_kw: 0.3", "house_load_kw: 245"))
+    said = "grid.transformer.rating_kva: 245 kW does not even carry the house load of 245.52 kW"
+    assert found[0].startswith(f"{_line('rating_kva')}: {said}")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("  - id: B02", "  - id: B01", "bays[1].id: B01 is the name of bays[0] too"),
-        ("  - id: A01", "  - id: A01..A02", "piles[0].id: A01..A02 looks like a range of names"),
+        ("  - id: A01", "  - id: A02..A01", "piles[0].id: A02..A01 is no range; a range such as A01..A10"),
         ("reaches: [B02]", "reaches: [B03]", "piles[0].evses[1].reaches[0]: unknown bay B03; did you mean B0"),
         ("reaches: [B02]", "reaches: []", "piles[0].evses[1].reaches: this list of 0 is too short; at least 1 entries"),
         ("feeder: F1", "feeder: F2", "piles[0].feeder: unknown feeder F2; one of: F1"),
