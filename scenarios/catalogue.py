@@ -35,6 +35,7 @@ EVENT_KINDS = (
     "session.started",
     "vehicle.arrived",
     "vehicle.turned_away",
+    "weather.synthetic",
 )
 """Kinds that the kernel and the twins emit; a test compares them with the sources."""
 
