@@ -67,7 +67,8 @@ def weather_note(weather: Weather) -> dict[str, str]:
     return {
         "en": f"synthetic for the days that {series} does not cover: a harmonic fit, without rain;"
         f" the recorded hours scatter by {temp} and {humidity} humidity (rms) about it",
-        "zh": f"{series} 未覆盖的日期为合成天气：谐波拟合，无降雨；实测值与拟合的均方根偏差为气温 {temp}、湿度 {humidity}",
+        "zh": f"{series} 未覆盖的日期为合成天气：谐波拟合，无降雨；"
+        f"实测值与拟合的均方根偏差为气温 {temp}、湿度 {humidity}",
     }
 
 

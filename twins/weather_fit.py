@@ -1,8 +1,8 @@
 """The weather of Shenzhen on days without a record: least-squares harmonics of the two recorded files.
 
-An annual harmonic times a daily curve of two harmonics. A second annual harmonic would be free where nothing is recorded
-(March to mid-June, August): it puts 89 % of humidity on a mean day of May. The coefficients are stored, so that no run
-depends on a machine's linear algebra; `tests/twins/test_weather_fit.py` fits anew and compares.
+An annual harmonic times a daily curve of two harmonics. A second annual harmonic would be free where nothing is
+recorded (March to mid-June, August): it puts 89 % of humidity on a mean day of May. The coefficients are stored, so
+that no run depends on a machine's linear algebra; `tests/twins/test_weather_fit.py` fits anew and compares.
 Hours are civil hours counted from the year 1, as `twins.weather_series.hour_number` gives them.
 """
 
