@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from bench_api.provenance import weather_note
 from scenarios.judgement import Judgement
 from scenarios.verdict import EXIT_CODES, judgement_row, junit, overall
 from sim.errors import BooksOpen, RecordingFailed, VoltyardError
@@ -64,6 +65,8 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         failure = failure or error
     try:
         bench.recorder.meta({"simulated_s": now, "digest": digests[0], "event_digest": digests[1]})
+        if note := weather_note(bench.run_.station.weather):
+            bench.recorder.meta({"weather_note": note})
         bench.recorder.close(now)
     except RecordingFailed as error:
         failure = failure or error

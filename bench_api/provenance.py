@@ -20,8 +20,10 @@ from sim.units import SimTime
 from sim.yaml_nodes import read_text
 from twins.replay import read_replay
 from twins.station_file import read_station
+from twins.weather import Weather
+from twins.weather_fit import AIR_TEMP_C, HUMIDITY_PCT
 
-__all__ = ["provenance", "queue_snapshot", "restore_queue", "restored"]
+__all__ = ["provenance", "queue_snapshot", "restore_queue", "restored", "weather_note"]
 
 _LIBRARIES = ("voltyard", "simpy", "numpy", "ocpp", "picows", "orjson")
 
@@ -48,6 +50,25 @@ def provenance(
         "file_scenario": read_text(path),
         "file_station": read_text(loaded.station.path),
         "file_vehicles": vehicles,
+    }
+
+
+def weather_note(weather: Weather) -> dict[str, str]:
+    """What a report says of the weather so far, in both languages; empty where it was stated."""
+    series = weather.series
+    if series is None:
+        return {}
+    if not weather.is_synthetic:
+        return {
+            "en": f"recorded ({series}); wind from September on is the mean summer day's, rain in summer is left out",
+            "zh": f"实测（{series}）；九月起的风速取夏季平均日，夏季不计降雨",
+        }
+    temp, humidity = f"{AIR_TEMP_C.spread:.1f} °C", f"{HUMIDITY_PCT.spread:.0f} %"
+    return {
+        "en": f"synthetic for the days that {series} does not cover: a harmonic fit, without rain;"
+        f" the recorded hours scatter by {temp} and {humidity} humidity (rms) about it",
+        "zh": f"{series} 未覆盖的日期为合成天气：谐波拟合，无降雨；"
+        f"实测值与拟合的均方根偏差为气温 {temp}、湿度 {humidity}",
     }
 
 

@@ -38,6 +38,7 @@ EVENT_KINDS = (
     "vehicle.arrived",
     "vehicle.reneged",
     "vehicle.turned_away",
+    "weather.synthetic",
 )
 """Kinds that the kernel and the twins emit; a test compares them with the sources."""
 
