@@ -13,9 +13,9 @@ from sim.events import Event
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
-from twins.replay import ReplayRow
 from twins.evse import EvseState, LockState
 from twins.platform import LocalPlatform
+from twins.replay import ReplayRow
 from twins.station import Station
 
 Build = Callable[..., tuple[Kernel, Station, LocalPlatform]]
@@ -89,7 +89,8 @@ def test_the_order_of_a_session(build: Build) -> None:
     kernel.advance(DAY)
     told = [(event.kind, event.data.get("state") or event.data.get("step") or "") for event in events]
     assert told == [
-        ("vehicle.arrived", ""), ("bay.occupied", ""), ("evse.state", "preparing"), ("session.started", ""), ("evse.state", "charging"), ("session.ended", ""),
+        ("vehicle.arrived", ""), ("bay.occupied", ""), ("evse.state", "preparing"), ("session.started", ""),
+        ("evse.state", "charging"), ("session.ended", ""),
         ("evse.state", "finishing"), ("evse.state", "available"), ("bay.freed", ""),
     ]  # fmt: skip
     (session,) = station.sessions
