@@ -35,6 +35,7 @@ EVENT_KINDS = (
     "session.ended",
     "session.refused",
     "session.started",
+    "transformer.limited",
     "vehicle.arrived",
     "vehicle.reneged",
     "vehicle.turned_away",
@@ -85,7 +86,12 @@ class StationCatalogue:
             f"bay[{bay}]" for pile in self._station.piles.values() for evse in pile.config.evses for bay in evse.reaches
         ]
         links = [link.path for link in self._station.links.values()]
-        return [*outlets, *links, *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays))]
+        return [
+            *outlets,
+            *links,
+            self._station.grid.transformer.path,
+            *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays)),
+        ]
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""

@@ -6,29 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
-from sim.ceilings import Ceiling
 from sim.files import ID_PATTERN, Misfit, key
-from sim.kernel import Kernel, Rank, Twin
+from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
-from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
+from sim.units import SECONDS_PER_HOUR, SimTime
+from twins.transformer import Transformer, TransformerConfig
 
-__all__ = ["METER_CLASSES", "FeederConfig", "Grid", "GridConfig", "MeterConfig", "TransformerConfig"]
+__all__ = ["METER_CLASSES", "FeederConfig", "Grid", "GridConfig", "MeterConfig"]
 
-BANDS = 5
 LOW_VOLTAGE_KV = 0.4
-_SLACK = 0.3  # of a band, beyond which another chord is taken: there it errs by 1.6 % of the load loss
 METER_CLASSES = (0.2, 0.5, 1.0, 2.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransformerConfig:
-    """The distribution transformer between the medium-voltage feed and the site's 400 V busbar."""
-
-    id: str = field(metadata=key("Name of the transformer, as in `grid.transformer[T1]`.", pattern=ID_PATTERN))
-    rating_kva: float = field(metadata=key("Rated apparent power.", unit="kVA", above=0, high=100_000))
-    no_load_loss_kw: float = field(metadata=key("Loss in the core, always there.", unit="kW", low=0, high=1_000))
-    load_loss_kw: float = field(metadata=key("Loss in the windings at rated power.", unit="kW", low=0, high=1_000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +64,20 @@ class GridConfig:
 
 
 class Grid:
-    """Feed, transformer, feeders and trade meter. Signals `grid.power_kw` (import), `grid.loss_kw`, `grid.house_kw`.
-
-    The transformer's load loss bends with power; it is followed in bands a fifth of the rating wide, by their chord.
-    """
+    """Feed, transformer, feeders and trade meter. Signals `grid.power_kw` (import), `grid.loss_kw`, `grid.house_kw`."""
 
     def __init__(self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]]) -> None:
         """`inputs` are the piles' input signals by feeder id."""
         self.config = config
-        transformer = config.transformer
         self.house_kw = Signal("grid.house_kw", "kW", config.house_load_kw)
         self.feeders = {
             feeder.id: Sum(f"grid.feeder[{feeder.id}].power_kw", "kW", inputs.get(feeder.id, ()))
             for feeder in config.feeders
         }
         self.load_kw = Sum("grid.load_kw", "kW", [*self.feeders.values(), self.house_kw])
-        self.loss_kw = Sum("grid.loss_kw", "kW", [self.load_kw], scale=0.0, offset=transformer.no_load_loss_kw)
-        self.power_kw = Sum("grid.power_kw", "kW", [self.load_kw, self.loss_kw])
-        kernel.add(self.house_kw, *self.feeders.values(), self.load_kw, self.loss_kw, self.power_kw)
-        self._transformer = _Transformer(kernel, self)
+        kernel.add(self.house_kw, *self.feeders.values(), self.load_kw)
+        self.transformer = Transformer(kernel, config.transformer, config.power_factor, self.load_kw)
+        self.loss_kw, self.power_kw = self.transformer.loss_kw, self.transformer.power_kw
 
     def registered_kwh(self, now: SimTime) -> float:
         """What the trade meter shows."""
@@ -103,7 +86,7 @@ class Grid:
     @property
     def peak_kw(self) -> float:
         """The highest import so far, as it was right after a change of plan."""
-        return self._transformer.peak_kw
+        return self.transformer.peak_kw
 
     def feeder_limit_kw(self, feeder: str) -> float:
         """What a feeder carries: its breaker's rated current at 400 V between phases."""
@@ -113,49 +96,10 @@ class Grid:
     def load_limits_kw(self) -> dict[str, float]:
         """What may be drawn from the busbar at most, by what asks for it."""
         transformer = self.config.transformer
-        limits = {"transformer": transformer.rating_kva * self.config.power_factor}
+        limits = {"transformer": self.transformer.limit_kw}
         if self.config.contract_limit_kw is not None:
             # load + no-load loss + load loss * (load / rating)^2 = contract
             bend = transformer.load_loss_kw / transformer.rating_kva**2
             room_kw = self.config.contract_limit_kw - transformer.no_load_loss_kw
             limits["contract"] = 2.0 * room_kw / (1.0 + sqrt(1.0 + 4.0 * bend * max(room_kw, 0.0)))
         return limits
-
-
-class _Transformer(Twin):
-    """Follows the load from band to band, and the peak of the import."""
-
-    rank = Rank.THERMAL
-    path = "grid.transformer"
-
-    def __init__(self, kernel: Kernel, grid: Grid) -> None:
-        self.peak_kw = 0.0
-        self._kernel = kernel
-        self._grid = grid
-        self._width_kw = grid.config.transformer.rating_kva / BANDS
-        self._calm = (0.0, -1.0)
-        self._peak_load_kw = 0.0
-        self._ceiling = Ceiling(grid.load_kw, self._moved)
-        kernel.touch(self)
-
-    def plan(self, now: SimTime) -> SimTime:
-        load_kw = self._ceiling.rebase(now)
-        if not self._calm[0] <= load_kw <= self._calm[1]:
-            self._take_chord(now, int(load_kw / self._width_kw))
-        self._peak_load_kw = max(self._peak_load_kw, load_kw)
-        loss = self._grid.loss_kw
-        self.peak_kw = max(self.peak_kw, load_kw + loss.offset + loss.scale * load_kw)
-        return FOREVER
-
-    def _moved(self, bound_kw: float) -> None:
-        if bound_kw > self._calm[1] or bound_kw < self._calm[0] or bound_kw > self._peak_load_kw:
-            self._kernel.touch(self)
-
-    def _take_chord(self, now: SimTime, band: int) -> None:
-        slack_kw = _SLACK * self._width_kw
-        self._calm = (band * self._width_kw - slack_kw, (band + 1) * self._width_kw + slack_kw)
-        transformer = self._grid.config.transformer
-        low, high = band / BANDS, (band + 1) / BANDS
-        slope = transformer.load_loss_kw * (low + high) / transformer.rating_kva
-        base = transformer.no_load_loss_kw - transformer.load_loss_kw * low * high
-        self._grid.loss_kw.retune(now, slope, base)

@@ -27,7 +27,7 @@ from twins.yard import Yard
 
 __all__ = ["Station"]
 
-_PATH = re.compile(r"(pile|bay|link)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
+_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
 _FAULTS = (_contactor,)
 
 
@@ -93,6 +93,9 @@ class Station:
         kind, name, number, rest = match.groups()
         if kind == "link":
             return self.links.get(name) if not (number or rest) else None
+        if kind == "grid.transformer":
+            transformer = self.grid.transformer
+            return transformer if name == transformer.config.id and not (number or rest) else None
         if kind == "bay":
             bay = self.bays.get(name)
             if bay is None or not rest:
@@ -118,6 +121,10 @@ class Station:
             budgets[f"grid.feeder[{feeder}]"] = _output(self.grid.feeder_limit_kw(feeder), 0.0, by_feeder[feeder])
             for evse in pile.evses:
                 self.control.watch(evse, budgets)
+        self.grid.transformer.on_limit = self._limit_load
+        self._limit_load()
+
+    def _limit_load(self) -> None:
         for source, limit_kw in self.grid.load_limits_kw().items():
             self.control.limit(source, _output(limit_kw, self.file.grid.house_load_kw, list(self.piles.values())))
 

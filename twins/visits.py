@@ -103,14 +103,24 @@ class Visits:
             if not yard.has_room or yard.length >= arrival.habits.balk_at:
                 self._over(session, "turned_away")
                 return session
-        kernel.process(self._visit(session, arrival, wants, bay_number, bay))
+        called = self._wait(wants, bay_number, arrival.habits.patience_s) if bay is None else None
+        kernel.process(self._visit(session, arrival, wants, bay_number, bay, called))
         return session
 
-    def _visit(self, session: Session, arrival: Arrival, wants: str, bay_number: int | None, bay: Bay | None) -> Story:
-        yard, is_back = self._yard, False
+    def _visit(
+        self,
+        session: Session,
+        arrival: Arrival,
+        wants: str,
+        bay_number: int | None,
+        bay: Bay | None,
+        called: simpy.Event | None,
+    ) -> Story:
+        yard = self._yard
         while True:
             if bay is None:
-                bay = yield self._wait(Turn(wants, bay_number, _ignore), arrival.habits.patience_s, is_back)
+                bay = yield called or self._wait(wants, bay_number, inf, at_head=True)
+                called = None
                 if bay is None:
                     self._over(session, "reneged")
                     return
@@ -120,13 +130,14 @@ class Visits:
             if is_served:
                 self._finish(session)
                 return
-            bay, is_back = yard.seek(wants, bay_number), True
+            bay = yard.seek(wants, bay_number)
 
-    def _wait(self, turn: Turn, patience_s: float, is_back: bool) -> simpy.Event:
+    def _wait(self, wants: str, bay_number: int | None, patience_s: float, *, at_head: bool = False) -> simpy.Event:
+        """Join the line now; the event brings the bay, or None when patience ends. Who was called once stays."""
         called = self._kernel.event()
-        turn.called = lambda bay: _give(called, bay)
-        self._yard.wait(turn, at_head=is_back)
-        if patience_s < inf and not is_back:
+        turn = Turn(wants, bay_number, lambda bay: _give(called, bay))
+        self._yard.wait(turn, at_head=at_head)
+        if patience_s < inf:
 
             def give_up() -> None:
                 if not turn.is_over:
@@ -154,10 +165,6 @@ class Visits:
 
 def _give(event: simpy.Event, bay: Bay | None) -> None:
     event.succeed(bay)
-
-
-def _ignore(_bay: Bay) -> None:
-    return None
 
 
 def _nobody(_session: Session) -> None:
