@@ -1,0 +1,89 @@
+"""Every limit holds at every recorded instant, also while limits move; piles, house and losses make the meter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.kernel import Kernel
+from sim.reading import Run
+from sim.recording import Recorder
+from sim.units import SimTime
+
+Build = Callable[..., tuple[Kernel, Any, Any]]
+END = SimTime(86_400.0)
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A crowded day of the public station with a weak transformer in the afternoon, recorded whole."""
+    from dataclasses import replace
+    from datetime import datetime
+
+    from sim.clock import Clock
+    from twins.platform import LocalPlatform
+    from twins.station import Station
+    from twins.station_file import find_station, read_station
+
+    file = read_station(find_station("public")).value
+    feeders = tuple(replace(one, breaker_a=one.breaker_a * 0.7) for one in file.grid.feeders)
+    file = replace(file, grid=replace(file.grid, feeders=feeders))
+    kernel = Kernel(Clock(datetime(2022, 7, 6), "Asia/Shanghai"), 3)
+    station = Station(kernel, file, LocalPlatform(kernel))
+    path = tmp_path_factory.mktemp("limits") / "run.sqlite"
+    recorder = Recorder(path)
+    recorder.attach(kernel)
+    station.draw_demand(600.0, END)
+    kernel.at(SimTime(46_000.0), lambda: _weaken(station))
+    kernel.at(SimTime(50_000.0), lambda: station.evses[0].limit("platform", 30.0))
+    for hour in range(1, 25):
+        kernel.advance(SimTime(3_600.0 * hour))
+        recorder.flush(kernel.now)
+    kernel.jump(END)
+    recorder.close(END)
+    return path
+
+
+def _weaken(station: Any) -> None:
+    station.faults.inject("transformer.derated", "grid.transformer[T1]", {"share": 0.4, "duration_s": 7_200.0})
+
+
+def instants(run: Run, names: list[str]) -> np.ndarray:
+    """Just after every change of one of these signals, and just before the next."""
+    starts = np.unique(np.concatenate([run.series(name).t0 for name in names]))
+    return np.unique(np.concatenate((starts, np.nextafter(starts[1:], 0.0), [END])))
+
+
+def test_powers_stay_below_every_limit(day: Path) -> None:
+    with Run(day) as run:
+        connectors = [name.removesuffix(".limit_kw") for name in run.signal_names() if name.endswith("].limit_kw")]
+        powers = [f"{one}.power_kw" for one in connectors]
+        times = instants(run, [*powers, *(f"{one}.limit_kw" for one in connectors), "control.site_limit_kw"])
+        values = {name: run.series(name).at(times) for name in powers}
+        for one in connectors:
+            assert np.all(values[f"{one}.power_kw"] <= run.series(f"{one}.limit_kw").at(times) * (1 + 1e-9))
+        total = sum(values.values())
+        site = run.series("control.site_limit_kw").at(times)
+        assert np.all(total <= site * (1 + 1e-9))
+        assert np.max(total / site) > 0.999, "the limit was reached"
+        assert len(np.unique(site)) > 1, "and it moved"
+        feeder_kw = run.series("grid.feeder[F1].power_kw").at(times)
+        assert np.all(feeder_kw <= 0.4 * 3**0.5 * 1_250 * 0.7 * 0.98 * (1 + 1e-9))
+        assert np.all(run.series("grid.power_kw").at(times) <= 1_250.0 * (1 + 1e-9))
+        late = times > 50_000.0
+        assert np.all(values["pile[A01].connector[1].power_kw"][late] <= 30.0 * (1 + 1e-9))
+
+
+def test_piles_house_and_losses_make_the_meter(day: Path) -> None:
+    with Run(day) as run:
+        names = run.signal_names()
+        inputs = sum(run.series(name).integral(0.0, END) for name in names if name.endswith("].input_kw"))
+        house, loss = (run.series(f"grid.{name}_kw").integral(0.0, END) for name in ("house", "loss"))
+        meter = run.series("grid.power_kw").integral(0.0, END)
+        assert inputs + house + loss == pytest.approx(meter, rel=1e-9)
+        times = np.linspace(0.0, END, 400_001)
+        assert np.trapezoid(run.series("grid.power_kw").at(times), times) == pytest.approx(meter, rel=1e-4)
