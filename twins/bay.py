@@ -61,7 +61,7 @@ class Occupancy(Enum):
 
 
 class Bay:
-    """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says)."""
+    """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says; a perfect one says that)."""
 
     __slots__ = ("_kernel", "_sensor", "config", "evses", "is_listed", "is_promised", "number", "occupied", "on_seen",
                  "path", "seen")  # fmt: skip
@@ -73,8 +73,11 @@ class Bay:
         self.number = number
         self.evses: list[tuple[Evse, str, int]] = []
         self.occupied = State(f"{self.path}.occupied", Occupancy.FREE)
-        self.seen = State(f"{self.path}.seen", Occupancy.FREE)
-        kernel.add(self.occupied, self.seen)
+        kernel.add(self.occupied)
+        self.seen = self.occupied
+        if sensor.delay_s > 0.0 or sensor.miss_share > 0.0:
+            self.seen = State(f"{self.path}.seen", Occupancy.FREE)
+            kernel.add(self.seen)
         self.is_promised = False
         self.is_listed = False
         self.on_seen: Callable[[Bay], None] = lambda bay: None
@@ -101,8 +104,8 @@ class Bay:
     def _turn(self, occupancy: Occupancy) -> None:
         now, sensor = self._kernel.now, self._sensor
         self.occupied.set(now, occupancy)
-        if sensor.delay_s == 0.0 and sensor.miss_share == 0.0:
-            self._see()
+        if self.seen is self.occupied:
+            self.on_seen(self)
             return
         is_missed = float(self._kernel.streams["bay.sensors"].random()) < sensor.miss_share
         self._kernel.at(SimTime(now + (sensor.recheck_s if is_missed else sensor.delay_s)), self._see)

@@ -14,6 +14,7 @@ from twins.bay import Bay, Occupancy
 from twins.bms import Bms, Pack
 from twins.drivers import Arrival
 from twins.evse import Evse
+from twins.vehicle import VehicleModel
 from twins.visits import Session
 from twins.yard import Yard
 
@@ -43,6 +44,7 @@ class Charging:
         self._air_temp_c = air_temp_c
         self._price_cny_kwh = price_cny_kwh
         self._has_pack_heat = has_pack_heat
+        self._packs: dict[tuple[str, float], Pack] = {}
         self.ended = 0
         self.bills_cny = 0.0
         self.registered_kwh = 0.0
@@ -116,6 +118,15 @@ class Charging:
         session.outcome = "turned_away"
         bay.free(session.id)
 
+    def _pack(self, model: VehicleModel, power_kw: float) -> Pack:
+        """Packs of one model are alike, and its many vehicles share what is worked out once."""
+        pack = self._packs.get((model.name, power_kw))
+        if pack is None or pack.capacity_kwh != model.capacity_kwh:
+            acceptance = ACCEPTANCE_MAPS[model.acceptance]
+            pack = Pack(model.capacity_kwh, power_kw, acceptance, float(model.platform_v))
+            self._packs[model.name, power_kw] = pack
+        return pack
+
     def _bms(self, bay: Bay, evse: Evse, arrival: Arrival) -> Bms:
         model, habits = arrival.model, arrival.habits
         air_c = self._air_temp_c(self._kernel.now)
@@ -126,7 +137,7 @@ class Charging:
         return Bms(
             self._kernel,
             f"{bay.path}.vehicle.bms",
-            Pack(model.capacity_kwh, power_kw, ACCEPTANCE_MAPS[model.acceptance], float(model.platform_v)),
+            self._pack(model, power_kw),
             arrival.soc_in_pct,
             target_pct,
             air_c + DRIVING_WARMTH_K,
