@@ -31,6 +31,7 @@ class Listing(Enum):
     TWINS = "twins"
     ENDPOINTS = "endpoints"
     EXPECTATIONS = "expectations"
+    CLAUSES = "clauses"
 
 
 app = typer.Typer(
