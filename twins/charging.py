@@ -51,7 +51,7 @@ class Charging:
         self.on_vehicle: Callable[[], None] = lambda: None
         self.on_session: Callable[[Session], None] = lambda session: None
 
-    def at(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
+    def at(self, bay: Bay[Evse], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
         """The stay; False when the bay was taken or its EVSE had failed meanwhile."""
         kernel = self._kernel
         drive_s = self._yard.drive_s(bay)
@@ -74,7 +74,9 @@ class Charging:
         bay.free(session.id)
         return True
 
-    def _charge(self, bay: Bay, evse: Evse, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
+    def _charge(
+        self, bay: Bay[Evse], evse: Evse, session: Session, arrival: Arrival
+    ) -> Generator[simpy.Event, Any, None]:
         kernel, habits = self._kernel, arrival.habits
         bms = self._bms(bay, evse, arrival)
         now = session.plugged_s = kernel.now
@@ -110,7 +112,7 @@ class Charging:
             self.bills_cny += session.cost_cny
             self.registered_kwh += session.energy_registered_kwh
 
-    def _stand(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
+    def _stand(self, bay: Bay[Evse], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
         """A petrol car takes the bay (clause 13.8: attendants are there to ask it to leave)."""
         self._kernel.emit("bay.misused", bay.path, {"session": session.id}, clause="13.8")
         yield self._kernel.timeout(arrival.habits.petrol_stay_s)
@@ -127,7 +129,7 @@ class Charging:
             self._packs[model.name, power_kw] = pack
         return pack
 
-    def _bms(self, bay: Bay, evse: Evse, arrival: Arrival) -> Bms:
+    def _bms(self, bay: Bay[Evse], evse: Evse, arrival: Arrival) -> Bms:
         model, habits = arrival.model, arrival.habits
         air_c = self._air_temp_c(self._kernel.now)
         power_kw = model.dc_max_kw if evse.model.kind == "dc" else model.ac_max_kw
