@@ -374,6 +374,8 @@ class Evse(Twin):
         if cap_kw != self.cap_kw:
             self.cap_kw = cap_kw
             if self.is_charging:
+                if cap_kw < self.claim_kw:  # others may have it within this instant
+                    self._control.claimed(self, self._kernel.now, cap_kw)
                 self._touch()
                 self._kernel.touch(self._control)
 
