@@ -223,6 +223,12 @@ class Evse(Twin):
         if abs(moved_kw) > _SAME * claim_kw:
             self._touch()
 
+    def settle_claim(self, now: SimTime) -> None:
+        """Claim no more than is drawn now, where that can only fall until the next piece."""
+        power, bms = self.power_kw, self.bms
+        if power.c > 0.0 and bms is not None and not bms.has_heat:
+            self.claim_kw = power.at(now)
+
     # Planning
 
     def plan(self, now: SimTime) -> SimTime:
