@@ -21,8 +21,8 @@ class Sum:
     """`offset + scale * sum(parts)`; parts are signals or sums. Has the readers' face of a `Signal`."""
 
     __slots__ = (
-        "_carried", "_flat", "_is_tuned", "_uppers", "index", "offset", "parts", "path", "scale", "structure", "tunings", "unit",
-        "watchers",
+        "_carried", "_flat", "_is_tuned", "_uppers", "index", "offset", "parts", "path", "scale", "structure",
+        "tunings", "unit", "watchers",
     )  # fmt: skip
 
     def __init__(

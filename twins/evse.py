@@ -94,6 +94,7 @@ class Evse(Twin):
         self._limits: dict[str, float] = {}
         self.cap_kw = model.evse_max_kw
         self._stop_reason = ""
+        self._holds: dict[str, str] = {}
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
         self._is_in_service = True
@@ -194,6 +195,22 @@ class Evse(Twin):
         if self.state.value is not EvseState.FAULTED:
             self._go_free()
         else:
+            self._touch()
+
+    def lock_out(self, cause: str, alarm: str) -> None:
+        """Do not serve while `cause` lasts (clause 9.4.1); a charge ends with that reason."""
+        if cause in self._holds:
+            return
+        self._holds[cause] = alarm
+        if self._sequence_ends < FOREVER or self.is_charging:
+            self._end(self._kernel.now, cause)
+        else:
+            self._raise(alarm)
+            self._go(EvseState.FAULTED, alarm)
+
+    def lift(self, cause: str) -> None:
+        """That cause is over; the EVSE serves again when no other holds it and no vehicle stands at it."""
+        if self._holds.pop(cause, None) is not None:
             self._touch()
 
     # What others allow it
@@ -335,11 +352,11 @@ class Evse(Twin):
         is_live = self.contactor_closed.value
         if not is_live:  # no plug is freed while it may be live
             self.lock.set(now, LockState.UNLOCKED)
-        is_faulted = is_live or reason == "contactor_open"
+        is_faulted = is_live or reason == "contactor_open" or bool(self._holds)
         alarm = "bms_timeout" if reason == "bms_timeout" else ""
         if is_faulted:
-            alarm = "contactor_welded" if is_live else "contactor_open"
-            self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
+            alarm = "contactor_welded" if is_live else self._holds.get(reason, "contactor_open")
+            self._raise(alarm)
         if was_charging:
             energy_kwh = self.energy_kwh(now)
             data: dict[str, Scalar] = {
@@ -371,9 +388,12 @@ class Evse(Twin):
 
     def _try_recovery(self) -> None:
         """A locked-out EVSE serves again once its contactor obeys and no vehicle stands at it (clause 9.4.1)."""
-        if self.bms is None and self.contactor_closed.value is self._wants_closed:
+        if self.bms is None and not self._holds and self.contactor_closed.value is self._wants_closed:
             self._kernel.emit("evse.recovered", self.path, clause="9.4.1")
             self._go_free()
+
+    def _raise(self, alarm: str) -> None:
+        self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
 
     def _recap(self) -> None:
         cap_kw = min(self.model.evse_max_kw, self._block_kw, *self._limits.values())

@@ -128,6 +128,20 @@ class Pile:
         """What it draws at most beside its output's share: modules on, controls."""
         return self.model.no_load_loss_kw + self.model.standby_kw
 
+    def lock_out(self, cause: str, alarm: str) -> None:
+        """None of its EVSEs serves while `cause` lasts."""
+        for evse in self.evses:
+            evse.lock_out(cause, alarm)
+
+    def lift(self, cause: str) -> None:
+        """That cause is over."""
+        for evse in self.evses:
+            evse.lift(cause)
+
+    def energise(self, is_live: bool) -> None:
+        """Its controls draw power, or have none."""
+        self.standby_kw.retune(self._kernel.now, 1.0, self.model.standby_kw if is_live else 0.0)
+
     def _switch_modules(self) -> None:
         charging = [evse for evse in self.evses if evse.state.value is EvseState.CHARGING]
         self.modules_kw.set(self._kernel.now, self.model.no_load_loss_kw if charging else 0.0)

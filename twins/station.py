@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
@@ -51,6 +52,7 @@ class Station:
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
         self.grid = Grid(kernel, file.grid, inputs)
         self._set_budgets()
+        self._supply_piles()
         counts = {pile.config.id: len(pile.evses) for pile in self.piles.values()}
         self.links = {
             identity: Link(kernel, identity)
@@ -90,7 +92,7 @@ class Station:
         """The twin at `path`: `pile[A01]`, `pile[A01].connector[1]`, `bay[B01].vehicle.bms` and the like."""
         match = _PATH.fullmatch(path)
         if match is None:
-            return None
+            return self.grid.feed if path == self.grid.feed.path else None
         kind, name, number, rest = match.groups()
         if kind == "link":
             return self.links.get(name) if not (number or rest) else None
@@ -124,6 +126,20 @@ class Station:
                 self.control.watch(evse, budgets)
         self.grid.transformer.on_limit = self._limit_load
         self._limit_load()
+
+    def _supply_piles(self) -> None:
+        piles, feed = list(self.piles.values()), self.grid.feed
+
+        def energise(is_live: bool) -> None:
+            self.grid.energise(is_live)
+            for pile in piles:
+                pile.energise(is_live)
+
+        feed.on_live = energise
+        feed.supply(
+            [partial(pile.lock_out, "power_lost", "undervoltage") for pile in piles],
+            [partial(pile.lift, "power_lost") for pile in piles],
+        )
 
     def _limit_load(self) -> None:
         for source, limit_kw in self.grid.load_limits_kw().items():

@@ -46,6 +46,7 @@ class Transformer(Twin):
         kernel.add(self.loss_kw, self.power_kw)
         self.peak_kw = 0.0
         self.rating_share: Knob[float] = Knob(1.0, self._rerated)
+        self._is_live = True
         self.on_limit: Callable[[], None] = lambda: None
         self._kernel = kernel
         self._power_factor = power_factor
@@ -59,6 +60,12 @@ class Transformer(Twin):
     def limit_kw(self) -> float:
         """The load that it may carry."""
         return self.config.rating_kva * self._power_factor * self.rating_share.value
+
+    def energise(self, is_live: bool) -> None:
+        """Its core is magnetised, or not."""
+        self._is_live = is_live
+        self._calm = (0.0, -1.0)
+        self._kernel.touch(self)
 
     def plan(self, now: SimTime) -> SimTime:
         """Take the chord of the load's band, and see whether this is a peak."""
@@ -79,7 +86,8 @@ class Transformer(Twin):
         self._calm = (band * self._width_kw - slack_kw, (band + 1) * self._width_kw + slack_kw)
         config, low, high = self.config, band / BANDS, (band + 1) / BANDS
         slope = config.load_loss_kw * (low + high) / config.rating_kva
-        self.loss_kw.retune(now, slope, config.no_load_loss_kw - config.load_loss_kw * low * high)
+        no_load_kw = config.no_load_loss_kw if self._is_live else 0.0
+        self.loss_kw.retune(now, slope, no_load_kw - config.load_loss_kw * low * high)
 
     def _rerated(self) -> None:
         self._kernel.emit("transformer.limited", self.path, {"limit_kw": self.limit_kw})
