@@ -84,17 +84,10 @@ class StationCatalogue:
 
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
-        outlets = [evse.path for evse in self._station.evses]
-        bays = [
-            f"bay[{bay}]" for pile in self._station.piles.values() for evse in pile.config.evses for bay in evse.reaches
-        ]
-        links = [link.path for link in self._station.links.values()]
-        return [
-            *outlets,
-            *links,
-            self._station.grid.transformer.path,
-            *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays)),
-        ]
+        station = self._station
+        things = [*station.evses, *station.piles.values(), *station.links.values(), station.grid.transformer,
+                  station.grid.feed]  # fmt: skip
+        return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""

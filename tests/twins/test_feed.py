@@ -70,12 +70,12 @@ def test_an_outage_ends_every_charge_and_piles_come_back_in_turn(build: Build) -
 def test_a_second_outage_during_the_return_starts_it_anew(build: Build) -> None:
     kernel, station, _ = charging(build)
     station.faults.inject("grid.outage", "grid.feed", {"duration_s": 100.0})
-    kernel.advance(SimTime(750.0))
-    kernel.jump(SimTime(750.0))
+    kernel.advance(SimTime(790.0))
+    kernel.jump(SimTime(790.0))
     ready = sum(evse.is_ready for evse in station.evses)
     assert 0 < ready < 20
     station.faults.inject("grid.outage", "grid.feed", {"duration_s": 100.0})
-    kernel.advance(SimTime(760.0))
+    kernel.advance(SimTime(795.0))
     assert not any(evse.is_ready for evse in station.evses)
     kernel.advance(SimTime(2_000.0))
     assert all(evse.is_ready for evse in station.evses)
