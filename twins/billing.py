@@ -7,7 +7,6 @@ Amounts are whole fen (0.01 CNY), each line rounded half up by itself: a bill ad
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -48,8 +47,7 @@ class BillLine(NamedTuple):
         return self.fen / 100
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(NamedTuple):
     """What one charge costs, by registered energy. Sums are of its lines' fen; `tariff` is the tariff's version."""
 
     session: str
@@ -113,8 +111,9 @@ class _Charge:
 class Billing:
     """Bills of the charges that run. While one runs, a timer stands at the next change of the tariff.
 
-    Emits `bill.issued` when a bill is final: with the end of the charge, or with the car's leaving where the tariff
-    has an occupancy fee. `on_charged` is told each bill at the end of its charge, `on_occupied` each occupancy line.
+    Emits `bill.issued` (energy_kwh, total_cny and the amount of each kind that the tariff has) when a bill is final:
+    with the end of the charge, or with the car's leaving where there is an occupancy fee. `on_charged` is told each
+    bill at the end of its charge, `on_occupied` each occupancy line.
     """
 
     def __init__(self, kernel: Kernel, tariff: Tariff) -> None:
@@ -133,11 +132,10 @@ class Billing:
         if session_id in self._open:
             raise BenchError(f"a charge of {session_id} is being billed already")
         now = self._kernel.now
-        if now >= self._until and not self._is_armed:
-            self._turn(now)
         self._open[session_id] = _Charge(register, register(now))
         if self._until < FOREVER and not self._is_armed:
             self._is_armed = True
+            # a change that passed while nothing ran comes at once, before anything is registered
             self._kernel.at(self._until, self._changed)
 
     def running_kwh(self, now: SimTime) -> Mapping[Period, float]:
@@ -158,7 +156,8 @@ class Billing:
         energy: list[BillLine] = []
         service: list[BillLine] = []
         energy_fen = service_fen = 0
-        for (name, energy_cny_kwh, service_cny_kwh), kwh in charge.parts.items():
+        for period, kwh in charge.parts.items():
+            name, energy_cny_kwh, service_cny_kwh = period
             cost = fen(kwh, energy_cny_kwh)
             energy_fen += cost
             energy.append(BillLine(ENERGY, name, kwh, "kWh", energy_cny_kwh, cost))
@@ -187,7 +186,7 @@ class Billing:
             if rule.cap_cny is not None:
                 cost = min(cost, fen(1, rule.cap_cny))
             line = BillLine(OCCUPANCY, "", minutes, "min", rule.cny_min, cost)
-            bill = replace(bill, lines=(*bill.lines, line), occupancy_fen=cost)
+            bill = bill._replace(lines=(*bill.lines, line), occupancy_fen=cost)
             self.on_occupied(line)
         self._issue(bill)
         return bill
@@ -196,24 +195,19 @@ class Billing:
         now = self._kernel.now
         for charge in self._open.values():
             charge.read(charge.register(now), self._period)
-        self._turn(now)
+        self._period = self.tariff.period_at(now)
+        self._until = self.tariff.next_change(now)
         self._is_armed = bool(self._open)
         if self._is_armed:
             self._kernel.at(self._until, self._changed)
 
-    def _turn(self, now: SimTime) -> None:
-        self._period = self.tariff.period_at(now)
-        self._until = self.tariff.next_change(now)
-
     def _issue(self, bill: Bill) -> None:
-        self._kernel.emit(
-            "bill.issued",
-            f"session[{bill.session}]",
-            {
-                "total_cny": bill.total_cny,
-                "energy_kwh": bill.energy_kwh,
-                "energy_cny": bill.energy_cny,
-                "service_cny": bill.service_cny,
-                "occupancy_cny": bill.occupancy_cny,
-            },
-        )
+        data = {
+            "total_cny": bill.total_cny,
+            "energy_kwh": bill.energy_kwh,
+            "energy_cny": bill.energy_cny,
+            "service_cny": bill.service_cny,
+        }
+        if self.tariff.occupancy is not None:
+            data["occupancy_cny"] = bill.occupancy_cny
+        self._kernel.emit("bill.issued", f"session[{bill.session}]", data)
