@@ -14,9 +14,14 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
 from twins.bms import Bms
+from twins.evse import Evse
+from twins.feed import Feed
+from twins.links import Link
+from twins.pile import Pile
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
+from twins.transformer import Transformer
 
 __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
@@ -85,7 +90,7 @@ class StationCatalogue:
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
-        things = [*station.evses, *station.piles.values(), *station.links.values(), station.grid.transformer,
+        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values(), *station.links.values(), station.grid.transformer,
                   station.grid.feed]  # fmt: skip
         return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
