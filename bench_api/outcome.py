@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "conclude"]
 
-_FEN = 0.01
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -101,27 +99,18 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
     now, station = bench.kernel.now, bench.run_.station
     energy = energy_book(station, now)
     energy.check()
-    price, sold = station.price_cny_kwh, station.charging
-    bills, meters, ended = sold.bills_cny, sold.registered_kwh * price, sold.ended
     if bench.endpoint is not None:
         book = bench.endpoint.message_book()
         messages = {
             name: getattr(book, name) for name in ("started", "stopped", "open", "lost", "doubled", "misordered")
         }
-        undelivered, billed_wh = book.undelivered, book.billed_wh
+        undelivered = book.undelivered
     else:
         local = bench.platform
         messages = {"started": local.started, "stopped": local.stopped, "open": len(local.open), "lost": 0,
                     "doubled": 0, "misordered": local.misordered}  # fmt: skip
-        undelivered, billed_wh = 0, round(local.billed_kwh * 1000.0)
-    money = {"bills_cny": round(bills, 2), "meters_cny": round(meters, 4),
-             "transactions_cny": round(billed_wh / 1000.0 * price, 4)}  # fmt: skip
-    tolerance = ended * (_FEN + 0.001 * price) + _FEN
-    unexplained = [
-        f"{name} differ from the bills by {money[name] - money['bills_cny']:+.2f} CNY"
-        for name in ("meters_cny", "transactions_cny")
-        if abs(money[name] - money["bills_cny"]) > tolerance
-    ]
+        undelivered = 0
+    money, unexplained = station.money.document(now), station.money.check(now)
     books = {"energy": asdict(energy), "money": money, "messages": messages, "unexplained": unexplained}
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
     if undelivered:

@@ -31,6 +31,7 @@ EVENT_KINDS = (
     "bay.freed",
     "bay.misused",
     "bay.occupied",
+    "bill.issued",
     "command.refused",
     "evse.recovered",
     "evse.state",
@@ -90,8 +91,9 @@ class StationCatalogue:
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
-        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values(), *station.links.values(), station.grid.transformer,
-                  station.grid.feed]  # fmt: skip
+        grid = station.grid
+        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
+        things += [*station.links.values(), grid.transformer, grid.feed]
         return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
     def target_problem(self, fault: str, path: str) -> str | None:

@@ -31,6 +31,10 @@ _RISING = 1.05
 _SAME = 1e-9
 
 
+def _nothing() -> None:
+    return None
+
+
 class EvseState(Enum):
     """Where the EVSE is between two vehicles."""
 
@@ -80,6 +84,7 @@ class Evse(Twin):
         self.session = ""
         self.token = ""
         self.on_ended: Callable[[str], None] = lambda reason: None
+        self.on_started: Callable[[], None] = _nothing
         self.on_free: Callable[[], None] = lambda: None
         self.on_switched: Callable[[], None] = lambda: None
         self.claim_kw = 0.0
@@ -135,9 +140,11 @@ class Evse(Twin):
         true_kwh = self.true_energy_kwh(now) - self._true_start_kwh
         return true_kwh, true_kwh * self.meter_factor
 
-    def plug(self, bms: Bms, session: str, on_ended: Callable[[str], None]) -> None:
-        """A vehicle is plugged in; `on_ended` hears why its charge ended, or why none began."""
-        self.bms, self.session, self.on_ended = bms, session, on_ended
+    def plug(
+        self, bms: Bms, session: str, on_ended: Callable[[str], None], on_started: Callable[[], None] = _nothing
+    ) -> None:
+        """A vehicle is plugged in; `on_started` hears of a beginning charge, `on_ended` why it ended or none began."""
+        self.bms, self.session, self.on_ended, self.on_started = bms, session, on_ended, on_started
         self.started_s = None
         bms.on_change = self._touch
         self._go(EvseState.PREPARING)
@@ -288,6 +295,7 @@ class Evse(Twin):
         self.peak_kw = 0.0
         self.started_s = now
         self._kernel.emit("session.started", self.path, {"session": self.session})
+        self.on_started()
         self._platform.report(Happening("started", self.path, self.session, self.token, self._started_kwh))
         self._go(EvseState.CHARGING)
         self.claim_kw = self._next_claim(now)

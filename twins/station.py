@@ -9,9 +9,11 @@ from functools import partial
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
+from sim.units import FOREVER
 from twins import contactor as _contactor  # its faults
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
+from twins.billing import Billing
 from twins.charging import Charging
 from twins.control import Control
 from twins.drivers import Arrival
@@ -19,16 +21,20 @@ from twins.evse import Evse
 from twins.grid import Grid
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.money import MoneyBook
 from twins.pile import Pile
 from twins.ports import PlatformPort
 from twins.replay import ReplayRow
+from twins.sharing import Prices
 from twins.station_file import StationFile, pile_models
+from twins.tariff import Tariff
 from twins.visits import Visits
 from twins.weather import Weather
 from twins.yard import Yard
 
 __all__ = ["Station"]
 
+_A_DAY_S = 86_400.0
 _PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
 _FAULTS = (_contactor,)
 
@@ -63,9 +69,13 @@ class Station:
         self.bays = self._reach_bays()
         places = sum(bay.kind == "waiting" for bay in file.bays)
         self.yard = Yard(kernel, file.yard, list(self.bays.values()), places)
-        self.price_cny_kwh = file.tariff.energy_cny_kwh + file.tariff.service_cny_kwh
+        self.tariff = Tariff(file.tariff, kernel.clock)
+        self.billing = Billing(kernel, self.tariff)
+        self.money = MoneyBook(kernel, self.billing, [evse.energy_kwh for evse in self.evses])
+        platform.on_transaction = self.money.transaction
+        self._reprice()
         self.charging = Charging(
-            kernel, self.yard, self.weather.air_temp_c.at, self.price_cny_kwh, has_pack_heat=file.heat.packs
+            kernel, self.yard, self.weather.air_temp_c.at, self.billing, has_pack_heat=file.heat.packs
         )
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
@@ -140,6 +150,20 @@ class Station:
             [partial(pile.lock_out, "power_lost", "undervoltage") for pile in piles],
             [partial(pile.lift, "power_lost") for pile in piles],
         )
+
+    def _reprice(self) -> None:
+        """Tell a control that minds the time of use whether energy is dear, and when it will be cheaper."""
+        if self.file.control.policy != "tou_aware":
+            return
+        now = self.kernel.now
+        mean_cny = self.file.tariff.energy_cny_kwh + self.file.tariff.service_cny_kwh
+        price_cny, turns = self.tariff.period_at(now).price_cny_kwh, self.tariff.next_change(now)
+        cheaper = turns
+        while cheaper < now + _A_DAY_S and self.tariff.period_at(cheaper).price_cny_kwh >= price_cny:
+            cheaper = self.tariff.next_change(cheaper)
+        self.control.reprice(Prices(price_cny > mean_cny and cheaper < FOREVER, cheaper))
+        if turns < FOREVER:
+            self.kernel.at(turns, self._reprice)
 
     def _limit_load(self) -> None:
         for source, limit_kw in self.grid.load_limits_kw().items():

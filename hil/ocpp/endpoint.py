@@ -41,7 +41,6 @@ class MessageBook:
     """Transactions of all charge points: told by the twins, and what is wrong between them and the CSMS.
 
     `lost` the CSMS refused too often; `doubled` got two ids; `undelivered` ended, and the CSMS has not taken the end;
-    `billed_wh` is what the stops told so far amount to.
     """
 
     started: int = 0
@@ -51,7 +50,6 @@ class MessageBook:
     doubled: int = 0
     misordered: int = 0
     undelivered: int = 0
-    billed_wh: int = 0
 
 
 @dataclass(slots=True)
@@ -60,7 +58,6 @@ class _Book:
     ended: int = 0
     doubled: int = 0
     misordered: int = 0
-    billed_wh: int = 0
     running: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 
@@ -92,6 +89,7 @@ class OcppEndpoint:
         self._points: list[_Point] = []
         self.links: list[OcppLink] = []
         self.was_connected = False
+        self.on_transaction: Callable[[str, float], None] = lambda session, energy_wh: None
 
     def serve(self, station: Station, url: str | None) -> None:
         """Give every charge point of the station's first face its engine and, where there is a `url`, its socket.
@@ -131,7 +129,8 @@ class OcppEndpoint:
             book.ended += 1
             book.misordered += happening.session not in book.running
             register_wh = whole_wh(happening.energy_kwh * 1000.0)
-            book.billed_wh += register_wh - book.running.pop(happening.session, register_wh)
+            begun_wh = book.running.pop(happening.session, register_wh)
+            self.on_transaction(happening.session, float(register_wh - begun_wh))
             reason = reason_of(happening.reason)
             engine.ended(number, happening.session, happening.energy_kwh * 1000.0, reason, now)
         self._kernel.touch(point)
@@ -149,7 +148,6 @@ class OcppEndpoint:
             total.lost += counters.lost
             total.doubled += book.doubled
             total.misordered += book.misordered
-            total.billed_wh += book.billed_wh
             total.undelivered += counters.started - counters.stopped - counters.lost - len(book.running)
         return total
 

@@ -91,7 +91,7 @@ def test_the_order_of_a_session(build: Build) -> None:
     assert told == [
         ("vehicle.arrived", ""), ("bay.occupied", ""), ("evse.state", "preparing"), ("session.started", ""),
         ("evse.state", "charging"), ("session.ended", ""),
-        ("evse.state", "finishing"), ("evse.state", "available"), ("bay.freed", ""),
+        ("evse.state", "finishing"), ("bill.issued", ""), ("evse.state", "available"), ("bay.freed", ""),
     ]  # fmt: skip
     (session,) = station.sessions
     assert session.outcome == "charged"
