@@ -71,5 +71,9 @@ class SweepProgress(_Display):
 
     def __call__(self, done: int, planned: int) -> None:
         """`done` runs of `planned` have ended."""
-        runs = f"{done} of {planned} runs"
-        self.show(done, planned, lambda rate, left_s: f"{runs}, {rate:.1f} a second, {left_s:.0f} s left")
+
+        def said(rate: float, left_s: float) -> str:
+            runs = f"{done} of {planned} runs"
+            return f"{runs}, {rate:.1f} a second, {left_s:.0f} s left" if done else f"{runs}, workers are starting"
+
+        self.show(done, planned, said)

@@ -17,7 +17,7 @@ from bench_api.sweep_tables import print_tables, write_csv
 from bench_api.workers import default_workers, play_cases
 from scenarios.grid import check_settings, read_seeds, read_settings
 from scenarios.loader import LoadedScenario, find_scenario
-from scenarios.search import Case, Sweep
+from scenarios.search import Sweep
 from scenarios.search import sweep as sweep_over
 from sim.errors import UsageError
 
@@ -33,7 +33,7 @@ def sweep(
 ) -> int:
     """Play every setting with every seed and show what came of it; the exit code of the contract.
 
-    Ended early (Ctrl-C, SIGTERM), it shows the runs that were finished.
+    Ended early (Ctrl-C, SIGTERM, a worker that died), it shows the runs that were finished.
     """
     path = find_scenario(scenario)
     numbers, settings = read_seeds(seeds), read_settings(changes)
@@ -46,11 +46,17 @@ def sweep(
     count = min(workers or default_workers(), planned, _MOST_WORKERS)
     if sys.platform == "win32":
         count = min(count, _WINDOWS_WORKERS)
-    sys.stderr.write(f"{path.stem}: settings {len(settings)}, seeds {len(numbers)}, runs {planned},"
-                     f" workers {count}\n")  # fmt: skip
     began_s, stopped = time.perf_counter(), threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(_number: int, _frame: object) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt  # asked twice
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        sys.stderr.write(f"{path.stem}: settings {len(settings)}, seeds {len(numbers)}, runs {planned},"
+                         f" workers {count}\n")  # fmt: skip
         with SweepProgress() as progress:
             found = sweep_over(settings, numbers, lambda cases: play_cases(
                 path, cases, count, stopped.is_set, lambda done: progress(done, planned)
@@ -80,7 +86,7 @@ def _summary(found: Sweep, wall_s: float, table: Path | None) -> str:
     """The runs that did not pass, the gravest first, and what was done in what time."""
     troubled = [(case, result) for case, result in found.results.items() if result.verdict != "pass"]
     troubled.sort(key=lambda pair: pair[1].verdict != "error")
-    lines = [f"  {result.verdict}: {_named(case)}: {result.reason}" for case, result in troubled[:_SHOWN]]
+    lines = [f"  {result.verdict}: {case.said()}: {result.reason}" for case, result in troubled[:_SHOWN]]
     if len(troubled) > _SHOWN:
         lines.append(f"  and {len(troubled) - _SHOWN} more that did not pass")
     done = len(found.results)
@@ -90,10 +96,6 @@ def _summary(found: Sweep, wall_s: float, table: Path | None) -> str:
     if table is not None:
         lines.append(f"  runs: {table}")
     return "\n".join(lines) + "\n"
-
-
-def _named(case: Case) -> str:
-    return f"setting {case.setting.number} ({case.setting.said()}), seed {case.seed}"
 
 
 def _prepare(table: Path) -> None:

@@ -52,7 +52,7 @@ def estimate(values: Sequence[float]) -> Estimate:
         return Estimate(0)
     low, high = min(values), max(values)
     # rounding must not give equal values a spread
-    mean = low if low == high else math.fsum(values) / n
+    mean = float(low) if low == high else math.fsum(values) / n
     if n == 1:
         return Estimate(1, mean, min=low, max=high)
     sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
@@ -70,7 +70,7 @@ def t_quantile(share: float, freedom: int) -> float:
         ValueError: a share or degrees of freedom out of range.
     """
     if not 0.5 <= share < 1.0 or freedom < 1:
-        raise ValueError(f"share {share} with {freedom} degrees of freedom: 0.5 to below 1, and at least 1")
+        raise ValueError(f"share {share} with {freedom} degrees of freedom is out of range; 0.5 to below 1, at least 1")
     # Starts below the quantile, and the distribution bends down above 0: each step stays below and comes nearer.
     z = NormalDist().inv_cdf(share)
     t = z + z * (z * z + 1.0) / (4.0 * freedom)

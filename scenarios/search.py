@@ -29,6 +29,10 @@ class Case(NamedTuple):
     setting: Setting
     seed: int
 
+    def said(self) -> str:
+        """Which run it is, for people."""
+        return f"setting {self.setting.number} ({self.setting.said()}), seed {self.seed}"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -23,12 +23,13 @@ Changes: TypeAlias = Sequence[tuple[str, Scalar]]
 
 _PATH = re.compile(r"[^.\[\]\s]+(\[[^\[\]]+\]|\.[^.\[\]\s]+)*")
 _STEP = re.compile(r"\[([^\[\]]+)\]|[^.\[\]]+")
+_LONGEST = 1_000
 _POSITION = re.compile(r"[0-9]{1,9}")
 
 
 def is_key_path(text: str) -> bool:
-    """Whether this has the form of a key path, and is no deeper than a file may be."""
-    return _PATH.fullmatch(text) is not None and len(_STEP.findall(text)) < MAX_DEPTH
+    """Whether this has the form of a key path, of at most 1,000 characters and no deeper than a file may be."""
+    return len(text) <= _LONGEST and _PATH.fullmatch(text) is not None and len(_STEP.findall(text)) < MAX_DEPTH
 
 
 def read_values(text: str) -> tuple[Scalar, ...]:
@@ -49,7 +50,8 @@ def read_values(text: str) -> tuple[Scalar, ...]:
 def changed(root: Node, changes: Changes, file: str) -> Node:
     """The tree with these values in place of its own; `root` stays as it is.
 
-    Mappings that are missing on the way are made, so that a wrong key is told by the reader, who knows the right ones.
+    Each path is as `is_key_path` says. Mappings that are missing on the way are made, so that a wrong key is told by
+    the reader, who knows the right ones.
 
     Raises:
         FileProblems: a path leads through a single value, to no entry of a list, or where another change goes too.
