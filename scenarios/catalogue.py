@@ -35,6 +35,7 @@ EVENT_KINDS = (
     "session.ended",
     "session.refused",
     "session.started",
+    "stack.switched",
     "transformer.limited",
     "vehicle.arrived",
     "vehicle.reneged",
@@ -90,6 +91,7 @@ class StationCatalogue:
             *outlets,
             *links,
             self._station.grid.transformer.path,
+            *(pile.path for pile in self._station.piles.values()),
             *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays)),
         ]
 

@@ -60,6 +60,11 @@ class Transformer(Twin):
         """The load that it may carry."""
         return self.config.rating_kva * self._power_factor * self.rating_share.value
 
+    @property
+    def chord_excess_kw(self) -> float:
+        """How far above the bend a chord lies, at most: in the middle of its band."""
+        return self.config.load_loss_kw / (2.0 * BANDS) ** 2
+
     def plan(self, now: SimTime) -> SimTime:
         """Take the chord of the load's band, and see whether this is a peak."""
         load_kw = self._ceiling.rebase(now)
