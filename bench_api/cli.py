@@ -31,6 +31,7 @@ class Listing(Enum):
     TWINS = "twins"
     ENDPOINTS = "endpoints"
     EXPECTATIONS = "expectations"
+    CLAUSES = "clauses"
 
 
 app = typer.Typer(
@@ -151,6 +152,24 @@ def schema(shape: Annotated[Shape, typer.Argument(help="Which file's schema.")])
     from scenarios.loader import json_schema_of
 
     typer.echo(json.dumps(json_schema_of(shape.value), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def physics(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="queue")],
+    params: Annotated[str, typer.Option(help="Its parameters as JSON, or @FILE.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Run one model alone, as the validation pages use it.
+
+    Example: voltyard physics queue --params '{"servers": 20, "offered_erl": 16, "sessions_per_day": 400}'
+    """
+    import json
+
+    from bench_api.physics import as_table, run_model
+
+    result = run_model(model, params)
+    typer.echo(json.dumps(result) if as_json else as_table(result))
 
 
 @app.command("list")

@@ -87,6 +87,13 @@ def _twins(station: str | None) -> list[dict[str, Any]]:
             for path, signals in things.items()]  # fmt: skip
 
 
+def _clauses(_station: str | None) -> list[dict[str, Any]]:
+    from bench_api.clause_table import clause_table
+
+    import_module("twins.station")
+    return clause_table()
+
+
 LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
     "faults": _faults,
@@ -94,4 +101,5 @@ LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
     "twins": _twins,
     "endpoints": _endpoints,
     "expectations": _expectations,
+    "clauses": _clauses,
 }

@@ -12,6 +12,7 @@ from sim.errors import FileProblem
 from sim.faults import Parameter
 from sim.files import Document, did_you_mean
 from sim.units import SimTime
+from twins.clauses import clause_of, clauses
 
 __all__ = ["Catalogue", "deed_problems", "due", "judging_problems", "moment", "time_problems"]
 
@@ -121,6 +122,9 @@ def judging_problems(document: Document[Scenario], known: Catalogue) -> Iterator
             what = f"{one.id} is the name of expect[{first[one.id]}] too"
             yield document.problem(f"{here}.id", what, "a name of its own")
         first.setdefault(one.id, at)
+        if one.clause and clause_of(one.clause) is None:
+            right = did_you_mean(one.clause, clauses())
+            yield document.problem(f"{here}.clause", f"unknown clause {one.clause}", right)
         for key, kind in _events(one):
             if kind is not None and not known.knows_event(kind):
                 right = did_you_mean(kind, known.event_kinds())

@@ -24,6 +24,7 @@ __all__ = ["Digest"]
 
 _BATCH = 512
 _SORTED = orjson.OPT_SORT_KEYS
+_PLACE = itemgetter(0, 1, 2)
 _Line = tuple[int, str, str, Mapping[str, Scalar]]
 
 
@@ -90,13 +91,7 @@ class Digest:
 
     def _coarsen(self, lines: list[_Line]) -> None:
         """Take whole instants; within one, lines are in order of their words."""
-        lines.sort(key=itemgetter(0, 1, 2))
-        at = 1
-        while at < len(lines):
-            end = at
-            while end < len(lines) and lines[end][:3] == lines[at - 1][:3]:
-                end += 1
-            if end > at:
-                lines[at - 1 : end] = sorted(lines[at - 1 : end], key=lambda line: orjson.dumps(line, option=_SORTED))
-            at = end + 1
+        lines.sort(key=_PLACE)
+        if len(set(map(_PLACE, lines))) < len(lines):
+            lines.sort(key=lambda line: (*_PLACE(line), orjson.dumps(line[3], option=_SORTED)))
         self._coarse.update(orjson.dumps(lines, option=_SORTED)[1:-1] + b"," if lines else b"")

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from sim.errors import FileProblem, FileProblems
 from sim.yaml_nodes import Node, key_path, parse_nodes, read_text
 
-__all__ = ["ID_PATTERN", "Document", "Misfit", "did_you_mean", "json_schema", "key", "read_yaml"]
+__all__ = ["ID_PATTERN", "Document", "Misfit", "did_you_mean", "json_schema", "key", "read_words", "read_yaml"]
 
 T = TypeVar("T")
 
@@ -75,9 +75,13 @@ def read_yaml(path: Path, shape: type[T]) -> Document[T]:
 
     Nothing is coerced but whole numbers to floats; unknown keys are refused; lists become tuples.
     """
+    return read_words(read_text(path), path, shape)
+
+
+def read_words(text: str, path: Path, shape: type[T]) -> Document[T]:
+    """As `read_yaml`, of a text that messages call `path`; JSON is YAML."""
     from pydantic import ValidationError
 
-    text = read_text(path)
     root = parse_nodes(text, str(path))
     try:
         # JSON mode: mappings fill dataclasses although all else is strict; the list is what carries the settings

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel
 from sim.signals import State
 from sim.units import SimTime
 
-if TYPE_CHECKING:
-    from twins.evse import Evse
-
-__all__ = ["Bay", "BayConfig", "Occupancy", "PlaceConfig", "SensorConfig"]
+__all__ = ["Bay", "BayConfig", "Occupancy", "Outlet", "PlaceConfig", "SensorConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +57,19 @@ class Occupancy(Enum):
     OCCUPIED = "occupied"
 
 
-class Bay:
-    """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says)."""
+class Outlet(Protocol):
+    """What a bay asks of the EVSE that reaches it."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a vehicle may plug in."""
+
+
+OutletT = TypeVar("OutletT", bound=Outlet)
+
+
+class Bay(Generic[OutletT]):
+    """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says; a perfect one says that)."""
 
     __slots__ = ("_kernel", "_sensor", "config", "evses", "is_listed", "is_promised", "number", "occupied", "on_seen",
                  "path", "seen")  # fmt: skip
@@ -71,17 +79,20 @@ class Bay:
         self.path = f"bay[{config.id}]"
         self.config = config
         self.number = number
-        self.evses: list[tuple[Evse, str, int]] = []
+        self.evses: list[tuple[OutletT, str, int]] = []
         self.occupied = State(f"{self.path}.occupied", Occupancy.FREE)
-        self.seen = State(f"{self.path}.seen", Occupancy.FREE)
-        kernel.add(self.occupied, self.seen)
+        kernel.add(self.occupied)
+        self.seen = self.occupied
+        if sensor.delay_s > 0.0 or sensor.miss_share > 0.0:
+            self.seen = State(f"{self.path}.seen", Occupancy.FREE)
+            kernel.add(self.seen)
         self.is_promised = False
         self.is_listed = False
-        self.on_seen: Callable[[Bay], None] = lambda bay: None
+        self.on_seen: Callable[[Bay[Any]], None] = lambda bay: None
         self._kernel = kernel
         self._sensor = sensor
 
-    def ready_evse(self) -> tuple[Evse, str, int] | None:
+    def ready_evse(self) -> tuple[OutletT, str, int] | None:
         """The first (EVSE, pile id, connector number) that reaches this bay and can take a vehicle."""
         for outlet in self.evses:
             if outlet[0].is_ready:
@@ -101,8 +112,8 @@ class Bay:
     def _turn(self, occupancy: Occupancy) -> None:
         now, sensor = self._kernel.now, self._sensor
         self.occupied.set(now, occupancy)
-        if sensor.delay_s == 0.0 and sensor.miss_share == 0.0:
-            self._see()
+        if self.seen is self.occupied:
+            self.on_seen(self)
             return
         is_missed = float(self._kernel.streams["bay.sensors"].random()) < sensor.miss_share
         self._kernel.at(SimTime(now + (sensor.recheck_s if is_missed else sensor.delay_s)), self._see)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import exp, inf, log
 
 from sim.faults import Contribution, Knob, bounds, fault
@@ -32,7 +33,7 @@ _STEP_S = 120.0
 _LOSS_W_PER_KW = 1_000.0 * (1.0 - EFFICIENCY)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pack:
     """A battery: usable capacity, the highest power the car asks for, its acceptance, its platform's voltage."""
 
@@ -41,7 +42,7 @@ class Pack:
     acceptance: AcceptanceMap
     nominal_v: float = 400.0
 
-    @property
+    @cached_property
     def strength_kw(self) -> float:
         """Power at share 1 and rate 1: capacity, leaning towards the nameplate where the map says so."""
         weight = self.acceptance.nameplate_weight

@@ -14,6 +14,7 @@ from twins.bay import Bay, Occupancy
 from twins.bms import Bms, Pack
 from twins.drivers import Arrival
 from twins.evse import Evse
+from twins.vehicle import VehicleModel
 from twins.visits import Session
 from twins.yard import Yard
 
@@ -43,13 +44,14 @@ class Charging:
         self._air_temp_c = air_temp_c
         self._price_cny_kwh = price_cny_kwh
         self._has_pack_heat = has_pack_heat
+        self._packs: dict[tuple[str, float], Pack] = {}
         self.ended = 0
         self.bills_cny = 0.0
         self.registered_kwh = 0.0
         self.on_vehicle: Callable[[], None] = lambda: None
         self.on_session: Callable[[Session], None] = lambda session: None
 
-    def at(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
+    def at(self, bay: Bay[Evse], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
         """The stay; False when the bay was taken or its EVSE had failed meanwhile."""
         kernel = self._kernel
         drive_s = self._yard.drive_s(bay)
@@ -72,7 +74,9 @@ class Charging:
         bay.free(session.id)
         return True
 
-    def _charge(self, bay: Bay, evse: Evse, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
+    def _charge(
+        self, bay: Bay[Evse], evse: Evse, session: Session, arrival: Arrival
+    ) -> Generator[simpy.Event, Any, None]:
         kernel, habits = self._kernel, arrival.habits
         bms = self._bms(bay, evse, arrival)
         now = session.plugged_s = kernel.now
@@ -108,7 +112,7 @@ class Charging:
             self.bills_cny += session.cost_cny
             self.registered_kwh += session.energy_registered_kwh
 
-    def _stand(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
+    def _stand(self, bay: Bay[Evse], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
         """A petrol car takes the bay (clause 13.8: attendants are there to ask it to leave)."""
         self._kernel.emit("bay.misused", bay.path, {"session": session.id}, clause="13.8")
         yield self._kernel.timeout(arrival.habits.petrol_stay_s)
@@ -116,7 +120,16 @@ class Charging:
         session.outcome = "turned_away"
         bay.free(session.id)
 
-    def _bms(self, bay: Bay, evse: Evse, arrival: Arrival) -> Bms:
+    def _pack(self, model: VehicleModel, power_kw: float) -> Pack:
+        """Packs of one model are alike, and its many vehicles share what is worked out once."""
+        pack = self._packs.get((model.name, power_kw))
+        if pack is None or pack.capacity_kwh != model.capacity_kwh:
+            acceptance = ACCEPTANCE_MAPS[model.acceptance]
+            pack = Pack(model.capacity_kwh, power_kw, acceptance, float(model.platform_v))
+            self._packs[model.name, power_kw] = pack
+        return pack
+
+    def _bms(self, bay: Bay[Evse], evse: Evse, arrival: Arrival) -> Bms:
         model, habits = arrival.model, arrival.habits
         air_c = self._air_temp_c(self._kernel.now)
         power_kw = model.dc_max_kw if evse.model.kind == "dc" else model.ac_max_kw
@@ -126,7 +139,7 @@ class Charging:
         return Bms(
             self._kernel,
             f"{bay.path}.vehicle.bms",
-            Pack(model.capacity_kwh, power_kw, ACCEPTANCE_MAPS[model.acceptance], float(model.platform_v)),
+            self._pack(model, power_kw),
             arrival.soc_in_pct,
             target_pct,
             air_c + DRIVING_WARMTH_K,

@@ -65,6 +65,7 @@ class Control(Twin):
         self._names: dict[str, int] = {}
         self._used: list[float] = [0.0]
         self._active: list[Evse] = []
+        self._claims: list[Claim] = []
         self._is_open = True
 
     # Budgets
@@ -108,7 +109,9 @@ class Control(Twin):
 
     def join(self, evse: Evse, now: SimTime) -> bool:
         """A session begins. True: it may draw its claim at once; False: its grant follows within this instant."""
+        departs_s = inf if evse.departs_s is None else evse.departs_s
         self._active.append(evse)
+        self._claims.append(Claim(evse.claim_kw, self._groups[evse.path], now, departs_s, evse.needs_kwh))
         self._use(evse, evse.claim_kw)
         if self._is_open and not self._always_plans and self._fits(evse):
             evse.granted_kw = evse.cap_kw
@@ -120,7 +123,8 @@ class Control(Twin):
 
     def leave(self, evse: Evse, now: SimTime) -> None:
         """A session has ended."""
-        self._active.remove(evse)
+        position = self._active.index(evse)
+        del self._active[position], self._claims[position]
         self._use(evse, -evse.claim_kw)
         evse.claim_kw = evse.granted_kw = 0.0
         evse.limit_kw.set(now, 0.0)
@@ -155,17 +159,9 @@ class Control(Twin):
             for evse in active:
                 evse.offer(now, evse.cap_kw)
             return FOREVER
-        claims = [
-            Claim(
-                evse.claim_kw,
-                self._groups[evse.path],
-                evse.started_s or 0.0,
-                inf if evse.departs_s is None else evse.departs_s,
-                evse.needs_kwh,
-            )
-            for evse in active
-        ]
-        grants = self._share(claims, self._budgets, now, self.prices)
+        for evse, claim in zip(active, self._claims, strict=True):
+            claim.kw = evse.claim_kw
+        grants = self._share(self._claims, self._budgets, now, self.prices)
         for evse, grant_kw in zip(active, grants, strict=True):
             has_all = grant_kw >= evse.claim_kw * _NEARLY
             evse.offer(now, evse.cap_kw if has_all else grant_kw * _ROUNDING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf, isclose
+from typing import NamedTuple
 
 from sim.files import Misfit, key
 from sim.streams import Streams
@@ -62,8 +63,7 @@ class DriversConfig:
             raise Misfit("targets", f"the shares add up to {total:g}", "shares that add up to 1")
 
 
-@dataclass(frozen=True, slots=True)
-class Habits:
+class Habits(NamedTuple):
     """One driver's. `stay_s` None: leaves when the charge ends, and `overstay_s` later; times in seconds."""
 
     wants: str = ""
@@ -82,8 +82,7 @@ class Habits:
         return self.petrol_stay_s > 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A vehicle on its way: when it comes (s since start), what it is, its charge and target in %, its driver."""
 
     t_s: float

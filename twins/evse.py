@@ -140,8 +140,9 @@ class Evse(Twin):
         return self.power_kw.total_at(now) / SECONDS_PER_HOUR
 
     def delivered_kwh(self, now: SimTime) -> tuple[float, float]:
-        """(true, registered) energy since the present charge began."""
-        return self.true_energy_kwh(now) - self._true_start_kwh, self.energy_kwh(now) - self._started_kwh
+        """(true, registered) energy since the present charge began, or of the one that has just ended."""
+        true_kwh = self.true_energy_kwh(now) - self._true_start_kwh
+        return true_kwh, true_kwh * self.meter_factor
 
     def plug(self, bms: Bms, session: str, on_ended: Callable[[str], None]) -> None:
         """A vehicle is plugged in; `on_ended` hears why its charge ended, or why none began."""
@@ -269,7 +270,8 @@ class Evse(Twin):
         if not self.contactor_closed.value:
             self._end(now, "contactor_open")
             return FOREVER
-        self._started_kwh, self._true_start_kwh = self.energy_kwh(now), self.true_energy_kwh(now)
+        self._true_start_kwh = self.true_energy_kwh(now)
+        self._started_kwh = self._true_start_kwh * self.meter_factor
         self.peak_kw = 0.0
         self.started_s = now
         self._kernel.emit("session.started", self.path, {"session": self.session})
@@ -298,12 +300,15 @@ class Evse(Twin):
         power = self.power_kw
         limit_kw = self.granted_kw if self.granted_kw < self.cap_kw else self.cap_kw
         if bms.has_heat:
-            self._claim(now, self._next_claim(now))
+            claim_kw = self._next_claim(now)
+            if abs(claim_kw - self.claim_kw) > _SAME * claim_kw:
+                self._control.claimed(self, now, claim_kw)
             ends = bms.draw(now, min(limit_kw, self.claim_kw), power)
         else:  # the wish can only fall: what it draws is within the claim that follows
             ends = bms.draw(now, limit_kw, power)
-            asked_kw = bms.asked_kw
-            self._claim(now, asked_kw if asked_kw < self.cap_kw else self.cap_kw)
+            claim_kw = bms.asked_kw if bms.asked_kw < self.cap_kw else self.cap_kw
+            if self.claim_kw - claim_kw > _SAME * claim_kw:
+                self._control.claimed(self, now, claim_kw)
         if ends <= now:
             self._end(now, "target_reached")
             return FOREVER
@@ -311,10 +316,6 @@ class Evse(Twin):
         if top_kw > self.peak_kw:
             self.peak_kw = top_kw
         return ends if ends < silence_ends else silence_ends
-
-    def _claim(self, now: SimTime, claim_kw: float) -> None:
-        if abs(claim_kw - self.claim_kw) > _SAME * claim_kw:
-            self._control.claimed(self, now, claim_kw)
 
     def _next_claim(self, now: SimTime) -> float:
         """What the vehicle may draw until its next piece; a battery that warms may ask for more in between."""

@@ -15,6 +15,7 @@ from twins.bay import Bay
 from twins.charging import Charging
 from twins.control import Control
 from twins.drivers import Arrival
+from twins.evse import Evse
 from twins.grid import Grid
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
@@ -134,10 +135,12 @@ class Station:
         for source, limit_kw in self.grid.load_limits_kw().items():
             self.control.limit(source, _output(limit_kw, self.file.grid.house_load_kw, list(self.piles.values())))
 
-    def _reach_bays(self) -> dict[str, Bay]:
+    def _reach_bays(self) -> dict[str, Bay[Evse]]:
         charging = [bay for bay in self.file.bays if bay.kind in ("fast", "slow")]
         sensor = self.file.yard.sensors
-        bays = {config.id: Bay(self.kernel, config, number, sensor) for number, config in enumerate(charging)}
+        bays: dict[str, Bay[Evse]] = {
+            config.id: Bay(self.kernel, config, number, sensor) for number, config in enumerate(charging)
+        }
         for pile in self.piles.values():
             for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
                 reached = [bays[bay] for bay in config.reaches]
@@ -146,7 +149,7 @@ class Station:
                 evse.on_free = lambda reached=reached: self.yard.evse_freed(reached)  # type: ignore[misc]
         return bays
 
-    def _bay_of_each_connector(self) -> list[Bay]:
+    def _bay_of_each_connector(self) -> list[Bay[Evse]]:
         return [self.bays[config.reaches[0]] for pile in self.piles.values() for config in pile.config.evses]
 
 

@@ -52,7 +52,7 @@ class Session:
 class Stay(Protocol):
     """What a vehicle does at a bay that was promised to it."""
 
-    def at(self, bay: Bay, session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
+    def at(self, bay: Bay[Any], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
         """A story from the entrance until the bay is left; False: the bay could not serve, look for another."""
 
 
@@ -113,7 +113,7 @@ class Visits:
         arrival: Arrival,
         wants: str,
         bay_number: int | None,
-        bay: Bay | None,
+        bay: Bay[Any] | None,
         called: simpy.Event | None,
     ) -> Story:
         yard = self._yard
@@ -163,7 +163,7 @@ class Visits:
         self.on_session(session)
 
 
-def _give(event: simpy.Event, bay: Bay | None) -> None:
+def _give(event: simpy.Event, bay: Bay[Any] | None) -> None:
     event.succeed(bay)
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import hypot
-from typing import Literal
+from typing import Any, Literal
 
 from sim.files import key
 from sim.kernel import Kernel
@@ -39,7 +39,7 @@ class Turn:
 
     __slots__ = ("bay_number", "called", "is_over", "wants")
 
-    def __init__(self, wants: str, bay_number: int | None, called: Callable[[Bay], None]) -> None:
+    def __init__(self, wants: str, bay_number: int | None, called: Callable[[Bay[Any]], None]) -> None:
         self.wants = wants
         self.bay_number = bay_number
         self.called = called
@@ -49,8 +49,8 @@ class Turn:
 class Yard:
     """Bays, the line, and who is next. Signal `yard.waiting`: vehicles in the line."""
 
-    def __init__(self, kernel: Kernel, config: YardConfig, bays: Sequence[Bay], places: int) -> None:
-        """`bays` are the charging bays in file order; `places` is how many vehicles may wait."""
+    def __init__(self, kernel: Kernel, config: YardConfig, bays: Sequence[Bay[Any]], places: float) -> None:
+        """`bays` are the charging bays in file order; `places` is how many vehicles may wait, inf for any."""
         self._kernel = kernel
         self.config = config
         self.bays = bays
@@ -64,7 +64,7 @@ class Yard:
             bay.on_seen = self._consider
             self._consider(bay)
 
-    def drive_s(self, bay: Bay) -> float:
+    def drive_s(self, bay: Bay[Any]) -> float:
         """From the entrance to a bay."""
         way_m = hypot(bay.config.place.x_m - self.config.entrance.x_m, bay.config.place.y_m - self.config.entrance.y_m)
         return 3.6 * way_m / self.config.speed_km_h
@@ -79,7 +79,7 @@ class Yard:
         """How many wait."""
         return self._count
 
-    def seek(self, wants: str, bay_number: int | None) -> Bay | None:
+    def seek(self, wants: str, bay_number: int | None) -> Bay[Any] | None:
         """A bay for who has just come, promised to him; None when there is none, or others wait for such a one."""
         line = self._lines.get(self._line_of(wants, bay_number))
         if line and any(not turn.is_over for turn in line):
@@ -101,12 +101,12 @@ class Yard:
         self._counted(-1)
         self._serve(self._line_of(turn.wants, turn.bay_number))
 
-    def release(self, bay: Bay) -> None:
+    def release(self, bay: Bay[Any]) -> None:
         """The promise of a bay is over: its vehicle has left, or did not find it free."""
         bay.is_promised = False
         self._consider(bay)
 
-    def evse_freed(self, bays: Iterable[Bay]) -> None:
+    def evse_freed(self, bays: Iterable[Bay[Any]]) -> None:
         """An EVSE that reaches these bays can take a vehicle again."""
         for bay in bays:
             self._consider(bay)
@@ -116,7 +116,7 @@ class Yard:
             return str(bay_number)
         return "all" if self.config.line == "first_come" else wants
 
-    def _consider(self, bay: Bay) -> None:
+    def _consider(self, bay: Bay[Any]) -> None:
         """Offer a bay that is seen free and can charge, and let the line move up."""
         if bay.is_listed or bay.is_promised or bay.seen.value is not Occupancy.FREE or bay.ready_evse() is None:
             return
@@ -141,7 +141,7 @@ class Yard:
             else:
                 line.popleft()
 
-    def _take(self, wants: str, bay_number: int | None) -> Bay | None:
+    def _take(self, wants: str, bay_number: int | None) -> Bay[Any] | None:
         offered = self._offered[self.bays[bay_number].config.kind if bay_number is not None else wants]
         position = 0
         while position < len(offered):

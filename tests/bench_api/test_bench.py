@@ -123,6 +123,7 @@ def test_a_recording_repeats(play: Play, tmp_path: Path, pace: str, capsys: pyte
     assert again["event_digest"] == played.document["event_digest"]
 
 
+@pytest.mark.clause("10.2.5")
 def test_a_cut_wire_loses_the_connection_and_nothing_else(
     scenario: Path, play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_refused_token_does_not_charge(build: Build) -> None:
     assert station.evses[0].state.value is EvseState.AVAILABLE
 
 
+@pytest.mark.clause("8.3")
 def test_a_silent_bms_is_stopped_within_its_protocols_second(build: Build) -> None:
     kernel, station, _ = build()
     events: list[Event] = []
@@ -151,6 +152,7 @@ def test_a_silent_bms_is_stopped_within_its_protocols_second(build: Build) -> No
     energy_book(station, SimTime(600.0)).check()
 
 
+@pytest.mark.clause("9.4.1")
 def test_a_welded_contactor_locks_the_outlet_out_until_it_is_mended(build: Build) -> None:
     kernel, station, _ = build()
     station.replay((row(0.0, 1), row(200.0, 1)))
@@ -185,6 +187,7 @@ def test_the_air_follows_the_month(build: Build) -> None:
     assert station.weather.air_temp_c.at(kernel.now) == 5.0
 
 
+@pytest.mark.clause("9.5.4")
 def test_the_plug_is_locked_while_it_may_be_live(build: Build) -> None:
     kernel, station, _ = build()
     station.replay((row(0.0, 1),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,7 @@ def test_in_one_line_the_head_holds_up_those_behind() -> None:
     assert [name for name, _ in called] == ["two"]
 
 
+@pytest.mark.clause("9.6.1")
 def test_a_sensor_that_lags_sends_nobody_to_a_bay_that_looks_taken() -> None:
     kernel = Kernel(Clock(datetime(2022, 6, 14), "Asia/Shanghai"), 1)
     config = BayConfig(id="B1", kind="fast", place=PlaceConfig(x_m=0, y_m=0))
@@ -95,6 +97,7 @@ def arrival(t_s: float, **habits: Any) -> Arrival:
     return Arrival(t_s, model, 30.0, 80.0, Habits(**{"wants": "fast", **habits}))
 
 
+@pytest.mark.clause("13.8")
 def test_a_petrol_car_blocks_a_bay_and_is_told(build: Build) -> None:
     kernel, station, _ = build(name="public")
     events: list[Event] = []
@@ -108,6 +111,7 @@ def test_a_petrol_car_blocks_a_bay_and_is_told(build: Build) -> None:
     assert station.evses[0].energy_kwh(kernel.now) == 0.0
 
 
+@pytest.mark.clause("5.4")
 def test_patience_and_the_sight_of_the_line(build: Build) -> None:
     kernel, station, _ = build(name="public")
     crowd = [(arrival(0.0, patience_s=120.0, balk_at=2.0), None) for _ in range(21)]
@@ -129,6 +133,7 @@ def test_overstay_blocks_the_bay_after_the_charge(build: Build) -> None:
     assert session.left_s - session.stopped_s == 900.0 + 155.0
 
 
+@pytest.mark.clause("9.5.3")
 def test_air_conditioning_shows_on_the_meter_and_not_in_the_pack(build: Build) -> None:
     def energy_kwh(cooling_kw: float) -> tuple[float, float]:
         kernel, station, _ = build(name="public")

@@ -1,0 +1,51 @@
+"""One model alone, by name and parameters: the same code that the twins run (`voltyard physics`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.files import read_words
+from sim.registry import Registry
+from sim.yaml_nodes import read_text
+from twins.queueing import QueueParameters, run_queue
+
+__all__ = ["MODELS", "Model", "as_table", "run_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model's parameters and its run, from parameters to what is printed as JSON."""
+
+    title: str
+    parameters: type[Any]
+    run: Callable[[Any], dict[str, Any]]
+
+
+MODELS: Registry[Model] = Registry("model", "voltyard.physics")
+MODELS.add(
+    "queue", Model("The yard with stated service times", QueueParameters, lambda given: asdict(run_queue(given)))
+)
+
+
+def run_model(name: str, params: str) -> dict[str, Any]:
+    """The result of a model for its parameters: JSON, or `@FILE` that holds it.
+
+    Raises `UsageError` for an unknown model, `FileProblems` for parameters that do not fit.
+    """
+    model = MODELS.get(name)
+    path = Path(params[1:]) if params.startswith("@") else Path("--params")
+    text = read_text(path) if params.startswith("@") else params
+    return model.run(read_words(text, path, model.parameters).value)
+
+
+def as_table(result: dict[str, Any]) -> str:
+    """The result for people."""
+    return "\n".join(f"{name:<18} {_shown(value)}" for name, value in result.items())
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
