@@ -143,7 +143,6 @@ class Control(Twin):
             freed_kw = min(before_kw, evse.granted_kw) - claim_kw
             if freed_kw > _STEP * self._budgets[0]:
                 self._kernel.touch(self)
-        evse.on_claimed()
 
     def recapped(self, evse: Evse, now: SimTime) -> None:
         """Its electronics can give more or less than before; what it may draw now it has claimed."""

@@ -82,7 +82,7 @@ class Evse(Twin):
         self.on_ended: Callable[[str], None] = lambda reason: None
         self.on_free: Callable[[], None] = lambda: None
         self.on_switched: Callable[[], None] = lambda: None
-        self.on_claimed: Callable[[], None] = lambda: None
+        self.on_drawn: Callable[[], None] = lambda: None
         self.claim_kw = 0.0
         self.granted_kw = 0.0
         self.departs_s: float | None = None
@@ -315,6 +315,7 @@ class Evse(Twin):
         top_kw = power.a + power.c
         if top_kw > self.peak_kw:
             self.peak_kw = top_kw
+        self.on_drawn()
         return ends if ends < silence_ends else silence_ends
 
     def _next_claim(self, now: SimTime) -> float:

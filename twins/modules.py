@@ -97,33 +97,33 @@ class _Assignment:
 
     def spread(self) -> None:
         """Give modules that nobody uses, the poorest first."""
-        counts, wants = self.counts, self._wants
+        at, counts, wants = self.at, self.counts, self._wants
         hungry = self._hungry()
-        while hungry and (0 in self.at or any(map(int.__gt__, counts, wants))):
-            poorest = min(hungry, key=counts.__getitem__)
+        while hungry and (0 in at or any(map(int.__gt__, counts, wants))):
+            poorest = self._poorest(hungry)
             for source in self._sources(poorest):
                 if source == 0 or counts[source] > wants[source]:
                     self._move(source)
+                    hungry = [terminal for terminal in hungry if counts[terminal] < wants[terminal]]
                     break
-            else:  # what he cannot have now he cannot have later in this loop: chains only get rarer
-                hungry.remove(poorest)
-            if counts[poorest] == wants[poorest]:
-                hungry.remove(poorest)
+            else:  # what they cannot have now they cannot have later in this loop: chains only get rarer
+                hungry = [terminal for terminal in hungry if terminal not in poorest]
 
     def level(self) -> None:
         """Take from the richest for the poorest, as long as that narrows the gap."""
         counts = self.counts
-        is_level = False
-        while not is_level:
-            is_level = True
-            for poorest in sorted(self._hungry(), key=counts.__getitem__):
-                if max(counts) < counts[poorest] + 2:
-                    return
-                richest = max(self._sources(poorest), key=counts.__getitem__, default=poorest)
-                if counts[richest] >= counts[poorest] + 2:
-                    self._move(richest)
-                    is_level = False
-                    break
+        hungry = self._hungry()
+        while hungry:
+            poorest = self._poorest(hungry)
+            least = counts[poorest[0]]
+            if max(counts) < least + 2:
+                return
+            richest = max(self._sources(poorest), key=counts.__getitem__, default=0)
+            if counts[richest] >= least + 2:
+                self._move(richest)
+                hungry = self._hungry()
+            else:
+                hungry = [terminal for terminal in hungry if terminal not in poorest]
 
     def release(self) -> None:
         """Leave what is not used."""
@@ -137,11 +137,15 @@ class _Assignment:
         counts, wants = self.counts, self._wants
         return [terminal for terminal in range(1, len(wants)) if counts[terminal] < wants[terminal]]
 
-    def _sources(self, terminal: int) -> Iterator[int]:
+    def _poorest(self, hungry: list[int]) -> list[int]:
+        least = min(self.counts[terminal] for terminal in hungry)
+        return [terminal for terminal in hungry if self.counts[terminal] == least]
+
+    def _sources(self, poorest: list[int]) -> Iterator[int]:
         """Where a chain of switchings can take a module from, 0 for one at no terminal, the shortest chain first."""
         at, reaches, order = self.at, self._reaches, self._order
-        way = self._way = {terminal: (-1, 0)}
-        queue = [terminal]
+        way = self._way = dict.fromkeys(poorest, (-1, 0))
+        queue = poorest.copy()
         for to in queue:
             for module in order:
                 here = at[module]

@@ -60,14 +60,19 @@ class SplitStack(Pile, Twin):
         self._gives_back = [FOREVER] * len(nobody)
         self._unsure: set[int] = set()
         self._is_short = self._is_changed = False
-        self._lost = 0
+        self._is_whole, self._lost = True, 0
         self.modules = [Signal(f"{evse.path}.modules", "1") for evse in self.evses]
         self.free = Signal(f"{self.path}.modules_free", "1", float(count))
         kernel.add(*self.modules, self.free)
         for terminal, evse in enumerate(self.evses, start=1):
             evse.switch_block(0.0)
             evse.on_switched = partial(self._doubt, terminal)
-            evse.on_claimed = partial(self._claimed, terminal)
+            evse.on_drawn = partial(self._drawn, terminal)
+
+    @property
+    def terminals(self) -> tuple[int, ...]:
+        """The terminal that each module is at or on its way to; 0 for none."""
+        return tuple(self._at)
 
     def plan(self, now: SimTime) -> SimTime:
         """Let modules that have arrived serve, and switch modules to where they are wanted."""
@@ -91,8 +96,8 @@ class SplitStack(Pile, Twin):
         self._unsure.add(terminal)
         self._kernel.touch(self)
 
-    def _claimed(self, terminal: int) -> None:
-        """What a terminal claims has changed: look whether it then wants more or fewer modules."""
+    def _drawn(self, terminal: int) -> None:
+        """A terminal has planned what it draws: look whether it then wants more or fewer modules."""
         held, claimed = self._held[terminal], self.evses[terminal - 1].claim_kw / self.stack.module_kw
         if claimed <= held - 1 - DEADBAND or (claimed >= held - _EDGE and held >= self._wants[terminal]):
             self._doubt(terminal)
@@ -123,11 +128,8 @@ class SplitStack(Pile, Twin):
 
     def _foresee(self, terminal: int, now: SimTime) -> None:
         """When falling power frees a module, as planned now."""
-        held = self._held[terminal]
-        crossing = None
-        if 2 <= held >= self._wants[terminal]:
-            level_kw = (held - 1 - DEADBAND) * self.stack.module_kw
-            crossing = self.evses[terminal - 1].power_kw.crossing(level_kw, now)
+        level_kw = (self._held[terminal] - 1 - DEADBAND) * self.stack.module_kw
+        crossing = self.evses[terminal - 1].power_kw.crossing(level_kw, now) if level_kw > 0.0 else None
         self._gives_back[terminal] = FOREVER if crossing is None else crossing
 
     # Switching
@@ -136,7 +138,7 @@ class SplitStack(Pile, Twin):
         arrives, serving = self._arrives, self._serving
         for module, terminal in enumerate(self._assigned(now)):
             before = self._at[module]
-            if terminal == before or self.is_stuck[module].value:
+            if terminal == before or (not self._is_whole and self.is_stuck[module].value):
                 continue
             if arrives.pop(module, None) is None:
                 serving[before] -= 1
@@ -158,11 +160,12 @@ class SplitStack(Pile, Twin):
         held = self._counted(sound)
         if held == wants:
             return sound
-        stays = [
-            count + _MANY * (stuck.value - (module in self._arrives))
-            for module, (count, stuck) in enumerate(zip(self._switchings, self.is_stuck, strict=True))
-        ]
+        stays = self._switchings.copy()
+        for module in self._arrives:
+            stays[module] -= _MANY
         order = sorted(range(len(stays)), key=stays.__getitem__)
+        if not self._is_whole:
+            order.sort(key=lambda module: self.is_stuck[module].value)
         is_true = False
         while not is_true:
             at = assign(sound, wants, self._reaches, order)
@@ -187,6 +190,8 @@ class SplitStack(Pile, Twin):
 
     def _sound(self) -> list[int]:
         """Where the modules are; 0 for those that have failed."""
+        if self._is_whole:
+            return self._at
         return [0 if knob.value else terminal for knob, terminal in zip(self.is_failed, self._at, strict=True)]
 
     def _counted(self, at: list[int]) -> list[int]:
@@ -229,6 +234,7 @@ class SplitStack(Pile, Twin):
                 self._at[module] = 0
         here: Collection[int] = {self._at[module]} if is_stuck else self._matrix[module]
         self._reaches[module] = () if is_failed else here
+        self._is_whole = not any(knob.value for knob in (*self.is_failed, *self.is_stuck))
         sound = self._sound()
         self._lost = sum(knob.value and not at for knob, at in zip(self.is_failed, self._at, strict=True))
         self._held = self._counted(sound)
