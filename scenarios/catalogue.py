@@ -44,6 +44,7 @@ EVENT_KINDS = (
     "session.ended",
     "session.refused",
     "session.started",
+    "stack.switched",
     "transformer.limited",
     "vehicle.arrived",
     "vehicle.reneged",

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from scenarios.estimates import Estimate, estimate
 from scenarios.grid import Setting
-from scenarios.runner import Kpi
 from scenarios.verdict import EXIT_CODES, VERDICTS
+from twins.kpis import Kpi
 
 __all__ = ["Case", "Play", "Result", "Sweep", "sweep"]
 

@@ -118,6 +118,8 @@ class Parameter:
             return f"{value!r} is no {self.name}; one of {', '.join(self.choices)}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"{value!r} is not a number; a number of {self.unit or 'no unit'}"
+        if self.type == "int" and value % 1 != 0:
+            return f"{value!r} is not a whole number; a whole number"
         if not (self.low if self.low is not None else -inf) <= value <= (self.high if self.high is not None else inf):
             return f"{value} is out of bounds; {self.low} to {self.high} {self.unit}".rstrip()
         return None

@@ -38,10 +38,11 @@ class Rank(IntEnum):
     """The order in which touched twins plan within one instant."""
 
     GRID = 0
-    CONTROL = 1
-    PILE = 2
-    VEHICLE = 3
-    THERMAL = 4
+    STACK = 1
+    CONTROL = 2
+    PILE = 3
+    VEHICLE = 4
+    THERMAL = 5
 
 
 class Twin(ABC):

@@ -144,6 +144,11 @@ class Control(Twin):
             if freed_kw > _STEP * self._budgets[0]:
                 self._kernel.touch(self)
 
+    def recapped(self, evse: Evse, now: SimTime) -> None:
+        """Its electronics can give more or less than before; what it may draw now it has claimed."""
+        is_open = self._is_open and not self._always_plans and self._fits(evse)
+        evse.offer(now, evse.cap_kw if is_open else min(evse.granted_kw, evse.cap_kw))
+
     def plan(self, now: SimTime) -> SimTime:
         """Grant each charging EVSE its share."""
         active = self._active

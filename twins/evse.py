@@ -87,6 +87,7 @@ class Evse(Twin):
         self.on_started: Callable[[], None] = _nothing
         self.on_free: Callable[[], None] = lambda: None
         self.on_switched: Callable[[], None] = lambda: None
+        self.on_drawn: Callable[[], None] = lambda: None
         self.claim_kw = 0.0
         self.granted_kw = 0.0
         self.departs_s: float | None = None
@@ -97,7 +98,7 @@ class Evse(Twin):
         self._wants_closed = False
         self._block_kw = inf
         self._limits: dict[str, float] = {}
-        self.cap_kw = model.evse_max_kw
+        self._ceiling_kw = self.cap_kw = model.evse_max_kw
         self._stop_reason = ""
         self._holds: dict[str, str] = {}
         self._started_kwh = 0.0
@@ -112,6 +113,10 @@ class Evse(Twin):
         """What the vehicle asks for, as far as the electronics can give it; 0 without one."""
         return min(self.bms.wish_kw(now), self.cap_kw) if self.bms is not None else 0.0
 
+    def asks_kw(self, now: SimTime) -> float:
+        """What it would give its vehicle if the cabinet had modules without end; 0 without one."""
+        return min(self.bms.wish_kw(now), self._ceiling_kw) if self.bms is not None else 0.0
+
     def needs_kwh(self, now: SimTime) -> float:
         """What the plugged pack still lacks to its target."""
         bms = self.bms
@@ -121,6 +126,11 @@ class Evse(Twin):
     def is_ready(self) -> bool:
         """Whether a vehicle may plug in."""
         return self.bms is None and self.state.value is EvseState.AVAILABLE
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the start sequence runs."""
+        return self._sequence_ends < FOREVER
 
     @property
     def is_charging(self) -> bool:
@@ -336,6 +346,7 @@ class Evse(Twin):
         top_kw = power.a + power.c
         if top_kw > self.peak_kw:
             self.peak_kw = top_kw
+        self.on_drawn()
         return ends if ends < silence_ends else silence_ends
 
     def _next_claim(self, now: SimTime) -> float:
@@ -375,8 +386,8 @@ class Evse(Twin):
             self._kernel.emit("session.ended", self.path, data)
             self._platform.report(Happening("ended", self.path, self.session, self.token, energy_kwh, reason))
         self._go(EvseState.FAULTED if is_faulted else EvseState.FINISHING, alarm)
+        self.on_switched()
         if was_charging:
-            self.on_switched()
             self._control.leave(self, now)
         self.on_ended(reason)
 
@@ -393,6 +404,7 @@ class Evse(Twin):
         self.lock.set(now, LockState.LOCKED)
         self._sequence_ends = SimTime(now + model.handshake_s + model.insulation_test_s + model.precharge_s)
         self._kernel.wake(self, self._sequence_ends)
+        self.on_switched()
 
     def _try_recovery(self) -> None:
         """A locked-out EVSE serves again once its contactor obeys and no vehicle stands at it (clause 9.4.1)."""
@@ -404,14 +416,17 @@ class Evse(Twin):
         self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
 
     def _recap(self) -> None:
-        cap_kw = min(self.model.evse_max_kw, self._block_kw, *self._limits.values())
-        if cap_kw != self.cap_kw:
-            self.cap_kw = cap_kw
-            if self.is_charging:
-                if cap_kw < self.claim_kw:  # others may have it within this instant
-                    self._control.claimed(self, self._kernel.now, cap_kw)
-                self._touch()
-                self._kernel.touch(self._control)
+        self._ceiling_kw = min((self.model.evse_max_kw, *self._limits.values()))
+        before_kw, self.cap_kw = self.cap_kw, min(self._ceiling_kw, self._block_kw)
+        if self.cap_kw == before_kw or not self.is_charging:
+            return
+        now = self._kernel.now
+        is_above = self.power_kw.at(now) > self.cap_kw
+        # before it draws more, the others make room; what it cannot draw any more, they may have within this instant
+        self._control.claimed(self, now, min(self.claim_kw, self.cap_kw) if is_above else self._next_claim(now))
+        if is_above or self.claim_kw > before_kw:
+            self._touch()
+        self._control.recapped(self, now)
 
     def _go_free(self) -> None:
         self._go(EvseState.AVAILABLE if self._is_in_service else EvseState.UNAVAILABLE)

@@ -111,6 +111,6 @@ class Grid:
         if self.config.contract_limit_kw is not None:
             # load + no-load loss + load loss * (load / rating)^2 = contract
             bend = transformer.load_loss_kw / transformer.rating_kva**2
-            room_kw = self.config.contract_limit_kw - transformer.no_load_loss_kw
+            room_kw = self.config.contract_limit_kw - transformer.no_load_loss_kw - self.transformer.chord_excess_kw
             limits["contract"] = 2.0 * room_kw / (1.0 + sqrt(1.0 + 4.0 * bend * max(room_kw, 0.0)))
         return limits

@@ -14,6 +14,7 @@ from twins.bay import PlaceConfig
 from twins.control import Control
 from twins.evse import Evse, EvseState
 from twins.grid import METER_CLASSES
+from twins.modules import StackConfig
 from twins.ports import PlatformPort
 
 __all__ = ["EvseConfig", "Pile", "PileCatalogue", "PileConfig", "PileModel"]
@@ -47,6 +48,9 @@ class PileConfig:
     feeder: str = field(metadata=key("The feeder that supplies it."))
     evses: tuple[EvseConfig, ...] = field(metadata=key("Its EVSEs, in order.", count=(1, 100)))
     place: PlaceConfig = field(metadata=key("Where the cabinet stands."))
+    stack: StackConfig | None = field(
+        default=None, metadata=key("Of a split stack: its modules and their switches, instead of the model's.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +74,24 @@ class PileModel:
             "What a block gives of its rating: modules at their current limit feed packs below it.", above=0, high=1
         ),
     )
+    stack: StackConfig | None = field(
+        default=None, metadata=key("Of a split stack: its modules and their switches; blocks have no place beside it.")
+    )
     standby_kw: float = field(metadata=key("Drawn by its controls, always.", unit="kW", low=0, high=10))
     handshake_s: float = field(metadata=key("From plugged to parameters agreed.", unit="s", low=0, high=600))
     insulation_test_s: float = field(metadata=key("Length of the insulation test.", unit="s", low=0, high=600))
     precharge_s: float = field(metadata=key("Length of the pre-charge.", unit="s", low=0, high=600))
 
     def __post_init__(self) -> None:
-        """Refuse blocks that do not fit the EVSEs."""
+        """Refuse blocks and modules that do not fit the EVSEs."""
         if self.blocks and (len(self.blocks) != self.evse_count or min(self.blocks) <= 0):
             raise Misfit("blocks", f"{list(self.blocks)} does not fit", f"{self.evse_count} numbers above 0, or none")
+        if self.stack is None:
+            return
+        if self.blocks:
+            raise Misfit("blocks", "given beside a stack", "one of the two")
+        for misfit in self.stack.misfits(self.evse_count, self.rated_kw):
+            raise Misfit(f"stack.{misfit.key}", misfit.what, misfit.right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

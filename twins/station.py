@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from sim.faults import FaultBoard
@@ -22,10 +23,11 @@ from twins.grid import Grid
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
 from twins.money import MoneyBook
-from twins.pile import Pile
+from twins.pile import Pile, PileConfig
 from twins.ports import PlatformPort
 from twins.replay import ReplayRow
 from twins.sharing import Prices
+from twins.stack import SplitStack
 from twins.station_file import StationFile, pile_models
 from twins.tariff import Tariff
 from twins.visits import Visits
@@ -48,10 +50,7 @@ class Station:
         self.file = file
         self.weather = Weather(kernel, file.weather)
         self.control = Control(kernel, file.control)
-        models = pile_models()
-        self.piles = {
-            config.id: Pile(kernel, config, models[config.model], self.control, platform) for config in file.piles
-        }
+        self.piles = {config.id: self._pile(config, platform) for config in file.piles}
         self.evses = [evse for pile in self.piles.values() for evse in pile.evses]
         inputs: dict[str, list[Sum]] = {}
         for pile in self.piles.values():
@@ -122,6 +121,13 @@ class Station:
         if evse is None:
             return None
         return evse.bms if rest.endswith(".bms") else evse
+
+    def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
+        model = pile_models()[config.model]
+        if config.stack is not None:
+            model = replace(model, stack=config.stack)
+        kind = Pile if model.stack is None else SplitStack
+        return kind(self.kernel, config, model, self.control, platform)
 
     def _set_budgets(self) -> None:
         """What the grid carries, in kilowatts of output: with every module on, and each kilowatt at the worst ratio."""

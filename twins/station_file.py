@@ -15,6 +15,7 @@ from twins.bay import BayConfig
 from twins.control import ControlConfig
 from twins.grid import GridConfig
 from twins.links import EndpointConfig
+from twins.modules import StackConfig
 from twins.pile import PileCatalogue, PileConfig, PileModel
 from twins.ranges import advance, expanded, names_of, step
 from twins.tariff import TariffConfig
@@ -198,6 +199,8 @@ def _wiring(
         elif len(pile.evses) != model.evse_count:
             what = f"{len(pile.evses)} listed, but {model.name} has {model.evse_count}"
             yield document.problem(f"{here}.evses", what, f"{model.evse_count} entries")
+        if model is not None and pile.stack is not None:
+            yield from _stack(document, here, pile.stack, model)
         if pile.feeder not in feeders:
             yield document.problem(
                 f"{here}.feeder", f"unknown feeder {pile.feeder}", did_you_mean(pile.feeder, feeders)
@@ -215,6 +218,14 @@ def _wiring(
         if place.kind in ("fast", "slow") and place.id not in reached:
             right = "name it in an EVSE's `reaches`, or make it plain or waiting"
             yield document.problem(f"bays[{at}]", f"no EVSE reaches the {place.kind} bay {place.id}", right)
+
+
+def _stack(document: Document[StationFile], here: str, stack: StackConfig, model: PileModel) -> Iterator[FileProblem]:
+    if model.stack is None:
+        yield document.problem(f"{here}.stack", f"{model.name} is no split stack", "leave it out, or another model")
+        return
+    for misfit in stack.misfits(model.evse_count, model.rated_kw):
+        yield document.problem(f"{here}.stack.{misfit.key}", misfit.what, misfit.right)
 
 
 def _limits(document: Document[StationFile]) -> Iterator[FileProblem]:

@@ -67,6 +67,11 @@ class Transformer(Twin):
         self._calm = (0.0, -1.0)
         self._kernel.touch(self)
 
+    @property
+    def chord_excess_kw(self) -> float:
+        """How far above the bend a chord lies, at most: in the middle of its band."""
+        return self.config.load_loss_kw / (2.0 * BANDS) ** 2
+
     def plan(self, now: SimTime) -> SimTime:
         """Take the chord of the load's band, and see whether this is a peak."""
         load_kw = self._ceiling.rebase(now)
