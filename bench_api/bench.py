@@ -134,7 +134,10 @@ class Bench:
 
     def record_open_sessions(self) -> None:
         """Keep the rows of those who are still here as they stand."""
-        for session in self.run_.station.visits.present.values():
+        station = self.run_.station
+        for session in station.visits.present.values():
+            if session.pile:
+                station.charging.settle(session, station.piles[session.pile].evses[session.connector - 1])
             self._session(session)
 
     def _play(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from bench_api.report_tables import bill_sums, pile_table
 from sim.reading import EventRow, FrameRow, Run
 from sim.rows import from_json
 
@@ -44,6 +45,7 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "facts": _what_was_run(run, said), "command": _command(run, said),
         "versions": _pairs(run.meta_json("versions")),
         "expectations": expectations, "kpis": _kpis(run, said), "books": said.get("books") or {},
+        "piles": pile_table(run), "bills": bill_sums(run),
         "events": events, "events_total": total, "troubles": _troubles(run), "sessions": sessions, "cars": cars,
         "frames": [_frame(run, frame) for frame in frames], "lateness": said.get("lateness_ms") or {},
         "weather": run.meta_json("weather_note"), "sources": _listed(run.meta_json("data_sources")),

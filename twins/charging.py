@@ -97,6 +97,14 @@ class Charging:
         if bill is not None:
             session.cost_cny = self._billing.occupancy(bill, session.stopped_s or kernel.now, kernel.now).total_cny
 
+    def settle(self, session: Session, evse: Evse) -> None:
+        """What a charge that still runs amounts to now."""
+        if evse.session == session.id and evse.is_charging and evse.bms is not None:
+            now = self._kernel.now
+            session.started_s, session.power_max_kw = evse.started_s, evse.peak_kw
+            session.energy_true_kwh, session.energy_registered_kwh = evse.delivered_kwh(now)
+            session.soc_out_pct = 100.0 * evse.bms.soc.at(now)
+
     def _close(self, session: Session, evse: Evse, bms: Bms) -> Bill | None:
         now = self._kernel.now
         session.stopped_s = now

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from scenarios.grid import Setting, read_settings
-from scenarios.runner import Kpi
 from scenarios.search import Case, Result, Sweep, sweep
+from twins.kpis import Kpi
 
 SETTINGS = read_settings(["demand.sessions_per_day=10,12,14"])
 SEEDS = tuple(range(1, 21))
