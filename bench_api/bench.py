@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -43,7 +44,7 @@ Progress = Callable[[SimTime, SimTime], None]
 class Plan:
     """What is to be run: `out` is the run's folder, `state` holds what a restart needs, `csms` an address or None.
 
-    `vehicles` is the text of a replayed table that is in no file any more.
+    `vehicles` is the text of a replayed table that is in no file any more; `tested` says whom it is played against.
     """
 
     loaded: LoadedScenario
@@ -56,6 +57,7 @@ class Plan:
     settle_ms: float | None = None
     patience_s: float = 5.0
     command: str = ""
+    tested: str = ""
     vehicles: str | None = None
 
 
@@ -75,6 +77,7 @@ class Bench:
         self.queue: TransactionQueue | None = None
         self.endpoint: OcppEndpoint | None = None
         facts = provenance(loaded, plan.seed, plan.pace.name, plan.record, plan.command, plan.vehicles)
+        facts |= {"tested": plan.tested, "run_at": datetime.now().astimezone().isoformat(timespec="minutes")}
         if plan.pace.has_wire:
             path = _folder(plan.state) / "queue.sqlite"
             facts |= queue_snapshot(path)

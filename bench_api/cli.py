@@ -54,10 +54,10 @@ def demo(
     out: OutOption = None,
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
 ) -> None:
-    """Play a June day of the recorded site on real sockets against the embedded CSMS."""
+    """Play a hot day of twenty piles on real sockets against the embedded CSMS."""
     from bench_api.running import run as play
 
-    raise typer.Exit(play("two-outlet-day", "lockstep", None, None, "all", out, state, None, as_json=False))
+    raise typer.Exit(play("hot-day", "lockstep", None, None, "all", out, state, None, as_json=False))
 
 
 @app.command()

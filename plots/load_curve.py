@@ -126,5 +126,6 @@ def _limit(axes: Axes, run: Run, words: dict[str, str], end_s: float) -> float:
         return 0.0
     axes.plot(times, values, color=LIMIT, linewidth=1.4, linestyle=(0, (6, 3)))
     axes.annotate(words["limit"].format(value=values[0]), (0.0, values[0]), (4, -5), textcoords="offset points",
-                  color=LIMIT, fontsize=10.5, va="top")  # fmt: skip
+                  color=LIMIT, fontsize=10.5, va="top", zorder=7,
+                  bbox={"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75})  # fmt: skip
     return float(values.max())

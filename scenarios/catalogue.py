@@ -89,6 +89,10 @@ class StationCatalogue:
         """Kinds of events."""
         return EVENT_KINDS
 
+    def targets(self, fault: str) -> Collection[str]:
+        """Paths of what this fault may hit."""
+        return [path for path in self.places() if self.target_problem(fault, path) is None]
+
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
