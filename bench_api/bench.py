@@ -22,10 +22,11 @@ from hil.loop import Loop
 from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.endpoint import OcppEndpoint
 from hil.ocpp.queue import TransactionQueue
+from hil.ocpp.transport import without_credentials
 from scenarios.expectations import Judge
 from scenarios.loader import LoadedScenario
 from scenarios.runner import ScenarioRun
-from sim.errors import UsageError
+from sim.errors import Unreachable, UsageError
 from sim.kernel import Kernel
 from sim.recording import SESSION_COLUMNS, Recorder
 from sim.units import SimTime
@@ -194,6 +195,9 @@ class Bench:
                 await loop.real(until, self.plan.pace.factor)
             if not loop.is_stopped:
                 self.kernel.jump(until)
+                if self.endpoint.links and not self.endpoint.was_connected:
+                    shown = without_credentials(url)[0]
+                    raise Unreachable(f"the CSMS was never reached: {shown} had not answered when the run ended")
         finally:
             await loop.close([link.shut for link in self.endpoint.links])
 

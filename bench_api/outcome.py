@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from bench_api.provenance import weather_note
 from scenarios.judgement import Judgement
 from scenarios.verdict import EXIT_CODES, judgement_row, junit, overall
 from sim.errors import BooksOpen, RecordingFailed, VoltyardError
-from twins.books import energy_book
+from twins.books import EnergyBook, energy_book
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
@@ -51,6 +52,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         figures = bench.run_.station.kpis.figures(now)
         kpis = {figure.name: figure.value for figure in figures}
         digests = kernel.digest.finish(now, kernel.signals.values())
+        _check_books(books)
         bench.record_open_sessions()
         for figure in figures:
             if figure.value is not None:
@@ -98,7 +100,6 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
 def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
     now, station = bench.kernel.now, bench.run_.station
     energy = energy_book(station, now)
-    energy.check()
     if bench.endpoint is not None:
         book = bench.endpoint.message_book()
         messages = {
@@ -118,9 +119,14 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
     if messages["started"] != messages["stopped"] + messages["open"]:
         wrong.append("started, stopped and open do not add up")
     findings = {"energy": "", "money": "", "messages": "transactions: " + ", ".join(wrong) if wrong else ""}
-    if unexplained:
-        raise BooksOpen("the money book does not close: " + "; ".join(unexplained))
     return books, findings
+
+
+def _check_books(books: dict[str, Any]) -> None:
+    """Raise `BooksOpen` for an energy book that does not close and for money that nothing explains."""
+    EnergyBook(**books["energy"]).check()
+    if books["unexplained"]:
+        raise BooksOpen("the money book does not close: " + "; ".join(books["unexplained"]))
 
 
 def _lateness(late_ms: Sequence[float]) -> dict[str, float | None]:
@@ -138,7 +144,8 @@ def _said(failure: Exception) -> str:
     """Our own errors speak for themselves; anything else is a bug, and its trace goes to the log."""
     if isinstance(failure, VoltyardError):
         return str(failure)
-    structlog.get_logger().error("run failed", trace="".join(traceback.format_exception(failure)))
+    log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+    log.error("run failed", trace="".join(traceback.format_exception(failure)))
     return f"a fault of the bench: {type(failure).__name__}: {failure}"
 
 

@@ -40,7 +40,7 @@ def run(
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract."""
     loaded = load_scenario(find_scenario(scenario))
-    chosen = read_pace(pace or ("lockstep" if csms else "fast"))
+    chosen = read_pace(("lockstep" if csms else "fast") if pace is None else pace)
     if csms is not None and not chosen.has_wire:
         raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
     if csms is not None and not csms.startswith(("ws://", "wss://")):

@@ -66,6 +66,12 @@ class Knob(Generic[V]):
         else:
             self.value = base
 
+    def preview(self, base: V) -> V:
+        """What the value would be with this healthy value."""
+        before, self.base = self.base, base
+        value, self.base = self._folded(), before
+        return value
+
     def lean(self, contribution: Contribution) -> None:
         """Take a contribution into the fold."""
         self._contributions.append(contribution)

@@ -67,7 +67,12 @@ class Charging:
             yield from self._stand(bay, session, arrival)
             return True
         yield kernel.timeout(PLUG_S)
-        evse, session.pile, session.connector = outlet
+        evse, pile, connector = outlet
+        if not evse.is_ready:  # it has failed, or was taken out of service, while the plug was in the hand
+            bay.free(session.id)
+            session.bay = ""
+            return False
+        session.pile, session.connector = pile, connector
         yield from self._charge(bay, evse, session, arrival)
         session.left_s = kernel.now
         bay.free(session.id)
@@ -156,6 +161,8 @@ class Charging:
             air_c,
             has_heat=self._has_pack_heat,
             auxiliary_kw=habits.cooling_kw,
+            soc=evse.vehicle_soc,
+            cell_temp_c=evse.vehicle_temp_c,
         )
 
 
@@ -165,4 +172,4 @@ def _told(ended: simpy.Event, reason: str) -> None:
 
 def _break_off(evse: Evse, session: str) -> None:
     if evse.session == session:
-        evse.stop("driver")
+        evse.give_up()

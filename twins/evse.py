@@ -59,6 +59,8 @@ class LockState(Enum):
 class Evse(Twin):
     """One outlet of a pile. Signals `power_kw` (what reaches the vehicle), `limit_kw`; states `state`, `lock`.
 
+    Of the vehicle that is, or was last, plugged in: `vehicle_soc` (0 to 1), `vehicle_temp_c` (its cells).
+
     `claim_kw` bounds what it draws until it says otherwise; `granted_kw` is its share of the site's power.
     """
 
@@ -78,7 +80,9 @@ class Evse(Twin):
         self.limit_kw = Signal(f"{path}.limit_kw", "kW")
         self.state = State(f"{path}.state", EvseState.AVAILABLE)
         self.lock = State(f"{path}.lock", LockState.UNLOCKED)
-        kernel.add(self.power_kw, self.limit_kw, self.state, self.lock)
+        self.vehicle_soc = Signal(f"{path}.vehicle_soc", "1")
+        self.vehicle_temp_c = Signal(f"{path}.vehicle_temp_c", "C")
+        kernel.add(self.power_kw, self.limit_kw, self.state, self.lock, self.vehicle_soc, self.vehicle_temp_c)
         self.contactor_closed = Knob(False, self._touch)
         self.bms: Bms | None = None
         self.session = ""
@@ -192,7 +196,7 @@ class Evse(Twin):
     def unlock(self) -> bool:
         """Free the plug, after the end of the charge; False when the contactor does not open."""
         self.stop("unlock")
-        return not self.contactor_closed.value or self.is_charging
+        return not self.contactor_closed.preview(False)
 
     def stop(self, reason: str) -> bool:
         """End the charge; False when none is on."""
@@ -201,6 +205,15 @@ class Evse(Twin):
         self._stop_reason = reason
         self._touch()
         return True
+
+    def give_up(self) -> None:
+        """The driver ends the charge, or does not wait for one to begin any longer."""
+        is_waiting = self.state.value is EvseState.PREPARING and self._sequence_ends == FOREVER
+        if is_waiting:
+            self._go(EvseState.FINISHING)
+            self.on_ended("driver")
+        else:
+            self.stop("driver")
 
     def unplug(self) -> None:
         """The vehicle is unplugged, by the emergency release where the lock holds; only after the end of the charge."""

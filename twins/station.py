@@ -37,7 +37,7 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
-_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
+_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.vehicle(?:\.bms)?)?)")
 _FAULTS = (_contactor,)
 
 
@@ -120,7 +120,9 @@ class Station:
             evse = pile.evses[int(number) - 1] if 1 <= int(number) <= len(pile.evses) else None
         if evse is None:
             return None
-        return evse.bms if rest.endswith(".bms") else evse
+        if not rest:
+            return evse
+        return evse.bms if rest == ".vehicle.bms" else None
 
     def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
         model = pile_models()[config.model]

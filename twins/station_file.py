@@ -92,7 +92,7 @@ class StationFile:
     demand: DemandConfig = field(metadata=key("Who comes, and when."))
     tariff: TariffConfig = field(metadata=key("What energy costs."))
     endpoints: tuple[EndpointConfig, ...] = field(
-        default=(), metadata=key("The station's faces on wires.", count=(0, 100))
+        default=(), metadata=key("The station's face on wires; one so far.", count=(0, 1))
     )
 
 

@@ -85,7 +85,9 @@ class WebSocketClient:
                 raise Unreachable(f"{shown}: subprotocol {said} selected; this side speaks {wanted}")
             return Connection(self._on_data, self._on_closed, max_message_bytes=self._max_bytes)
 
-        asyncio.get_running_loop().set_exception_handler(_heed)
+        loop = asyncio.get_running_loop()
+        if loop.get_exception_handler() is None:
+            loop.set_exception_handler(_heed)
         tls: dict[str, Any] = {"ssl_handshake_timeout": self._timeout_s} if shown.startswith("wss:") else {}
         try:
             transport, listener = await ws_connect(
