@@ -260,6 +260,10 @@ class FaultBoard:
             if injected.state == "armed":
                 self._try(injected)
 
+    def leaning_on(self, knob: Knob[Any]) -> list[str]:
+        """The names of the active faults that lean on this knob, in the order of their injection."""
+        return [one.id for one in self.injected.values() if any(lean.knob is knob for lean in one.leaning)]
+
     def never_met(self) -> list[InjectedFault]:
         """Faults whose target has not appeared: such a run is inconclusive."""
         return [injected for injected in self.injected.values() if injected.state == "armed"]

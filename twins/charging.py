@@ -56,10 +56,8 @@ class Charging:
         drive_s = self._yard.drive_s(bay)
         if drive_s > 0.0:
             yield kernel.timeout(drive_s)
-        outlet = bay.ready_evse()
-        if bay.occupied.value is Occupancy.OCCUPIED or outlet is None:
-            kernel.emit("bay.blocked", bay.path, {"session": session.id})
-            yield kernel.timeout(self._yard.config.detour_s)
+        if bay.occupied.value is Occupancy.OCCUPIED or bay.ready_evse() is None:
+            yield self._blocked(bay, session)
             return False
         session.bay = bay.config.id
         bay.occupy(session.id)
@@ -67,16 +65,22 @@ class Charging:
             yield from self._stand(bay, session, arrival)
             return True
         yield kernel.timeout(PLUG_S)
-        evse, pile, connector = outlet
-        if not evse.is_ready:  # it has failed, or was taken out of service, while the plug was in the hand
-            bay.free(session.id)
+        outlet = bay.ready_evse()
+        if outlet is None:  # it has failed, or went to the next bay's car, while the plug was brought
             session.bay = ""
+            detour = self._blocked(bay, session)
+            bay.free(session.id)
+            yield detour
             return False
-        session.pile, session.connector = pile, connector
+        evse, session.pile, session.connector = outlet
         yield from self._charge(bay, evse, session, arrival)
         session.left_s = kernel.now
         bay.free(session.id)
         return True
+
+    def _blocked(self, bay: Bay[Evse], session: Session) -> simpy.Event:
+        self._kernel.emit("bay.blocked", bay.path, {"session": session.id})
+        return self._kernel.timeout(self._yard.config.detour_s)
 
     def _charge(
         self, bay: Bay[Evse], evse: Evse, session: Session, arrival: Arrival

@@ -99,7 +99,7 @@ class Evse(Twin):
         self.peak_kw = 0.0
         self._sequence_ends = FOREVER
         self._silent_since: SimTime | None = None
-        self._wants_closed = False
+        self._faulted_s = 0.0
         self._block_kw = inf
         self._limits: dict[str, float] = {}
         self._ceiling_kw = self.cap_kw = model.evse_max_kw
@@ -140,6 +140,10 @@ class Evse(Twin):
     def is_charging(self) -> bool:
         """Whether it takes part in the site's power allocation."""
         return self.state.value is EvseState.CHARGING
+
+    def faulted_s(self, now: SimTime) -> float:
+        """How long it has been locked out since the run began."""
+        return self._faulted_s + (now - self.state.since if self.state.value is EvseState.FAULTED else 0.0)
 
     def energy_kwh(self, now: SimTime) -> float:
         """The meter's register."""
@@ -232,7 +236,7 @@ class Evse(Twin):
         if cause in self._holds:
             return
         self._holds[cause] = alarm
-        if self._sequence_ends < FOREVER or self.is_charging:
+        if self.state.value in (EvseState.PREPARING, EvseState.CHARGING):
             self._end(self._kernel.now, cause)
         else:
             self._raise(alarm)
@@ -308,7 +312,6 @@ class Evse(Twin):
 
     def _close(self, now: SimTime) -> SimTime:
         self._sequence_ends = FOREVER
-        self._wants_closed = True
         self.contactor_closed.rebase(True)
         if not self.contactor_closed.value:
             self._end(now, "contactor_open")
@@ -379,7 +382,6 @@ class Evse(Twin):
         if self.bms is not None and was_charging:
             self.power_kw.set(now, 0.0)
             self.bms.rest(now)
-        self._wants_closed = False
         self.contactor_closed.rebase(False)
         is_live = self.contactor_closed.value
         if not is_live:  # no plug is freed while it may be live
@@ -421,9 +423,18 @@ class Evse(Twin):
 
     def _try_recovery(self) -> None:
         """A locked-out EVSE serves again once its contactor obeys and no vehicle stands at it (clause 9.4.1)."""
-        if self.bms is None and not self._holds and self.contactor_closed.value is self._wants_closed:
+        if self.bms is None and not self._holds and self._obeys():
+            self._faulted_s += self._kernel.now - self.state.since
             self._kernel.emit("evse.recovered", self.path, clause="9.4.1")
             self._go_free()
+
+    def _obeys(self) -> bool:
+        """The test before it serves again: the contactor is driven both ways, with nobody there."""
+        contactor = self.contactor_closed
+        contactor.rebase(True)
+        has_closed = contactor.value
+        contactor.rebase(False)
+        return has_closed and not contactor.value
 
     def _raise(self, alarm: str) -> None:
         self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")

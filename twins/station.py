@@ -25,9 +25,12 @@ from twins.links import Link, charge_points
 from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
 from twins.ports import PlatformPort
+from twins.reliability import Failures
+from twins.repairs import Repairs
 from twins.replay import ReplayRow
 from twins.sharing import Prices
 from twins.stack import SplitStack
+from twins.staff import Staff
 from twins.station_file import StationFile, pile_models
 from twins.tariff import Tariff
 from twins.visits import Visits
@@ -65,6 +68,10 @@ class Station:
             for identity, _, _ in charge_points(face, counts)
         }
         self.faults = FaultBoard(kernel, self.find)
+        piles = list(self.piles.values())
+        self.staff = Staff(kernel, file.staff)
+        self.repairs = Repairs(kernel, file.reliability, self.staff, piles, self.faults)
+        self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
         places = sum(bay.kind == "waiting" for bay in file.bays)
         self.yard = Yard(kernel, file.yard, list(self.bays.values()), places)

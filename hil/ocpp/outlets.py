@@ -33,6 +33,7 @@ _ERROR_CODE: Final = {
     "contactor_open": "PowerSwitchFailure",
     "bms_timeout": "EVCommunicationError",
     "undervoltage": "UnderVoltage",
+    "pile_failed": "InternalError",
 }
 
 
