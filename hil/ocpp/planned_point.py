@@ -1,0 +1,160 @@
+"""A charge point as a twin: the kernel plans its timers, what the wire brought comes to it as recorded commands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from hil.ocpp.charge_point import ChargePoint
+from hil.ocpp.frames import Call, Frame, Result
+from hil.ocpp.link import OcppLink
+from hil.ocpp.message_book import PointBook
+from hil.ocpp.outlets import EvseConnector
+from hil.ocpp.redaction import redact
+from hil.ocpp.rpc import Direction
+from sim.errors import Unreachable
+from sim.events import Command
+from sim.kernel import Kernel, Rank, Twin
+from sim.units import FOREVER, SimTime
+from twins.links import Link, LinkState
+
+__all__ = ["FrameSink", "PlannedPoint"]
+
+_CLOCK_STEP_S: Final = 1.0
+_FAR_S: Final = 3.2e9  # a clock that ends within a century of the run is no clock
+FrameSink = Callable[[tuple[Any, ...]], None]
+
+
+class PlannedPoint(Twin):
+    """One charge point in the kernel: its timers are planned, its commands obeyed, its frames recorded.
+
+    It is its engine's `Listener`; whoever makes it gives it `engine`, and `link` where there is a socket.
+    """
+
+    rank = Rank.THERMAL
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        identity: str,
+        connectors: Mapping[int, EvseConnector],
+        wire: Link,
+        was_reached: Callable[[], bool],
+        on_frame: FrameSink | None = None,
+    ) -> None:
+        """`was_reached` tells whether any of the station's charge points has met the CSMS yet."""
+        self.path = f"ocpp[{identity}]"
+        self.book = PointBook()
+        self.engine: ChargePoint
+        self.link: OcppLink | None = None
+        self.was_connected = False
+        self.clock_offset_s = 0.0
+        self._kernel = kernel
+        self._connectors = connectors
+        self._was_reached = was_reached
+        self._on_frame = on_frame
+        self._actions: dict[Direction, str] = {"in": "", "out": ""}
+        self._was_booted = False
+        self._wire = wire
+        wire.on_change = self._wire_changed
+
+    def plan(self, now: SimTime) -> SimTime:
+        """What the engine has due: calls that time out, heartbeats, samples, the next try to connect."""
+        engine = self.engine
+        if now >= engine.next_timer():
+            engine.tick(now)
+        connect_at = engine.next_connect_at
+        if connect_at <= now:
+            connect_at = FOREVER
+            if self._wire.is_cut.value:
+                engine.refused(now)
+                connect_at = engine.next_connect_at
+            elif self.link is not None:
+                self.link.open()
+        if self.link is None:
+            engine.outgoing()  # a replay has nobody to tell
+        self._tell()
+        return SimTime(min(engine.next_timer(), connect_at))
+
+    def obey(self, command: Command, seq: int) -> None:
+        """Take in what the wire brought."""
+        now, engine, args = self._kernel.now, self.engine, command.args
+        if command.verb == "received":
+            data = self.link.raw(command.key[1]) if self.link is not None else None
+            asked = engine.rpc.open_call if engine.rpc is not None else None
+            engine.received(data or str(args["text"]).encode(), now)
+            if self.link is not None and asked is not None and (not engine.rpc or engine.rpc.open_call is not asked):
+                self.link.answered(asked.action)
+        elif command.verb == "connected":
+            self.was_connected = True
+            engine.connected(now)
+            self._wire.state.set(now, LinkState.UP)
+            self._wire_changed()
+            self._kernel.emit("wire.connected", self.path, cause=seq)
+        elif command.verb == "lost":
+            engine.lost(now)
+            self._wire.state.set(now, LinkState.DOWN)
+            self._kernel.emit("wire.lost", self.path, {"code": args["code"]}, cause=seq)
+        elif command.verb == "refused":
+            if not self._was_reached():
+                raise Unreachable(f"the CSMS was never reached: {args['error']}")
+            engine.refused(now)
+            self._wire.state.set(now, LinkState.REFUSED)
+            self._kernel.emit("wire.refused", self.path, cause=seq)
+        self._kernel.touch(self)
+
+    def framed(self, direction: Direction, frame: Frame | None, data: bytes, verdict: str) -> None:
+        """Record a frame: a row of the frames table, its body redacted."""
+        if self._on_frame is None:
+            return
+        if isinstance(frame, Call):
+            kind, action = "call", frame.action
+            self._actions[direction] = action
+        else:
+            kind = "result" if isinstance(frame, Result) else "error"
+            action = self._actions["out" if direction == "in" else "in"]
+        body = redact(frame, action) if frame is not None else ""
+        message_id = frame.id if frame is not None else ""
+        self._on_frame(
+            (self._kernel.now, time.time_ns(), self.engine.identity, direction, kind, action, message_id, len(data),
+             verdict, body)
+        )  # fmt: skip
+
+    def set_clock(self, stamp: str, now: float) -> None:
+        """Go by the CSMS's time from now on."""
+        try:
+            told = datetime.fromisoformat(stamp)
+            offset_s = self._kernel.clock.seconds(told if told.tzinfo is not None else told.replace(tzinfo=UTC)) - now
+            self._kernel.clock.stamp(SimTime(now + offset_s + _FAR_S))
+        except (ValueError, OverflowError):
+            return
+        if abs(offset_s - self.clock_offset_s) >= _CLOCK_STEP_S:
+            self.clock_offset_s = offset_s
+            self._kernel.emit("wire.clock_set", self.path, {"offset_s": offset_s})
+
+    def deauthorised(self, connector_id: int, session: str, now: float) -> None:
+        """The CSMS does not accept whoever is charging."""
+        evse = self._connectors[connector_id].evse
+        if evse.session == session:
+            evse.stop("deauthorised")
+
+    def reset(self, kind: str, now: float) -> None:
+        """Every charge ends; the engine then boots again."""
+        for connector in self._connectors.values():
+            connector.evse.stop(f"reset_{kind.lower()}")
+
+    def _wire_changed(self) -> None:
+        if self._wire.is_cut.value and self.link is not None:
+            self.link.cut()
+        self._kernel.touch(self)
+
+    def _tell(self) -> None:
+        if self.engine.is_booted and not self._was_booted:
+            self._kernel.emit("wire.booted", self.path)
+        self._was_booted = self.engine.is_booted
+        for running in self.engine.transactions.running.values():
+            number = running.transaction_id
+            if number is not None and self.book.number(running.session, number):
+                self._kernel.emit("wire.transaction", self.path, {"session": running.session, "transaction_id": number})
