@@ -14,8 +14,8 @@ __all__ = ["MessageBook", "PointBook", "message_book"]
 class MessageBook:
     """Transactions of all charge points: told by the twins, and what is wrong between them and the CSMS.
 
-    `lost` the CSMS refused too often; `doubled` got two ids, or the id of another; `undelivered` ended, and the CSMS has
-    not taken the end.
+    `lost` the CSMS refused too often; `doubled` got two ids, or another's id; `undelivered` ended, and the CSMS has not
+    taken the end.
     """
 
     started: int = 0

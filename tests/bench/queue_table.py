@@ -108,7 +108,7 @@ def queue_lines(sessions: int) -> list[str]:
     """The page's section, measured anew."""
     distinct = list({str(parameters): parameters for _, parameters, _ in SYSTEMS}.values())
     with ProcessPoolExecutor() as workers:
-        curve = workers.submit(real_curve, max(5, sessions // 2_000))
+        curve = workers.submit(real_curve, max(200, sessions // 2_000))
         found = dict(
             zip(map(str, distinct), workers.map(experiment, distinct, [sessions] * len(distinct)), strict=True)
         )

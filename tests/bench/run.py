@@ -6,6 +6,7 @@ Every figure is the median of five; ratios compare with a baseline timed in betw
 from __future__ import annotations
 
 import platform
+import resource
 import statistics
 import tempfile
 import time
@@ -95,6 +96,36 @@ def day(pace: str) -> float:
     return wall_s
 
 
+def station_days(days: int, record: str) -> tuple[float, float]:
+    """(CPU ms a station-day, growth of the resident set in MB) of `quiet-day` on twenty piles, so many days long."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        text = find_scenario("quiet-day").read_text(encoding="utf-8")
+        text = text.partition("expect:")[0].replace("duration_h: 24", f"duration_h: {24 * days}")
+        (out / "days.yaml").write_text(text, encoding="utf-8")
+        loaded = load_scenario(out / "days.yaml")
+        before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.process_time()
+        plan = Plan(loaded=loaded, pace=read_pace("fast"), seed=11, out=out, state=out / "state", record=record)
+        played = Bench(plan).run().document
+        spent_s = time.process_time() - start
+    assert played["verdict"] == "pass", played
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024.0
+    return 1e3 * spent_s / days, grown_mb
+
+
+def twenty_piles_in_lockstep() -> float:
+    """Wall seconds of `quiet-day`, twenty charge points against the embedded CSMS, recording all, no report."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        loaded = load_scenario(find_scenario("quiet-day"))
+        start = time.perf_counter()
+        played = Bench(Plan(loaded=loaded, pace=read_pace("lockstep"), seed=11, out=out, state=out / "state")).run()
+        wall_s = time.perf_counter() - start
+    assert played.document["verdict"] == "pass", played.document
+    return wall_s
+
+
 def meter_values_us() -> float:
     """CPU microseconds that the durable queue takes for one MeterValues: appended, read, answered, on a file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -154,6 +185,19 @@ def main() -> None:
     fast_s, lockstep_s = (statistics.median(day(pace) for _ in range(ROUNDS)) for pace in ("fast", "lockstep"))
     print(f"a day on two sockets in lockstep: {lockstep_s:.2f} s wall (goal 5), {86_400 / lockstep_s:,.0f}x")
     print(f"  measured: start and end of the CSMS, recording all; the same day in fast pace {fast_s:.3f} s; no report")
+    for record, goal in (("kpi", 25), ("events", 0), ("all", 60)):
+        bare = median_rate(bare_timeouts)
+        day_ms = statistics.median(station_days(7, record)[0] for _ in range(3))
+        wanted = f" (goal {goal} at normal speed)" if goal else ""
+        print(f"a station-day of 20 piles, 400 sessions, recording {record}: {day_ms:.1f} ms CPU{wanted},"
+              f" {day_ms * bare / 1e3:,.0f} bare SimPy timeouts of the same moment")  # fmt: skip
+    print("  measured: process time of seven days / 7 with set-up, books, files; excluded: imports, reading the files")
+    week_ms, _ = station_days(7, "kpi")
+    year_ms, grown_mb = station_days(365, "kpi")
+    print(
+        f"a day of a year against a day of a week: {year_ms / week_ms:.2f}x (goal 1.1), {grown_mb:.0f} MB more memory"
+    )
+    print(f"24 h of twenty piles in lockstep: {twenty_piles_in_lockstep():.1f} s wall (goal 60)")
     queue_us = statistics.median(meter_values_us() for _ in range(ROUNDS))
     print(f"durable queue: {queue_us:.0f} us CPU a MeterValues, on a file")
     back_s, most = come_back()
