@@ -262,7 +262,8 @@ class FaultBoard:
 
     def leaning_on(self, knob: Knob[Any]) -> list[str]:
         """The names of the active faults that lean on this knob, in the order of their injection."""
-        return [one.id for one in self.injected.values() if any(lean.knob is knob for lean in one.leaning)]
+        faults = self.injected.values()
+        return [one.id for one in faults if one.leaning and any(lean.knob is knob for lean in one.leaning)]
 
     def never_met(self) -> list[InjectedFault]:
         """Faults whose target has not appeared: such a run is inconclusive."""

@@ -426,3 +426,33 @@ def test_sigterm_aborts_with_everything_kept(scenario: Path, tmp_path: Path) -> 
     assert process.returncode == 4
     assert json.loads(said)["verdict"] == "aborted"
     assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.clause("9.4.1", "10.1")
+def test_a_failed_pile_shows_as_faulted_on_all_its_connectors(
+    scenario: Path, play: Play, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timeline = """timeline:
+  - {after_s: 900, inject: pile.failed, target: "pile[A01]", with: {duration_s: 3000}}
+expect:
+  - {id: locked_out, count: {event: evse.recovered, equals: 2}}
+"""
+    head, _, _ = scenario.read_text(encoding="utf-8").partition("expect:\n")
+    scenario.write_text(head + timeline, encoding="utf-8")
+    fast, played = play("fast", "fast"), play("lockstep")
+    assert played.exit_code == 0, played.document
+    assert fast.document["event_digest"] == played.document["event_digest"]
+    with Run(tmp_path / "run") as run:
+        outcomes = [(car.outcome, car.stop_reason) for car in run.sessions()]
+        calls = [frame for frame in run.frames() if frame.direction == "out" and frame.kind == "call"]
+    sent = [(frame.t_s, frame.action, json.loads(frame.body)[3]) for frame in calls]
+    assert outcomes == [("failed", "pile_failed"), ("failed", "pile_failed"), ("charged", "target_reached")]
+    told = [(t, body["connectorId"], body["status"], body["errorCode"])
+            for t, action, body in sent if action == "StatusNotification" and 900.0 <= t <= 5_000.0]  # fmt: skip
+    assert told == [
+        (900.0, 1, "Faulted", "InternalError"), (900.0, 2, "Faulted", "InternalError"),
+        (3_900.0, 1, "Available", "NoError"), (3_900.0, 2, "Available", "NoError"),
+    ]  # fmt: skip
+    stops = [(t, body["reason"]) for t, action, body in sent if action == "StopTransaction"]
+    assert stops[:2] == [(900.0, "Other"), (900.0, "Other")]
+    assert replay(tmp_path / "run", None, as_json=True) == 0

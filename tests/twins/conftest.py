@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -29,15 +31,16 @@ class WatchedStation(Station):
 
 @pytest.fixture
 def build() -> Build:
-    """Make a station on a kernel: `build(seed=1, start=..., blocked=...)`."""
+    """Make a station on a kernel: `build(seed=1, start=..., blocked=...)`; other words are keys of its file."""
 
     def make(
         seed: int = 1,
         start: datetime = datetime(2022, 6, 14),
         blocked: frozenset[str] = frozenset(),
         name: str = "two-outlet",
+        **changes: Any,
     ) -> tuple[Kernel, WatchedStation, LocalPlatform]:
-        file = read_station(find_station(name)).value
+        file = replace(read_station(find_station(name)).value, **changes)
         kernel = Kernel(Clock(start, file.station.timezone), seed)
         platform = LocalPlatform(kernel, blocked)
         station = WatchedStation(kernel, file, platform)
