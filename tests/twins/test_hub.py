@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from scenarios.loader import check_files
+from sim.clock import Clock
 from sim.kernel import Kernel
 from sim.reading import Run
 from sim.recording import Recorder
@@ -17,6 +20,7 @@ from sim.units import SimTime
 from twins.books import energy_book
 from twins.links import charge_points
 from twins.platform import LocalPlatform
+from twins.station import Station
 from twins.station_file import find_station, read_station
 
 Build = Callable[..., tuple[Kernel, Any, LocalPlatform]]
@@ -37,6 +41,18 @@ def test_a_random_day_closes_its_books(build: Build, seed: int) -> None:
     assert book.vehicles_kwh == pytest.approx(sum(ended) + sum(charging), rel=1e-9)
     assert len(station.sessions) > 400 and book.vehicles_kwh > 10_000.0
     assert platform.started == platform.stopped + len(platform.open)
+
+
+def test_warming_packs_are_followed_too() -> None:
+    file = read_station(find_station("hub")).value
+    file = replace(file, heat=replace(file.heat, packs=True))
+    kernel = Kernel(Clock(datetime(2022, 7, 6), file.station.timezone), 11)
+    station = Station(kernel, file, LocalPlatform(kernel))
+    station.draw_demand(None, HALF)
+    kernel.advance(HALF)
+    book = energy_book(station, HALF)
+    book.check()
+    assert book.vehicles_kwh > 3_000.0
 
 
 def test_the_same_seed_is_the_same_day(build: Build) -> None:
