@@ -22,7 +22,7 @@ help:  ## this list
 
 install: $(INSTALLED)  ## set up .venv from requirements-dev.lock, with ourselves in it
 
-demo: $(INSTALLED)  ## a June day of a real site on real sockets, with verdict and report
+demo: $(INSTALLED)  ## a hot day of twenty piles on real sockets, with verdict and report
 	$(BIN)/voltyard demo
 
 test: $(INSTALLED)  ## all checks, as CI runs them

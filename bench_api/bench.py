@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +22,11 @@ from hil.loop import Loop
 from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.endpoint import OcppEndpoint
 from hil.ocpp.queue import TransactionQueue
+from hil.ocpp.transport import without_credentials
 from scenarios.expectations import Judge
 from scenarios.loader import LoadedScenario
 from scenarios.runner import ScenarioRun
-from sim.errors import UsageError
+from sim.errors import Unreachable, UsageError
 from sim.kernel import Kernel
 from sim.recording import SESSION_COLUMNS, Recorder
 from sim.units import SimTime
@@ -43,7 +45,7 @@ Progress = Callable[[SimTime, SimTime], None]
 class Plan:
     """What is to be run: `out` is the run's folder, `state` holds what a restart needs, `csms` an address or None.
 
-    `vehicles` is the text of a replayed table that is in no file any more.
+    `vehicles` is the text of a replayed table that is in no file any more; `tested` says whom it is played against.
     """
 
     loaded: LoadedScenario
@@ -56,6 +58,7 @@ class Plan:
     settle_ms: float | None = None
     patience_s: float = 5.0
     command: str = ""
+    tested: str = ""
     vehicles: str | None = None
 
 
@@ -75,6 +78,7 @@ class Bench:
         self.queue: TransactionQueue | None = None
         self.endpoint: OcppEndpoint | None = None
         facts = provenance(loaded, plan.seed, plan.pace.name, plan.record, plan.command, plan.vehicles)
+        facts |= {"tested": plan.tested, "run_at": datetime.now().astimezone().isoformat(timespec="minutes")}
         if plan.pace.has_wire:
             path = _folder(plan.state) / "queue.sqlite"
             facts |= queue_snapshot(path)
@@ -134,7 +138,10 @@ class Bench:
 
     def record_open_sessions(self) -> None:
         """Keep the rows of those who are still here as they stand."""
-        for session in self.run_.station.visits.present.values():
+        station = self.run_.station
+        for session in station.visits.present.values():
+            if session.pile:
+                station.charging.settle(session, station.piles[session.pile].evses[session.connector - 1])
             self._session(session)
 
     def _play(self) -> None:
@@ -188,6 +195,9 @@ class Bench:
                 await loop.real(until, self.plan.pace.factor)
             if not loop.is_stopped:
                 self.kernel.jump(until)
+                if self.endpoint.links and not self.endpoint.was_connected:
+                    shown = without_credentials(url)[0]
+                    raise Unreachable(f"the CSMS was never reached: {shown} had not answered when the run ended")
         finally:
             await loop.close([link.shut for link in self.endpoint.links])
 

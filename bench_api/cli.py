@@ -54,10 +54,10 @@ def demo(
     out: OutOption = None,
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
 ) -> None:
-    """Play a June day of the recorded site on real sockets against the embedded CSMS."""
+    """Play a hot day of twenty piles on real sockets against the embedded CSMS."""
     from bench_api.running import run as play
 
-    raise typer.Exit(play("two-outlet-day", "lockstep", None, None, "all", out, state, None, as_json=False))
+    raise typer.Exit(play("hot-day", "lockstep", None, None, "all", out, state, None, as_json=False))
 
 
 @app.command()
@@ -78,6 +78,32 @@ def run(
     from bench_api.running import run as play
 
     raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, as_json=as_json))
+
+
+@app.command(
+    epilog="Example: voltyard sweep two-outlet-day --seeds 1..50 --set demand.sessions_per_day=8,16"
+    " --set station.control.site_limit_kw=100,172.5"
+)
+def sweep(
+    scenario: Annotated[str, typer.Argument(help="A name from `voltyard list scenarios`, or a file.")],
+    seeds: Annotated[str, typer.Option(help="A range, or seeds as 1,5,9; every setting gets the same.")] = "1..50",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE[,VALUE]...",
+            help="Change a key of the scenario file, or with `station.` before it of the station file; several"
+            " values, or several --set, make a grid.",
+        ),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one a processor.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a row a run here.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a scenario with many seeds and settings: means with 95 % intervals, differences paired by seed."""
+    from bench_api.sweeping import sweep as play
+
+    raise typer.Exit(play(scenario, seeds, changes or (), workers, csv, as_json=as_json))
 
 
 @app.command()

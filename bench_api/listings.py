@@ -14,7 +14,7 @@ from twins.station_file import find_station, read_station, station_names
 
 __all__ = ["LISTINGS"]
 
-_DEMO_STATION = "two-outlet"
+_DEMO_STATION = "public"
 
 
 def _faults(_station: str | None) -> list[dict[str, Any]]:

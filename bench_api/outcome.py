@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,14 +17,12 @@ from bench_api.provenance import weather_note
 from scenarios.judgement import Judgement
 from scenarios.verdict import EXIT_CODES, judgement_row, junit, overall
 from sim.errors import BooksOpen, RecordingFailed, VoltyardError
-from twins.books import energy_book
+from twins.books import EnergyBook, energy_book
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
 
 __all__ = ["Outcome", "conclude"]
-
-_FEN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         figures = bench.run_.station.kpis.figures(now)
         kpis = {figure.name: figure.value for figure in figures}
         digests = kernel.digest.finish(now, kernel.signals.values())
+        _check_books(books)
         bench.record_open_sessions()
         for figure in figures:
             if figure.value is not None:
@@ -100,28 +100,18 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
 def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
     now, station = bench.kernel.now, bench.run_.station
     energy = energy_book(station, now)
-    energy.check()
-    price, sold = station.price_cny_kwh, station.charging
-    bills, meters, ended = sold.bills_cny, sold.registered_kwh * price, sold.ended
     if bench.endpoint is not None:
         book = bench.endpoint.message_book()
         messages = {
             name: getattr(book, name) for name in ("started", "stopped", "open", "lost", "doubled", "misordered")
         }
-        undelivered, billed_wh = book.undelivered, book.billed_wh
+        undelivered = book.undelivered
     else:
         local = bench.platform
         messages = {"started": local.started, "stopped": local.stopped, "open": len(local.open), "lost": 0,
                     "doubled": 0, "misordered": local.misordered}  # fmt: skip
-        undelivered, billed_wh = 0, round(local.billed_kwh * 1000.0)
-    money = {"bills_cny": round(bills, 2), "meters_cny": round(meters, 4),
-             "transactions_cny": round(billed_wh / 1000.0 * price, 4)}  # fmt: skip
-    tolerance = ended * (_FEN + 0.001 * price) + _FEN
-    unexplained = [
-        f"{name} differ from the bills by {money[name] - money['bills_cny']:+.2f} CNY"
-        for name in ("meters_cny", "transactions_cny")
-        if abs(money[name] - money["bills_cny"]) > tolerance
-    ]
+        undelivered = 0
+    money, unexplained = station.money.document(now), station.money.check(now)
     books = {"energy": asdict(energy), "money": money, "messages": messages, "unexplained": unexplained}
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
     if undelivered:
@@ -129,9 +119,14 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
     if messages["started"] != messages["stopped"] + messages["open"]:
         wrong.append("started, stopped and open do not add up")
     findings = {"energy": "", "money": "", "messages": "transactions: " + ", ".join(wrong) if wrong else ""}
-    if unexplained:
-        raise BooksOpen("the money book does not close: " + "; ".join(unexplained))
     return books, findings
+
+
+def _check_books(books: dict[str, Any]) -> None:
+    """Raise `BooksOpen` for an energy book that does not close and for money that nothing explains."""
+    EnergyBook(**books["energy"]).check()
+    if books["unexplained"]:
+        raise BooksOpen("the money book does not close: " + "; ".join(books["unexplained"]))
 
 
 def _lateness(late_ms: Sequence[float]) -> dict[str, float | None]:
@@ -149,7 +144,8 @@ def _said(failure: Exception) -> str:
     """Our own errors speak for themselves; anything else is a bug, and its trace goes to the log."""
     if isinstance(failure, VoltyardError):
         return str(failure)
-    structlog.get_logger().error("run failed", trace="".join(traceback.format_exception(failure)))
+    log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
+    log.error("run failed", trace="".join(traceback.format_exception(failure)))
     return f"a fault of the bench: {type(failure).__name__}: {failure}"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from bench_api.report_tables import bill_sums, pile_table
 from sim.reading import EventRow, FrameRow, Run
 from sim.rows import from_json
 
@@ -18,8 +19,8 @@ __all__ = ["MOST_EVENTS", "MOST_SESSIONS", "VERDICTS", "gather"]
 
 VERDICTS = ("pass", "fail", "error", "inconclusive", "aborted")
 MOST_EVENTS, MOST_SESSIONS, MOST_FAULTS, MOST_FRAMES, MOST_BODY = 300, 500, 200, 100, 2000
-FACTS = ("scenario", "station", "seed", "pace", "level", "simulated_s", "wall_s", "cpu_s", "voltyard", "digest",
-         "event_digest")  # fmt: skip
+FACTS = ("tested", "run_at", "scenario", "station", "seed", "pace", "level", "simulated_s", "wall_s", "cpu_s",
+         "voltyard", "digest", "event_digest")  # fmt: skip
 TROUBLE = ("fault.", "alarm.")
 WEIGHTY = ("session.", "vehicle.turned_away", "vehicle.reneged", "command.refused", "run.")
 
@@ -44,6 +45,7 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "facts": _what_was_run(run, said), "command": _command(run, said),
         "versions": _pairs(run.meta_json("versions")),
         "expectations": expectations, "kpis": _kpis(run, said), "books": said.get("books") or {},
+        "piles": pile_table(run), "bills": bill_sums(run),
         "events": events, "events_total": total, "troubles": _troubles(run), "sessions": sessions, "cars": cars,
         "frames": [_frame(run, frame) for frame in frames], "lateness": said.get("lateness_ms") or {},
         "weather": run.meta_json("weather_note"), "sources": _listed(run.meta_json("data_sources")),
@@ -67,7 +69,7 @@ def _what_was_run(run: Run, said: dict[str, Any]) -> list[tuple[str, str]]:
         if value not in (None, ""):
             facts.append((key, _duration(float(value)) if key.endswith("_s") else str(value)))
     if run.start is not None:
-        facts.insert(2, ("start", f"{run.start:%Y-%m-%d %H:%M} ({run.start.tzinfo})"))
+        facts.insert(3, ("start", f"{run.start:%Y-%m-%d %H:%M} ({run.start.tzinfo})"))
     return facts
 
 
@@ -264,4 +266,6 @@ def _clock(run: Run, t_s: float | None) -> str:
     wall = run.local(t_s)
     if wall is None:
         return f"{t_s:.1f} s"
+    if t_s > 0.0 and t_s == run.duration_s and f"{wall:%H%M%S}" == "000000":
+        return "24:00:00"
     return f"{wall:%H:%M:%S}" if run.duration_s <= 86400.0 else f"{wall:%m-%d %H:%M:%S}"

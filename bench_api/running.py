@@ -17,6 +17,7 @@ from bench_api.progress import RunProgress
 from bench_api.provenance import restore_queue, restored
 from bench_api.replay import replay_into
 from bench_api.report import write_report
+from hil.ocpp.transport import without_credentials
 from scenarios.loader import find_scenario, load_scenario
 from sim.errors import UsageError
 from sim.reading import Run
@@ -39,7 +40,7 @@ def run(
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract."""
     loaded = load_scenario(find_scenario(scenario))
-    chosen = read_pace(pace or ("lockstep" if csms else "fast"))
+    chosen = read_pace(("lockstep" if csms else "fast") if pace is None else pace)
     if csms is not None and not chosen.has_wire:
         raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
     if csms is not None and not csms.startswith(("ws://", "wss://")):
@@ -55,11 +56,12 @@ def run(
     used = loaded.document.value.seed if seed is None else seed
     name = loaded.document.path.stem
     folder = out or Path("runs") / f"{name}-{used}-{datetime.now():%Y%m%dT%H%M%S}"
+    shown = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
     plan = Plan(
         loaded=loaded, pace=chosen, seed=used, out=folder, state=state or folder / "state", record=record, csms=csms,
-        command=_command(scenario, chosen.name, used, csms),
+        command=_command(scenario, chosen.name, used, csms), tested=shown if chosen.has_wire else "",
     )  # fmt: skip
-    against = "without sockets" if not chosen.has_wire else f"against {csms or 'the embedded CSMS (another process)'}"
+    against = "without sockets" if not chosen.has_wire else f"against {shown}"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
                      f" pace {chosen.name}, {against}; into {folder}\n")  # fmt: skip
     with RunProgress() as progress:
@@ -118,15 +120,21 @@ def _summary(document: dict[str, Any], report: Path | None) -> str:
                      f" peak {kpis['peak_kw']:.1f} kW")  # fmt: skip
     if messages:
         lines.append("  transactions: " + ", ".join(f"{value} {name}" for name, value in messages.items()))
-    for row in document["expectations"]:
+    for row in document["expectations"] if document["verdict"] != "error" else ():
         if row["verdict"] != "pass":
-            lines.append(f"  {row['verdict']}: {row['id']}: expected {row['bound']} {row['unit']},"
-                         f" observed {row['observed']}")  # fmt: skip
+            lines.append(f"  {row['verdict']}: {row['id']}: expected {_said(row['bound'], row['unit'])},"
+                         f" observed {_said(row['observed'], row['unit'])}")  # fmt: skip
     lines.append(f"  {document['simulated_s'] / 3600:.1f} h in {document['wall_s']:.2f} s,"
                  f" event digest {document['event_digest'][:16]}")  # fmt: skip
     if report is not None:
         lines.append(f"  report: {report}")
     return "\n".join(lines) + "\n"
+
+
+def _said(value: Any, unit: str) -> str:
+    if value is None:
+        return "nothing"
+    return f"{value:.6g} {unit}".rstrip() if isinstance(value, int | float) else str(value)
 
 
 def _command(scenario: str, pace: str, seed: int, csms: str | None) -> str:

@@ -71,6 +71,7 @@ class Loop:
         self._progress = progress
         self._settle_s = settle_ms / 1000.0
         self._patience_s = patience_s
+        self._fence_s = patience_s
         self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
         self._posted = asyncio.Event()
@@ -128,13 +129,24 @@ class Loop:
                 link.flush()
             self._after_step()
             if reached >= until:
-                return
+                break
+        await self._last_answers()
 
     async def close(self, closing: Sequence[Callable[[], asyncio.Future[None]]]) -> None:
         """Say goodbye on every link and wait until they are closed."""
         ended = [close() for close in closing]
         if ended:
             await asyncio.wait(ended, timeout=self._patience_s)
+
+    async def _last_answers(self) -> None:
+        """What was sent as the run ended may still be answered."""
+        ends = monotonic() + self._patience_s
+        while not self._is_stopped and not all(link.is_settled for link in self._links) and monotonic() < ends:
+            await self._rest(min(_LONGEST_SLEEP_S, max(0.0, ends - monotonic())))
+            if self._admit():
+                self._kernel.advance(self._kernel.now)
+            for link in self._links:
+                link.flush()
 
     async def _answered(self) -> None:
         """Send what is due and admit what comes, until no link waits for anything."""
@@ -161,10 +173,12 @@ class Loop:
                         link.release()
                 break
             self._posted.clear()
-            await self._rest(left_s)
+            await self._rest(min(left_s, _LONGEST_SLEEP_S))
+            self._recorder.beat(self._kernel.now)
         fences = [link.fence() for link in self._links if link.is_provoking]
         if fences:
-            await asyncio.wait(fences, timeout=self._patience_s)
+            _, late = await asyncio.wait(fences, timeout=self._fence_s)
+            self._fence_s = 0.5 * self._fence_s if late else self._patience_s
             if self._settle_s:
                 await asyncio.sleep(self._settle_s)
 

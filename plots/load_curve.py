@@ -21,13 +21,15 @@ LANES = 8
 WORDS = {
     "en": {
         "title": "Load curve", "note": "Power from the grid, and what reaches the vehicles at each connector",
-        "grid": "Grid import", "others": "{n} other connectors", "limit": "Limit of all piles {value:.4g} kW",
+        "note_feeders": "Power from the grid, and what each feeder carries to its piles", "feeder": "Feeder {id}",
+        "grid": "Grid import", "limit": "Limit of all piles {value:.4g} kW",
         "peak": "Grid peak {value:.1f} kW", "power": "Power (kW)",
         "none": "No power was recorded (needs the level `all`)",
     },
     "zh": {
         "title": "负荷曲线", "note": "电网取电功率，以及各充电枪送达车辆的功率",
-        "grid": "电网取电", "others": "其余 {n} 枪", "limit": "全部充电桩输出限值 {value:.4g} kW",
+        "note_feeders": "电网取电功率，以及各馈线送往充电桩的功率", "feeder": "馈线 {id}",
+        "grid": "电网取电", "limit": "全部充电桩输出限值 {value:.4g} kW",
         "peak": "电网峰值 {value:.1f} kW", "power": "功率 (kW)", "none": "未记录功率（记录级别低于 all）",
     },
 }  # fmt: skip
@@ -35,17 +37,22 @@ WORDS = {
 
 @figure("load_curve")
 def load_curve(run: Run, lang: str = "en") -> Figure:
-    """Stacked connector powers under the line of the grid import, with the site's limit and the peak; in kW."""
+    """Stacked connector powers under the line of the grid import, with the site's limit and the peak; in kW.
+
+    Where there are many connectors, what the feeders carry is stacked instead.
+    """
     words = WORDS[lang]
     sheet = new_figure(11.0, 4.9)
     axes = axes_in(sheet, 0.07, 0.14, 0.91, 0.66)
-    title(axes, words["title"], words["note"])
     end_s = run.duration_s
     names = run.signal_names("pile[*].connector[*].power_kw", kind="segment")
+    feeders = run.signal_names("grid.feeder[*].power_kw", kind="segment")
+    has_many = len(names) > LANES and 0 < len(feeders) <= LANES
+    title(axes, words["title"], words["note_feeders" if has_many else "note"])
     grid = run.series("grid.power_kw") if run.signal_names("grid.power_kw", kind="segment") else None
     if not names and grid is None:
         axes.text(0.5, 0.5, words["none"], transform=axes.transAxes, ha="center", va="center")
-    _stack(axes, run, names, words, end_s)
+    _stack(axes, run, feeders if has_many else names[:LANES], words, end_s)
     peak = grid.maximum() if grid is not None else None
     top = max(_limit(axes, run, words, end_s), peak[1] if peak else 0.0, 1.0)
     if grid is not None and peak is not None:
@@ -61,22 +68,20 @@ def load_curve(run: Run, lang: str = "en") -> Figure:
 
 
 def _stack(axes: Axes, run: Run, names: list[str], words: dict[str, str], end_s: float) -> None:
-    """One band a connector, feeding upwards and giving back (V2G) downwards; beyond eight, the rest as one."""
+    """One band a connector or feeder, feeding upwards and giving back (V2G) downwards."""
     if not names:
         return
     edges = np.linspace(0.0, end_s, POINTS // 2 + 1)
-    own = names if len(names) <= LANES else names[: LANES - 1]
     bands: list[tuple[str, Floats]] = []
-    for name in own:
-        bands.append((name.removesuffix(".power_kw"), run.series(name).means(edges)))
-    if len(own) < len(names):
-        rest = np.sum([run.series(name).means(edges) for name in names[len(own) :]], axis=0)
-        bands.append((words["others"].format(n=len(names) - len(own)), rest))
+    for name in names:
+        path = name.removesuffix(".power_kw")
+        label = words["feeder"].format(id=_short(path)) if path.startswith("grid.") else _short(path)
+        bands.append((label, run.series(name).means(edges)))
     above = below = np.zeros(POINTS // 2)
     for i, (label, power) in enumerate(bands):
         up, down = above + np.maximum(power, 0.0), below + np.minimum(power, 0.0)
         axes.stairs(up, edges, baseline=above, fill=True, color=PALETTE[i], alpha=0.62, linewidth=0,
-                    label=drawable(_short(label)))  # fmt: skip
+                    label=drawable(label))  # fmt: skip
         if (down < 0.0).any():
             axes.stairs(down, edges, baseline=below, fill=True, color=PALETTE[i], alpha=0.62, linewidth=0)
         above, below = up, down
@@ -121,5 +126,6 @@ def _limit(axes: Axes, run: Run, words: dict[str, str], end_s: float) -> float:
         return 0.0
     axes.plot(times, values, color=LIMIT, linewidth=1.4, linestyle=(0, (6, 3)))
     axes.annotate(words["limit"].format(value=values[0]), (0.0, values[0]), (4, -5), textcoords="offset points",
-                  color=LIMIT, fontsize=10.5, va="top")  # fmt: skip
+                  color=LIMIT, fontsize=10.5, va="top", zorder=7,
+                  bbox={"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75})  # fmt: skip
     return float(values.max())

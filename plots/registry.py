@@ -22,7 +22,7 @@ class FigureOf(Protocol):
         """The figure, made outside pyplot."""
 
 
-_MODULES = ("load_curve", "session_gantt")
+_MODULES = ("load_curve", "session_gantt", "waiting")
 _FIGURES: dict[str, FigureOf] = {}
 
 

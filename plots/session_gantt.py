@@ -134,5 +134,5 @@ def _legend(axes: Axes, outcomes: set[str], words: dict[str, str]) -> None:
     for outcome in sorted(outcomes):
         (mark,) = axes.plot([], [], AWAY[outcome], color=LIMIT, markersize=8, label=words[outcome])
         keys.append(mark)
-    axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, frameon=False, fontsize=10,
-                handlelength=1.6, columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
+    axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(keys), frameon=False,
+                fontsize=9.5, handlelength=1.4, columnspacing=0.9, borderaxespad=0.2)  # fmt: skip

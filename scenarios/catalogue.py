@@ -14,9 +14,14 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
 from twins.bms import Bms
+from twins.evse import Evse
+from twins.feed import Feed
+from twins.links import Link
+from twins.pile import Pile
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
+from twins.transformer import Transformer
 
 __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
@@ -26,16 +31,24 @@ EVENT_KINDS = (
     "bay.freed",
     "bay.misused",
     "bay.occupied",
+    "bill.issued",
     "command.refused",
     "evse.recovered",
     "evse.state",
     "fault.active",
     "fault.armed",
     "fault.cleared",
+    "grid.outage",
+    "grid.restored",
+    "grid.sag",
+    "pile.reset",
     "session.ended",
     "session.refused",
     "session.started",
     "stack.switched",
+    "staff.arrived",
+    "staff.dispatched",
+    "staff.done",
     "transformer.limited",
     "vehicle.arrived",
     "vehicle.reneged",
@@ -80,20 +93,17 @@ class StationCatalogue:
         """Kinds of events."""
         return EVENT_KINDS
 
+    def targets(self, fault: str) -> Collection[str]:
+        """Paths of what this fault may hit."""
+        return [path for path in self.places() if self.target_problem(fault, path) is None]
+
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
-        outlets = [evse.path for evse in self._station.evses]
-        bays = [
-            f"bay[{bay}]" for pile in self._station.piles.values() for evse in pile.config.evses for bay in evse.reaches
-        ]
-        links = [link.path for link in self._station.links.values()]
-        return [
-            *outlets,
-            *links,
-            self._station.grid.transformer.path,
-            *(pile.path for pile in self._station.piles.values()),
-            *(f"{bay}.vehicle.bms" for bay in dict.fromkeys(bays)),
-        ]
+        station = self._station
+        grid = station.grid
+        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
+        things += [*station.links.values(), grid.transformer, grid.feed]
+        return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""

@@ -35,6 +35,9 @@ class Catalogue(Protocol):
     def event_kinds(self) -> Collection[str]:
         """Kinds of events, for proposals."""
 
+    def targets(self, fault: str) -> Collection[str]:
+        """Paths of what this fault may hit."""
+
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, for proposals."""
 
@@ -102,7 +105,7 @@ def _injection(
         return
     wrong = known.target_problem(fault, target)
     if wrong:
-        yield document.problem(f"{here}.target", wrong, did_you_mean(target, known.places()))
+        yield document.problem(f"{here}.target", wrong, did_you_mean(target, known.targets(fault)))
     parameters = {parameter.name: parameter for parameter in known.fault_parameters(fault)}
     for name, value in entry.parameters.items():
         path = f"{here}.with.{name}"

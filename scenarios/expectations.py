@@ -192,6 +192,7 @@ class Always(Form):
         wanted = self.one.always
         assert wanted is not None
         self._broken: tuple[float, float] | None = None
+        self._nearest: float | None = None
         self._around: int | None = None
         self._last_seq: int | None = None
         self.kernel.subscribe(self._note)
@@ -204,12 +205,16 @@ class Always(Form):
         quantity = self.quantity(wanted.signal)
         bound = in_words(wanted.below, wanted.above)
         if self._broken is None:
-            return concluded(self.one, "pass", None, bound=bound, unit=quantity.unit)
+            return concluded(self.one, "pass", None, bound=bound, observed=self._nearest, unit=quantity.unit)
         t_s, value = self._broken
         evidence = [self._around] if self._around is not None else []
         return concluded(self.one, "fail", t_s, bound=bound, observed=value, unit=quantity.unit, evidence=evidence)
 
     def _look(self, is_inside: bool, value: float) -> None:
+        wanted = self.one.always
+        assert wanted is not None
+        pick = max if wanted.below is not None else min
+        self._nearest = value if self._nearest is None else pick(self._nearest, value)
         if not is_inside and self._broken is None:
             self._broken = self.kernel.now, value
             self._around = self._last_seq
@@ -247,9 +252,11 @@ class Within(Form):
             near = self.nearest.to(one.event, one.subject, begin_s, end_s) if one.event else ()
             notes = self.nearest.notes(near, one.event or "", one.subject, begin_s, end_s)
             evidence = [first.seq, *(event.seq for event in near)]
+            came_s = next((event.t for event in near if event.t > begin_s), None)
+            missed = f"{len(self._missed)} of {len(self._missed) + len(self._met)} not followed in time"
             return concluded(
-                one, "fail", end_s, bound=one.within_s, observed=f"{len(self._missed)} of "
-                f"{len(self._missed) + len(self._met)} not followed in time", unit="s", evidence=evidence, notes=notes,
+                one, "fail", end_s, bound=one.within_s, observed=None if came_s is None else came_s - begin_s, unit="s",
+                evidence=evidence, notes=[missed, *notes],
             )  # fmt: skip
         if not self._met:
             notes = ["nothing to judge: the first event did not happen, or too late in the run"]

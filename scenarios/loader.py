@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 from scenarios.checks import Catalogue, deed_problems, due, judging_problems, time_problems
 from scenarios.schema import Scenario, TimelineEntry
+from sim.changes import Changes, changed
 from sim.clock import Clock
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, json_schema, read_yaml
@@ -20,6 +23,7 @@ from twins.replay import ReplayRow, read_replay
 from twins.station_file import StationFile, find_station, read_station, station_names
 
 __all__ = [
+    "STATION_PREFIX",
     "LoadedScenario",
     "check_files",
     "find_scenario",
@@ -27,6 +31,9 @@ __all__ = [
     "load_scenario",
     "scenario_names",
 ]
+
+STATION_PREFIX = "station."
+"""Changes of keys that begin so are of the station file, the others of the scenario."""
 
 _LIBRARY = Path(__file__).parent / "library"
 _SHAPES: dict[str, type[Any]] = {"station": StationFile, "scenario": Scenario}
@@ -63,13 +70,17 @@ def find_scenario(name_or_path: str) -> Path:
     raise UsageError(f"no scenario {name_or_path!r}; {near}, or a path to a file")
 
 
-def load_scenario(path: Path, catalogue: Callable[[StationFile], Catalogue] | None = None) -> LoadedScenario:
+def load_scenario(
+    path: Path, catalogue: Callable[[StationFile], Catalogue] | None = None, *, changes: Changes = ()
+) -> LoadedScenario:
     """A scenario file with its station and its vehicles, all checked; FileProblems with every finding.
 
-    `catalogue` says what may be named at a station; without one, the station as it stands in the twins.
+    `catalogue` says what may be named at a station; without one, the station as it stands in the twins. `changes` are
+    made before anything is checked, those of `station.` in the station file.
     """
-    document = _read(path)
-    station = _station(document)
+    of_station = [(key.removeprefix(STATION_PREFIX), value) for key, value in changes if key.startswith(STATION_PREFIX)]
+    document = _read(path, [change for change in changes if not change[0].startswith(STATION_PREFIX)])
+    station = _station(document, of_station)
     vehicles, problems = _vehicles(document, station)
     clock = Clock(document.value.begins, station.value.station.timezone)
     loaded = LoadedScenario(document, station, vehicles, clock)
@@ -116,9 +127,9 @@ def _check(path: Path) -> None:
         raise FileProblems([FileProblem(str(path), 1, "", "neither a scenario nor a station", right)])
 
 
-def _read(path: Path) -> Document[Scenario]:
+def _read(path: Path, changes: Changes) -> Document[Scenario]:
     try:
-        return read_yaml(path, Scenario)
+        return read_yaml(path, Scenario, lambda root: changed(root, changes, str(path)))
     except FileProblems as refused:
         raise FileProblems([_explained(problem) for problem in refused.problems]) from None
 
@@ -129,7 +140,7 @@ def _explained(problem: FileProblem) -> FileProblem:
     return problem
 
 
-def _station(document: Document[Scenario]) -> Document[StationFile]:
+def _station(document: Document[Scenario], changes: Changes) -> Document[StationFile]:
     """The station's name from the library, or a file relative to the scenario's."""
     try:
         path = find_station(document.value.station)
@@ -139,7 +150,24 @@ def _station(document: Document[Scenario]) -> Document[StationFile]:
         raise FileProblems([document.problem("station", what, right)]) from None
     if document.value.station not in station_names():
         path = document.path.parent / path
-    return read_station(_existing(document, "station", path))
+    return _changed_station(_existing(document, "station", path), changes)
+
+
+def _changed_station(path: Path, changes: Changes) -> Document[StationFile]:
+    """The station file with its changes, written down and read like any other; problems name the lines of the file."""
+    if not changes:
+        return read_station(path)
+    text = read_text(path)
+    root = changed(parse_nodes(text, str(path)), changes, str(path))
+    with tempfile.TemporaryDirectory(prefix="voltyard-") as folder:
+        copy = Path(folder) / path.name
+        copy.write_text(json.dumps(root.plain(), ensure_ascii=False), encoding="utf-8")
+        try:
+            value = read_station(copy).value
+        except FileProblems as refused:
+            lines = [(one, root.line_of(one.key)) for one in refused.problems]
+            raise FileProblems([dataclasses.replace(one, file=str(path), line=at) for one, at in lines]) from None
+    return Document(path, text, value, root)
 
 
 def _existing(document: Document[Any], key: str, path: Path) -> Path:

@@ -66,6 +66,12 @@ class Knob(Generic[V]):
         else:
             self.value = base
 
+    def preview(self, base: V) -> V:
+        """What the value would be with this healthy value."""
+        before, self.base = self.base, base
+        value, self.base = self._folded(), before
+        return value
+
     def lean(self, contribution: Contribution) -> None:
         """Take a contribution into the fold."""
         self._contributions.append(contribution)
@@ -253,6 +259,10 @@ class FaultBoard:
         for injected in self.injected.values():
             if injected.state == "armed":
                 self._try(injected)
+
+    def leaning_on(self, knob: Knob[Any]) -> list[str]:
+        """The names of the active faults that lean on this knob, in the order of their injection."""
+        return [one.id for one in self.injected.values() if any(lean.knob is knob for lean in one.leaning)]
 
     def never_met(self) -> list[InjectedFault]:
         """Faults whose target has not appeared: such a run is inconclusive."""

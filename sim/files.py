@@ -7,7 +7,7 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,19 +70,20 @@ class Document(Generic[T]):
         return FileProblem(str(self.path), self.root.line_of(path), path, what, right)
 
 
-def read_yaml(path: Path, shape: type[T]) -> Document[T]:
+def read_yaml(path: Path, shape: type[T], alter: Callable[[Node], Node] = lambda root: root) -> Document[T]:
     """A YAML file as one frozen dataclass; FileProblems with every finding where it does not fit.
 
-    Nothing is coerced but whole numbers to floats; unknown keys are refused; lists become tuples.
+    Nothing is coerced but whole numbers to floats; unknown keys are refused; lists become tuples. `alter` may change
+    what the file says before it is checked.
     """
-    return read_words(read_text(path), path, shape)
+    return read_words(read_text(path), path, shape, alter)
 
 
-def read_words(text: str, path: Path, shape: type[T]) -> Document[T]:
+def read_words(text: str, path: Path, shape: type[T], alter: Callable[[Node], Node] = lambda root: root) -> Document[T]:
     """As `read_yaml`, of a text that messages call `path`; JSON is YAML."""
     from pydantic import ValidationError
 
-    root = parse_nodes(text, str(path))
+    root = alter(parse_nodes(text, str(path)))
     try:
         # JSON mode: mappings fill dataclasses although all else is strict; the list is what carries the settings
         value = _adapter(shape).validate_json(json.dumps([root.plain()]))[0]

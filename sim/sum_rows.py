@@ -32,6 +32,7 @@ class SumRecord:
         self._sums = sums
         self._begin = now
         self._before: dict[int, Floats] = {}
+        self._known: dict[int, tuple[int, list[tuple[Signal | Sum, float]], float]] = {}
         for one in sums:
             self._begin_tunings(one, now)
             for leaf in one.leaves():
@@ -57,14 +58,23 @@ class SumRecord:
             if isinstance(part, Sum):
                 self._begin_tunings(part, now)
 
+    def _parts_of(self, quantity: Sum) -> tuple[list[tuple[Signal | Sum, float]], float]:
+        """What its rows follow from, worked out once a structure."""
+        known = self._known.get(id(quantity))
+        if known is None or known[0] != quantity.structure:
+            known = (quantity.structure, *quantity.exact_parts())
+            self._known[id(quantity)] = known
+        return known[1], known[2]
+
     def _rows(self, quantity: Signal | Sum, made: dict[int, Floats], begin: float, end: float) -> Floats:
         found = made.get(id(quantity))
         if found is None:
             if isinstance(quantity, Sum):
-                parts = [self._rows(part, made, begin, end) for part in quantity.parts]
+                weighted, offset = self._parts_of(quantity)
+                parts = [(self._rows(part, made, begin, end), weight) for part, weight in weighted]
                 assert quantity.tunings is not None
                 tunings = np.frombuffer(quantity.tunings.tobytes()).reshape(-1, 3)
-                found = sum_rows(parts, tunings, begin, end)
+                found = sum_rows(parts, offset, tunings, begin, end)
                 del quantity.tunings[:-3]
             else:
                 assert quantity.rows is not None
@@ -74,21 +84,24 @@ class SumRecord:
         return found
 
 
-def sum_rows(parts: Sequence[Floats], tunings: Floats, begin: float, end: float) -> Floats:
-    """Rows (n, 5) of `offset + scale * sum(parts)` from `begin` to `end`.
+def sum_rows(
+    parts: Sequence[tuple[Floats, float]], inner_offset: float, tunings: Floats, begin: float, end: float
+) -> Floats:
+    """Rows (n, 5) of `offset + scale * (inner_offset + sum(weight * part))` from `begin` to `end`.
 
-    `parts` are rows (n, 5), `tunings` rows (t, scale, offset); the first of each at or before `begin`.
+    `parts` are (rows (n, 5), weight), `tunings` rows (t, scale, offset); the first of each at or before `begin`.
     """
-    inner = [rows[:, 0] for rows in parts]
+    inner = [rows[:, 0] for rows, _ in parts]
     cuts = np.unique(np.concatenate([*inner, tunings[:, 0], np.array([begin])]))
     starts = cuts[(cuts >= begin) & (cuts < end)]
     lengths = np.append(starts[1:], end) - starts
     at_start, at_end, area = np.zeros(len(starts)), np.zeros(len(starts)), np.zeros(len(starts))
-    for rows in parts:
+    for rows, weight in parts:
         first, last, integral = _over(rows, starts, lengths)
-        at_start += first
-        at_end += last
-        area += integral
+        at_start += weight * first
+        at_end += weight * last
+        area += weight * integral
+    at_start, at_end, area = at_start + inner_offset, at_end + inner_offset, area + inner_offset * lengths
     tuned = tunings[np.maximum(np.searchsorted(tunings[:, 0], starts, side="right") - 1, 0)]
     scale, offset = tuned[:, 1], tuned[:, 2]
     at_start, at_end, area = offset + scale * at_start, offset + scale * at_end, offset * lengths + scale * area
@@ -97,18 +110,26 @@ def sum_rows(parts: Sequence[Floats], tunings: Floats, begin: float, end: float)
 
 def _over(rows: Floats, starts: Floats, lengths: Floats) -> tuple[Floats, Floats, Floats]:
     """(value at start, value at end, integral) over intervals that no breakpoint of the rows divides."""
-    found = rows[np.maximum(np.searchsorted(rows[:, 0], starts, side="right") - 1, 0)]
-    age = starts - found[:, 0]
-    a, b, c, tau = found[:, 1], found[:, 2], found[:, 3], found[:, 4]
-    at_start, at_end = a + b * age, a + b * (age + lengths)
-    area = lengths * (a + b * (age + 0.5 * lengths))
-    decaying = c != 0.0
-    if decaying.any():
-        tau = np.where(decaying, tau, 1.0)
-        swing = np.where(decaying, c * np.exp(-age / tau), 0.0)
-        fallen = np.expm1(-lengths / tau)
-        at_start, at_end = at_start + swing, at_end + swing * (1.0 + fallen)
-        area = area - swing * tau * fallen
+    which = np.searchsorted(rows[:, 0], starts, side="right") - 1
+    np.maximum(which, 0, out=which)
+    at_start = rows[which, 1]
+    area = at_start * lengths
+    at_end = at_start.copy()
+    if rows[:, 2].any():
+        slope, age = rows[which, 2], starts - rows[which, 0]
+        at_start += slope * age
+        at_end += slope * (age + lengths)
+        area += slope * lengths * (age + 0.5 * lengths)
+    decays = rows[:, 3] != 0.0
+    if decays.any():
+        some = np.flatnonzero(decays[which])
+        found, length = rows[which[some]], lengths[some]
+        tau = found[:, 4]
+        swing = found[:, 3] * np.exp((found[:, 0] - starts[some]) / tau)
+        fallen = np.expm1(-length / tau)
+        at_start[some] += swing
+        at_end[some] += swing * (1.0 + fallen)
+        area[some] -= swing * tau * fallen
     return at_start, at_end, area
 
 

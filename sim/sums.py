@@ -21,20 +21,25 @@ class Sum:
     """`offset + scale * sum(parts)`; parts are signals or sums. Has the readers' face of a `Signal`."""
 
     __slots__ = (
-        "_carried", "_flat", "_is_tuned", "_uppers", "index", "offset", "parts", "path", "scale", "tunings", "unit",
-        "watchers",
+        "_carried", "_flat", "_is_tuned", "_uppers", "index", "offset", "parts", "path", "scale", "structure",
+        "tunings", "unit", "watchers",
     )  # fmt: skip
 
     def __init__(
         self, path: str, unit: str, parts: Sequence[Signal | Sum], scale: float = 1.0, offset: float = 0.0
     ) -> None:
-        """`offset` is in the sum's own unit. `tunings` buffers changed coefficients (t, scale, offset), if recorded."""
+        """`offset` is in the sum's own unit.
+
+        `tunings` buffers changed coefficients (t, scale, offset), if recorded; `structure` counts the changes of what
+        it is made of.
+        """
         self.path = path
         self.unit = unit
         self.parts = tuple(parts)
         self.scale = scale
         self.offset = offset
         self.index = -1
+        self.structure = 0
         self.tunings: array[float] | None = None
         self.watchers: tuple[Callable[[], None], ...] = ()
         self._carried = 0.0
@@ -90,6 +95,19 @@ class Sum:
         flat = self._flat or self._flatten()
         assert not flat.tuned
         return [(leaf, self.scale * weight) for leaf, weight in flat.leaves]
+
+    def exact_parts(self) -> tuple[list[tuple[Signal | Sum, float]], float]:
+        """([(part, weight)], offset) from whose recorded rows this sum's follow without a loss.
+
+        A sum's rows are exact at its own breakpoints alone: it may stand for its leaves where it has all of them.
+        """
+        mine = {id(leaf) for leaf in self.leaves()}
+        sums = [part for part in self.parts if isinstance(part, Sum)]
+        if len(sums) == len(self.parts) and all({id(leaf) for leaf in part.leaves()} == mine for part in sums):
+            return [(part, 1.0) for part in sums], 0.0
+        flat = self._flat or self._flatten()
+        assert all({id(leaf) for leaf in tuned.leaves()} == mine for tuned, _ in flat.tuned)
+        return [*flat.leaves, *flat.tuned], flat.offset
 
     def crossing(self, level: float, after: SimTime) -> SimTime | None:
         """When the present plan first passes through `level` later than `after`; None when it never does.
@@ -172,6 +190,7 @@ class Sum:
     def _forget_flat(self) -> None:
         for upper in self._uppers:
             upper._flat = None
+            upper.structure += 1
             upper._forget_flat()
 
 

@@ -147,6 +147,12 @@ def test_the_installed_command_plays_a_day_on_sockets_beside_a_stranger(python: 
     assert (stranger / "day" / "report.html").stat().st_size > 50_000
 
 
+def test_workers_of_the_installed_command_find_us_beside_a_stranger(python: Path, stranger: Path) -> None:
+    command = [python.with_name("voltyard"), "sweep", "two-outlet-day", "--seeds", "1..2"]
+    (entry,) = json.loads(run(*command, "--workers", "2", "--json", cwd=stranger).stdout)["settings"]
+    assert entry["n"] == 2 and entry["verdicts"]["error"] == 0
+
+
 FAKE_PYTHON = """#!/bin/sh
 case "$*" in
     *version_info*) exit {too_old} ;;

@@ -70,15 +70,21 @@ class Bms:
 
     def __init__(
         self, kernel: Kernel, path: str, pack: Pack, soc_pct: float, target_pct: float, temp_c: float,
-        ambient_c: float, *, has_heat: bool = True, auxiliary_kw: float = 0.0,
+        ambient_c: float, *, has_heat: bool = True, auxiliary_kw: float = 0.0, soc: Curve | None = None,
+        cell_temp_c: Curve | None = None,
     ) -> None:  # fmt: skip
-        """`soc_pct` and `target_pct` from 0 to 100, target above; `has_heat`: whether charging warms the pack."""
+        """`soc_pct` and `target_pct` from 0 to 100, target above; `has_heat`: whether charging warms the pack.
+
+        `soc` (0 to 1) and `cell_temp_c` are written if given, as signals of the outlet that it is plugged to.
+        """
         self._kernel = kernel
         self.path = path
         self.pack = pack
         self.target = target_pct / 100.0
-        self.soc = Curve(soc_pct / 100.0, kernel.now)
-        self.temp_c = Curve(temp_c, kernel.now)
+        self.soc = Curve(0.0) if soc is None else soc
+        self.soc.set(kernel.now, soc_pct / 100.0)
+        self.temp_c = Curve(0.0) if cell_temp_c is None else cell_temp_c
+        self.temp_c.set(kernel.now, temp_c)
         self.ambient_c = ambient_c
         self.has_heat = has_heat
         self.auxiliary_kw = auxiliary_kw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import simpy
@@ -11,6 +12,7 @@ from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.acceptance import ACCEPTANCE_MAPS
 from twins.bay import Bay, Occupancy
+from twins.billing import Bill, Billing
 from twins.bms import Bms, Pack
 from twins.drivers import Arrival
 from twins.evse import Evse
@@ -34,7 +36,7 @@ class Charging:
         kernel: Kernel,
         yard: Yard,
         air_temp_c: Callable[[SimTime], float],
-        price_cny_kwh: float,
+        billing: Billing,
         *,
         has_pack_heat: bool,
     ) -> None:
@@ -42,12 +44,9 @@ class Charging:
         self._kernel = kernel
         self._yard = yard
         self._air_temp_c = air_temp_c
-        self._price_cny_kwh = price_cny_kwh
+        self._billing = billing
         self._has_pack_heat = has_pack_heat
         self._packs: dict[tuple[str, float], Pack] = {}
-        self.ended = 0
-        self.bills_cny = 0.0
-        self.registered_kwh = 0.0
         self.on_vehicle: Callable[[], None] = lambda: None
         self.on_session: Callable[[Session], None] = lambda session: None
 
@@ -57,10 +56,8 @@ class Charging:
         drive_s = self._yard.drive_s(bay)
         if drive_s > 0.0:
             yield kernel.timeout(drive_s)
-        outlet = bay.ready_evse()
-        if bay.occupied.value is Occupancy.OCCUPIED or outlet is None:
-            kernel.emit("bay.blocked", bay.path, {"session": session.id})
-            yield kernel.timeout(self._yard.config.detour_s)
+        if bay.occupied.value is Occupancy.OCCUPIED or bay.ready_evse() is None:
+            yield self._blocked(bay, session)
             return False
         session.bay = bay.config.id
         bay.occupy(session.id)
@@ -68,11 +65,22 @@ class Charging:
             yield from self._stand(bay, session, arrival)
             return True
         yield kernel.timeout(PLUG_S)
+        outlet = bay.ready_evse()
+        if outlet is None:  # it has failed, or went to the next bay's car, while the plug was brought
+            session.bay = ""
+            detour = self._blocked(bay, session)
+            bay.free(session.id)
+            yield detour
+            return False
         evse, session.pile, session.connector = outlet
         yield from self._charge(bay, evse, session, arrival)
         session.left_s = kernel.now
         bay.free(session.id)
         return True
+
+    def _blocked(self, bay: Bay[Evse], session: Session) -> simpy.Event:
+        self._kernel.emit("bay.blocked", bay.path, {"session": session.id})
+        return self._kernel.timeout(self._yard.config.detour_s)
 
     def _charge(
         self, bay: Bay[Evse], evse: Evse, session: Session, arrival: Arrival
@@ -82,7 +90,8 @@ class Charging:
         now = session.plugged_s = kernel.now
         session.outcome = "charging"
         ended = kernel.event()
-        evse.plug(bms, session.id, lambda reason: _told(ended, reason))
+        begin_bill = partial(self._billing.open, session.id, evse.energy_kwh)
+        evse.plug(bms, session.id, lambda reason: _told(ended, reason), begin_bill)
         self.on_vehicle()
         self.on_session(session)
         if habits.stay_s is not None:
@@ -91,11 +100,21 @@ class Charging:
             kernel.at(SimTime(leaves_s), lambda: _break_off(evse, session.id))
         evse.present(f"TAG-{session.vehicle}")
         session.stop_reason = yield ended
-        self._close(session, evse, bms)
+        bill = self._close(session, evse, bms)
         yield kernel.timeout(UNPLUG_S + habits.overstay_s)
         evse.unplug()
+        if bill is not None:
+            session.cost_cny = self._billing.occupancy(bill, session.stopped_s or kernel.now, kernel.now).total_cny
 
-    def _close(self, session: Session, evse: Evse, bms: Bms) -> None:
+    def settle(self, session: Session, evse: Evse) -> None:
+        """What a charge that still runs amounts to now."""
+        if evse.session == session.id and evse.is_charging and evse.bms is not None:
+            now = self._kernel.now
+            session.started_s, session.power_max_kw = evse.started_s, evse.peak_kw
+            session.energy_true_kwh, session.energy_registered_kwh = evse.delivered_kwh(now)
+            session.soc_out_pct = 100.0 * evse.bms.soc.at(now)
+
+    def _close(self, session: Session, evse: Evse, bms: Bms) -> Bill | None:
         now = self._kernel.now
         session.stopped_s = now
         evse.departs_s = None
@@ -106,11 +125,11 @@ class Charging:
         session.soc_out_pct = 100.0 * bms.soc.at(now)
         is_charged = session.stop_reason in _GOOD_ENDS and evse.started_s is not None
         session.outcome = "charged" if is_charged else "failed"
-        if evse.started_s is not None:
-            session.cost_cny = round(session.energy_registered_kwh * self._price_cny_kwh, 2)
-            self.ended += 1
-            self.bills_cny += session.cost_cny
-            self.registered_kwh += session.energy_registered_kwh
+        if evse.started_s is None:
+            return None
+        bill = self._billing.close(session.id, now)
+        session.cost_cny = bill.total_cny
+        return bill
 
     def _stand(self, bay: Bay[Evse], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
         """A petrol car takes the bay (clause 13.8: attendants are there to ask it to leave)."""
@@ -146,6 +165,8 @@ class Charging:
             air_c,
             has_heat=self._has_pack_heat,
             auxiliary_kw=habits.cooling_kw,
+            soc=evse.vehicle_soc,
+            cell_temp_c=evse.vehicle_temp_c,
         )
 
 
@@ -155,4 +176,4 @@ def _told(ended: simpy.Event, reason: str) -> None:
 
 def _break_off(evse: Evse, session: str) -> None:
     if evse.session == session:
-        evse.stop("driver")
+        evse.give_up()

@@ -152,6 +152,9 @@ class Control(Twin):
     def plan(self, now: SimTime) -> SimTime:
         """Grant each charging EVSE its share."""
         active = self._active
+        for evse in active:
+            if evse.granted_kw >= evse.claim_kw:
+                evse.settle_claim(now)
         self._count_anew()
         self._is_open = not self._always_plans and all(map(float.__le__, self._used, self._budgets))
         if self._is_open:

@@ -31,6 +31,10 @@ _RISING = 1.05
 _SAME = 1e-9
 
 
+def _nothing() -> None:
+    return None
+
+
 class EvseState(Enum):
     """Where the EVSE is between two vehicles."""
 
@@ -55,6 +59,8 @@ class LockState(Enum):
 class Evse(Twin):
     """One outlet of a pile. Signals `power_kw` (what reaches the vehicle), `limit_kw`; states `state`, `lock`.
 
+    Of the vehicle that is, or was last, plugged in: `vehicle_soc` (0 to 1), `vehicle_temp_c` (its cells).
+
     `claim_kw` bounds what it draws until it says otherwise; `granted_kw` is its share of the site's power.
     """
 
@@ -74,12 +80,15 @@ class Evse(Twin):
         self.limit_kw = Signal(f"{path}.limit_kw", "kW")
         self.state = State(f"{path}.state", EvseState.AVAILABLE)
         self.lock = State(f"{path}.lock", LockState.UNLOCKED)
-        kernel.add(self.power_kw, self.limit_kw, self.state, self.lock)
+        self.vehicle_soc = Signal(f"{path}.vehicle_soc", "1")
+        self.vehicle_temp_c = Signal(f"{path}.vehicle_temp_c", "C")
+        kernel.add(self.power_kw, self.limit_kw, self.state, self.lock, self.vehicle_soc, self.vehicle_temp_c)
         self.contactor_closed = Knob(False, self._touch)
         self.bms: Bms | None = None
         self.session = ""
         self.token = ""
         self.on_ended: Callable[[str], None] = lambda reason: None
+        self.on_started: Callable[[], None] = _nothing
         self.on_free: Callable[[], None] = lambda: None
         self.on_switched: Callable[[], None] = lambda: None
         self.on_drawn: Callable[[], None] = lambda: None
@@ -90,11 +99,12 @@ class Evse(Twin):
         self.peak_kw = 0.0
         self._sequence_ends = FOREVER
         self._silent_since: SimTime | None = None
-        self._wants_closed = False
+        self._faulted_s = 0.0
         self._block_kw = inf
         self._limits: dict[str, float] = {}
         self.ceiling_kw = self.cap_kw = model.evse_max_kw
         self._stop_reason = ""
+        self._holds: dict[str, str] = {}
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
         self._is_in_service = True
@@ -131,6 +141,10 @@ class Evse(Twin):
         """Whether it takes part in the site's power allocation."""
         return self.state.value is EvseState.CHARGING
 
+    def faulted_s(self, now: SimTime) -> float:
+        """How long it has been locked out since the run began."""
+        return self._faulted_s + (now - self.state.since if self.state.value is EvseState.FAULTED else 0.0)
+
     def energy_kwh(self, now: SimTime) -> float:
         """The meter's register."""
         return self.power_kw.total_at(now) * self.meter_factor / SECONDS_PER_HOUR
@@ -144,9 +158,11 @@ class Evse(Twin):
         true_kwh = self.true_energy_kwh(now) - self._true_start_kwh
         return true_kwh, true_kwh * self.meter_factor
 
-    def plug(self, bms: Bms, session: str, on_ended: Callable[[str], None]) -> None:
-        """A vehicle is plugged in; `on_ended` hears why its charge ended, or why none began."""
-        self.bms, self.session, self.on_ended = bms, session, on_ended
+    def plug(
+        self, bms: Bms, session: str, on_ended: Callable[[str], None], on_started: Callable[[], None] = _nothing
+    ) -> None:
+        """A vehicle is plugged in; `on_started` hears of a beginning charge, `on_ended` why it ended or none began."""
+        self.bms, self.session, self.on_ended, self.on_started = bms, session, on_ended, on_started
         self.started_s = None
         bms.on_change = self._touch
         self._go(EvseState.PREPARING)
@@ -184,7 +200,7 @@ class Evse(Twin):
     def unlock(self) -> bool:
         """Free the plug, after the end of the charge; False when the contactor does not open."""
         self.stop("unlock")
-        return not self.contactor_closed.value or self.is_charging
+        return not self.contactor_closed.preview(False)
 
     def stop(self, reason: str) -> bool:
         """End the charge; False when none is on."""
@@ -193,6 +209,15 @@ class Evse(Twin):
         self._stop_reason = reason
         self._touch()
         return True
+
+    def give_up(self) -> None:
+        """The driver ends the charge, or does not wait for one to begin any longer."""
+        is_waiting = self.state.value is EvseState.PREPARING and self._sequence_ends == FOREVER
+        if is_waiting:
+            self._go(EvseState.FINISHING)
+            self.on_ended("driver")
+        else:
+            self.stop("driver")
 
     def unplug(self) -> None:
         """The vehicle is unplugged, by the emergency release where the lock holds; only after the end of the charge."""
@@ -204,6 +229,22 @@ class Evse(Twin):
         if self.state.value is not EvseState.FAULTED:
             self._go_free()
         else:
+            self._touch()
+
+    def lock_out(self, cause: str, alarm: str) -> None:
+        """Do not serve while `cause` lasts (clause 9.4.1); a charge ends with that reason."""
+        if cause in self._holds:
+            return
+        self._holds[cause] = alarm
+        if self.state.value in (EvseState.PREPARING, EvseState.CHARGING):
+            self._end(self._kernel.now, cause)
+        else:
+            self._raise(alarm)
+            self._go(EvseState.FAULTED, alarm)
+
+    def lift(self, cause: str) -> None:
+        """That cause is over; the EVSE serves again when no other holds it and no vehicle stands at it."""
+        if self._holds.pop(cause, None) is not None:
             self._touch()
 
     # What others allow it
@@ -232,6 +273,12 @@ class Evse(Twin):
         self.limit_kw.set(now, limit_kw)
         if abs(moved_kw) > _SAME * claim_kw:
             self._touch()
+
+    def settle_claim(self, now: SimTime) -> None:
+        """Claim no more than is drawn now, where that can only fall until the next piece."""
+        power, bms = self.power_kw, self.bms
+        if power.c > 0.0 and bms is not None and not bms.has_heat:
+            self.claim_kw = power.at(now)
 
     # Planning
 
@@ -265,7 +312,6 @@ class Evse(Twin):
 
     def _close(self, now: SimTime) -> SimTime:
         self._sequence_ends = FOREVER
-        self._wants_closed = True
         self.contactor_closed.rebase(True)
         if not self.contactor_closed.value:
             self._end(now, "contactor_open")
@@ -275,6 +321,7 @@ class Evse(Twin):
         self.peak_kw = 0.0
         self.started_s = now
         self._kernel.emit("session.started", self.path, {"session": self.session})
+        self.on_started()
         self._platform.report(Happening("started", self.path, self.session, self.token, self._started_kwh))
         self._go(EvseState.CHARGING)
         self.claim_kw = self._next_claim(now)
@@ -335,16 +382,15 @@ class Evse(Twin):
         if self.bms is not None and was_charging:
             self.power_kw.set(now, 0.0)
             self.bms.rest(now)
-        self._wants_closed = False
         self.contactor_closed.rebase(False)
         is_live = self.contactor_closed.value
         if not is_live:  # no plug is freed while it may be live
             self.lock.set(now, LockState.UNLOCKED)
-        is_faulted = is_live or reason == "contactor_open"
+        is_faulted = is_live or reason == "contactor_open" or bool(self._holds)
         alarm = "bms_timeout" if reason == "bms_timeout" else ""
         if is_faulted:
-            alarm = "contactor_welded" if is_live else "contactor_open"
-            self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
+            alarm = "contactor_welded" if is_live else self._holds.get(reason, "contactor_open")
+            self._raise(alarm)
         if was_charging:
             energy_kwh = self.energy_kwh(now)
             data: dict[str, Scalar] = {
@@ -377,9 +423,21 @@ class Evse(Twin):
 
     def _try_recovery(self) -> None:
         """A locked-out EVSE serves again once its contactor obeys and no vehicle stands at it (clause 9.4.1)."""
-        if self.bms is None and self.contactor_closed.value is self._wants_closed:
+        if self.bms is None and not self._holds and self._obeys():
+            self._faulted_s += self._kernel.now - self.state.since
             self._kernel.emit("evse.recovered", self.path, clause="9.4.1")
             self._go_free()
+
+    def _obeys(self) -> bool:
+        """The test before it serves again: the contactor is driven both ways, with nobody there."""
+        contactor = self.contactor_closed
+        contactor.rebase(True)
+        has_closed = contactor.value
+        contactor.rebase(False)
+        return has_closed and not contactor.value
+
+    def _raise(self, alarm: str) -> None:
+        self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
 
     def _recap(self) -> None:
         self.ceiling_kw = min((self.model.evse_max_kw, *self._limits.values()))
@@ -388,8 +446,8 @@ class Evse(Twin):
             return
         now = self._kernel.now
         is_above = self.power_kw.at(now) > self.cap_kw
-        if not is_above:  # before it draws more, the others make room
-            self._control.claimed(self, now, self._next_claim(now))
+        # before it draws more, the others make room; what it cannot draw any more, they may have within this instant
+        self._control.claimed(self, now, min(self.claim_kw, self.cap_kw) if is_above else self._next_claim(now))
         if is_above or self.claim_kw > before_kw:
             self._touch()
         self._control.recapped(self, now)

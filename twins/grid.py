@@ -11,6 +11,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SECONDS_PER_HOUR, SimTime
+from twins.feed import Feed, RideThroughConfig
 from twins.transformer import Transformer, TransformerConfig
 
 __all__ = ["METER_CLASSES", "FeederConfig", "Grid", "GridConfig", "MeterConfig"]
@@ -55,6 +56,9 @@ class GridConfig:
     contract_limit_kw: float | None = field(
         default=None, metadata=key("What the trade meter may show at most, by contract.", unit="kW", above=0, high=1e6)
     )
+    ride_through: RideThroughConfig = field(
+        default=RideThroughConfig(), metadata=key("What the piles stand of a weak feed.")
+    )
     power_factor: float = field(
         default=0.98, metadata=key("Of the whole load, as the transformer and the feeders see it.", low=0.5, high=1)
     )
@@ -69,6 +73,8 @@ class Grid:
     def __init__(self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]]) -> None:
         """`inputs` are the piles' input signals by feeder id."""
         self.config = config
+        self._kernel = kernel
+        self.feed = Feed(kernel, config.ride_through)
         self.house_kw = Signal("grid.house_kw", "kW", config.house_load_kw)
         self.feeders = {
             feeder.id: Sum(f"grid.feeder[{feeder.id}].power_kw", "kW", inputs.get(feeder.id, ()))
@@ -78,6 +84,11 @@ class Grid:
         kernel.add(self.house_kw, *self.feeders.values(), self.load_kw)
         self.transformer = Transformer(kernel, config.transformer, config.power_factor, self.load_kw)
         self.loss_kw, self.power_kw = self.transformer.loss_kw, self.transformer.power_kw
+
+    def energise(self, is_live: bool) -> None:
+        """The busbar has voltage, or not."""
+        self.house_kw.set(self._kernel.now, self.config.house_load_kw if is_live else 0.0)
+        self.transformer.energise(is_live)
 
     def registered_kwh(self, now: SimTime) -> float:
         """What the trade meter shows."""

@@ -1,8 +1,9 @@
 """Key figures of a run, gathered as it goes: counts, waits, occupancy. Nothing is kept a session but its wait.
 
 Definitions. `wait`: from the entrance to being sent to a bay, of those who got one. `utilisation`: connector time from
-plug-in to leaving, of all connector time. `served`: charged. Percentiles are the smallest value that at least that
-share of the waits does not exceed.
+plug-in to leaving, of all connector time. `availability`: connector time that is not faulted, whatever locks it out (a
+failure, no power); taken out of service on purpose counts as available. `served`: charged. Percentiles are the smallest
+value that at least that share of the waits does not exceed.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Kpis:
         waits = sorted([*self._waits, *(one.bay_s - one.arrived_s for one in present if one.bay_s is not None)])
         occupied_s = self._occupied_s + sum(now - one.plugged_s for one in present if one.plugged_s is not None)
         outlet_s = now * len(station.evses)
+        faulted_s = sum(evse.faulted_s(now) for evse in station.evses)
         return [
             Kpi("arrivals", sum(outcomes.values()), "1"),
             Kpi("served", outcomes["charged"], "1"),
@@ -64,6 +66,7 @@ class Kpis:
             Kpi("wait_p50_s", _quantile(waits, 0.50), "s"),
             Kpi("wait_p95_s", _quantile(waits, 0.95), "s"),
             Kpi("utilisation_pct", 100.0 * occupied_s / outlet_s if outlet_s else None, "%"),
+            Kpi("availability_pct", 100.0 * (1.0 - faulted_s / outlet_s) if outlet_s else None, "%"),
             Kpi("energy_kwh", sum(evse.true_energy_kwh(now) for evse in station.evses), "kWh"),
             Kpi("peak_kw", station.grid.peak_kw, "kW"),
         ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
+from sim.faults import Knob
 from sim.files import ID_PATTERN, Misfit, key
 from sim.kernel import Kernel
 from sim.signals import Signal
@@ -128,6 +129,7 @@ class Pile:
         self.loss_kw = Sum(f"{self.path}.loss_kw", "kW", [self.ratio_loss_kw, self.modules_kw])
         self.input_kw = Sum(f"{self.path}.input_kw", "kW", [self.power_kw, self.loss_kw, self.standby_kw])
         kernel.add(self.modules_kw, self.standby_kw, self.power_kw, self.ratio_loss_kw, self.loss_kw, self.input_kw)
+        self.is_down = Knob(False, self._down_changed)
         for evse in self.evses:
             evse.on_switched = self._switch_modules
 
@@ -140,6 +142,26 @@ class Pile:
     def fixed_kw(self) -> float:
         """What it draws at most beside its output's share: modules on, controls."""
         return self.model.no_load_loss_kw + self.model.standby_kw
+
+    def lock_out(self, cause: str, alarm: str) -> None:
+        """None of its EVSEs serves while `cause` lasts."""
+        for evse in self.evses:
+            evse.lock_out(cause, alarm)
+
+    def lift(self, cause: str) -> None:
+        """That cause is over."""
+        for evse in self.evses:
+            evse.lift(cause)
+
+    def energise(self, is_live: bool) -> None:
+        """Its controls draw power, or have none."""
+        self.standby_kw.retune(self._kernel.now, 1.0, self.model.standby_kw if is_live else 0.0)
+
+    def _down_changed(self) -> None:
+        if self.is_down.value:
+            self.lock_out("pile_failed", "pile_failed")
+        else:
+            self.lift("pile_failed")
 
     def _switch_modules(self) -> None:
         charging = [evse for evse in self.evses if evse.state.value is EvseState.CHARGING]

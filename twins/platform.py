@@ -21,7 +21,7 @@ class LocalPlatform:
         self.started = 0
         self.stopped = 0
         self.misordered = 0
-        self.billed_kwh = 0.0
+        self.on_transaction: Callable[[str, float], None] = lambda session, energy_wh: None
 
     def authorise(self, evse: str, token: str, done: Callable[[bool], None]) -> None:
         """Answer when the instant has come to rest."""
@@ -39,4 +39,5 @@ class LocalPlatform:
             if begun is None:
                 self.misordered += 1
             else:
-                self.billed_kwh += happening.energy_kwh - begun.energy_kwh
+                energy_wh = 1_000.0 * (happening.energy_kwh - begun.energy_kwh)
+                self.on_transaction(happening.session, energy_wh)

@@ -23,9 +23,13 @@ class Happening(NamedTuple):
 class PlatformPort(Protocol):
     """What a pile asks of the operations platform.
 
+    `on_transaction(session, energy_wh)` hears what each ended transaction amounts to as the platform is told it.
+
     `authorise` answers through `done(accepted)`, never before it returns and always at rest of an instant, so that a
     local answer and one over a socket act at the same place in the order. `report` never blocks and never fails.
     """
+
+    on_transaction: Callable[[str, float], None]
 
     def authorise(self, evse: str, token: str, done: Callable[[bool], None]) -> None:
         """May this token charge here?"""

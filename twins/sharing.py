@@ -57,12 +57,12 @@ def policy(name: str) -> Callable[[Policy], Policy]:
 def equal_share(claims: Sequence[Claim], budgets: Sequence[float], now: SimTime, prices: Prices) -> list[float]:
     """Equal shares; what one does not want goes to the others."""
     grants = [claim.kw for claim in claims]
-    depth = max((len(claim.groups) for claim in claims), default=0)
-    for level in range(depth):
+    deepest = max((len(claim.groups) for claim in claims), default=0)
+    for height in range(deepest, 0, -1):  # from the narrowest to the root, which all have last
         members: dict[int, list[int]] = {}
         for position, claim in enumerate(claims):
-            if level < len(claim.groups):
-                members.setdefault(claim.groups[level], []).append(position)
+            if height <= len(claim.groups):
+                members.setdefault(claim.groups[-height], []).append(position)
         for group, positions in members.items():
             _fill(grants, positions, budgets[group])
     return grants

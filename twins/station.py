@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
+from sim.units import FOREVER
 from twins import contactor as _contactor  # its faults
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
+from twins.billing import Billing
 from twins.charging import Charging
 from twins.control import Control
 from twins.drivers import Arrival
@@ -19,18 +22,25 @@ from twins.evse import Evse
 from twins.grid import Grid
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
 from twins.ports import PlatformPort
+from twins.reliability import Failures
+from twins.repairs import Repairs
 from twins.replay import ReplayRow
+from twins.sharing import Prices
 from twins.stack import SplitStack
+from twins.staff import Staff
 from twins.station_file import StationFile, pile_models
+from twins.tariff import Tariff
 from twins.visits import Visits
 from twins.weather import Weather
 from twins.yard import Yard
 
 __all__ = ["Station"]
 
-_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.(?:vehicle|bms))*)")
+_A_DAY_S = 86_400.0
+_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.vehicle(?:\.bms)?)?)")
 _FAULTS = (_contactor,)
 
 
@@ -50,6 +60,7 @@ class Station:
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
         self.grid = Grid(kernel, file.grid, inputs)
         self._set_budgets()
+        self._supply_piles()
         counts = {pile.config.id: len(pile.evses) for pile in self.piles.values()}
         self.links = {
             identity: Link(kernel, identity)
@@ -57,12 +68,20 @@ class Station:
             for identity, _, _ in charge_points(face, counts)
         }
         self.faults = FaultBoard(kernel, self.find)
+        piles = list(self.piles.values())
+        self.staff = Staff(kernel, file.staff)
+        self.repairs = Repairs(kernel, file.reliability, self.staff, piles, self.faults)
+        self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
         places = sum(bay.kind == "waiting" for bay in file.bays)
         self.yard = Yard(kernel, file.yard, list(self.bays.values()), places)
-        self.price_cny_kwh = file.tariff.energy_cny_kwh + file.tariff.service_cny_kwh
+        self.tariff = Tariff(file.tariff, kernel.clock)
+        self.billing = Billing(kernel, self.tariff)
+        self.money = MoneyBook(kernel, self.billing, [evse.energy_kwh for evse in self.evses])
+        platform.on_transaction = self.money.transaction
+        self._reprice()
         self.charging = Charging(
-            kernel, self.yard, self.weather.air_temp_c.at, self.price_cny_kwh, has_pack_heat=file.heat.packs
+            kernel, self.yard, self.weather.air_temp_c.at, self.billing, has_pack_heat=file.heat.packs
         )
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
@@ -89,7 +108,7 @@ class Station:
         """The twin at `path`: `pile[A01]`, `pile[A01].connector[1]`, `bay[B01].vehicle.bms` and the like."""
         match = _PATH.fullmatch(path)
         if match is None:
-            return None
+            return self.grid.feed if path == self.grid.feed.path else None
         kind, name, number, rest = match.groups()
         if kind == "link":
             return self.links.get(name) if not (number or rest) else None
@@ -108,7 +127,9 @@ class Station:
             evse = pile.evses[int(number) - 1] if 1 <= int(number) <= len(pile.evses) else None
         if evse is None:
             return None
-        return evse.bms if rest.endswith(".bms") else evse
+        if not rest:
+            return evse
+        return evse.bms if rest == ".vehicle.bms" else None
 
     def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
         model = pile_models()[config.model]
@@ -130,6 +151,34 @@ class Station:
                 self.control.watch(evse, budgets)
         self.grid.transformer.on_limit = self._limit_load
         self._limit_load()
+
+    def _supply_piles(self) -> None:
+        piles, feed = list(self.piles.values()), self.grid.feed
+
+        def energise(is_live: bool) -> None:
+            self.grid.energise(is_live)
+            for pile in piles:
+                pile.energise(is_live)
+
+        feed.on_live = energise
+        feed.supply(
+            [partial(pile.lock_out, "power_lost", "undervoltage") for pile in piles],
+            [partial(pile.lift, "power_lost") for pile in piles],
+        )
+
+    def _reprice(self) -> None:
+        """Tell a control that minds the time of use whether energy is dear, and when it will be cheaper."""
+        if self.file.control.policy != "tou_aware":
+            return
+        now = self.kernel.now
+        mean_cny = self.file.tariff.energy_cny_kwh + self.file.tariff.service_cny_kwh
+        price_cny, turns = self.tariff.period_at(now).price_cny_kwh, self.tariff.next_change(now)
+        cheaper = turns
+        while cheaper < now + _A_DAY_S and self.tariff.period_at(cheaper).price_cny_kwh >= price_cny:
+            cheaper = self.tariff.next_change(cheaper)
+        self.control.reprice(Prices(price_cny > mean_cny and cheaper < FOREVER, cheaper))
+        if turns < FOREVER:
+            self.kernel.at(turns, self._reprice)
 
     def _limit_load(self) -> None:
         for source, limit_kw in self.grid.load_limits_kw().items():

@@ -18,6 +18,8 @@ from twins.links import EndpointConfig
 from twins.modules import StackConfig
 from twins.pile import PileCatalogue, PileConfig, PileModel
 from twins.ranges import advance, expanded, names_of, step
+from twins.reliability import ReliabilityConfig
+from twins.staff import StaffConfig
 from twins.tariff import TariffConfig
 from twins.weather import WeatherConfig
 from twins.yard import YardConfig
@@ -91,8 +93,12 @@ class StationFile:
     weather: WeatherConfig = field(metadata=key("The weather."))
     demand: DemandConfig = field(metadata=key("Who comes, and when."))
     tariff: TariffConfig = field(metadata=key("What energy costs."))
+    staff: StaffConfig | None = field(default=None, metadata=key("The people; without them nobody walks the site."))
+    reliability: ReliabilityConfig | None = field(
+        default=None, metadata=key("How piles fail by themselves; left out, they do not. {} takes the defaults.")
+    )
     endpoints: tuple[EndpointConfig, ...] = field(
-        default=(), metadata=key("The station's faces on wires.", count=(0, 100))
+        default=(), metadata=key("The station's face on wires; one so far.", count=(0, 1))
     )
 
 
@@ -160,10 +166,12 @@ def _bad_ranges(document: Document[StationFile]) -> Iterator[FileProblem]:
 def _repeated_ids(
     document: Document[StationFile], piles: Sequence[tuple[int, PileConfig]], bays: Sequence[tuple[int, BayConfig]]
 ) -> Iterator[FileProblem]:
+    staff = document.value.staff
     lists = {
         "grid.feeders": list(enumerate(feeder.id for feeder in document.value.grid.feeders)),
         "piles": [(at, pile.id) for at, pile in piles],
         "bays": [(at, bay.id) for at, bay in bays],
+        "staff.members": list(enumerate(member.id for member in staff.members)) if staff else [],
     }
     for path, names in lists.items():
         first: dict[str, str] = {}

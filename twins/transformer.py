@@ -9,9 +9,9 @@ from math import inf
 from sim.ceilings import Ceiling
 from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import ID_PATTERN, key
-from sim.kernel import Kernel, Rank, Twin
+from sim.kernel import Kernel
 from sim.sums import Sum
-from sim.units import FOREVER, SimTime
+from sim.units import SimTime
 
 __all__ = ["Transformer", "TransformerConfig", "TransformerDerated"]
 
@@ -29,13 +29,12 @@ class TransformerConfig:
     load_loss_kw: float = field(metadata=key("Loss in the windings at rated power.", unit="kW", low=0, high=1_000))
 
 
-class Transformer(Twin):
+class Transformer:
     """Follows its load from band to band. Sums `grid.loss_kw` and `grid.power_kw`, which is what it takes in.
 
-    Its load loss bends with power; it is followed by the chord of bands a fifth of the rating wide.
+    Its load loss bends with power; it is followed by the chord of bands a fifth of the rating wide. It looks when an
+    instant has come to rest: what powers are within one, while shares are handed on, is no load.
     """
-
-    rank = Rank.THERMAL
 
     def __init__(self, kernel: Kernel, config: TransformerConfig, power_factor: float, load_kw: Sum) -> None:
         """`load_kw` is what it gives; `power_factor` is the load's."""
@@ -46,6 +45,7 @@ class Transformer(Twin):
         kernel.add(self.loss_kw, self.power_kw)
         self.peak_kw = 0.0
         self.rating_share: Knob[float] = Knob(1.0, self._rerated)
+        self._is_live = True
         self.on_limit: Callable[[], None] = lambda: None
         self._kernel = kernel
         self._power_factor = power_factor
@@ -53,38 +53,52 @@ class Transformer(Twin):
         self._calm = (0.0, -1.0)
         self._peak_load_kw = 0.0
         self._ceiling = Ceiling(load_kw, self._moved)
-        kernel.touch(self)
+        self._is_due = False
+        self._due()
 
     @property
     def limit_kw(self) -> float:
         """The load that it may carry."""
         return self.config.rating_kva * self._power_factor * self.rating_share.value
 
+    def energise(self, is_live: bool) -> None:
+        """Its core is magnetised, or not."""
+        self._is_live = is_live
+        self._calm = (0.0, -1.0)
+        self._due()
+
     @property
     def chord_excess_kw(self) -> float:
         """How far above the bend a chord lies, at most: in the middle of its band."""
         return self.config.load_loss_kw / (2.0 * BANDS) ** 2
 
-    def plan(self, now: SimTime) -> SimTime:
+    def _due(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._kernel.defer(self._look)
+
+    def _look(self) -> None:
         """Take the chord of the load's band, and see whether this is a peak."""
+        self._is_due = False
+        now = self._kernel.now
         load_kw = self._ceiling.rebase(now)
         if not self._calm[0] <= load_kw <= self._calm[1]:
             self._take_chord(now, int(load_kw / self._width_kw))
         self._peak_load_kw = max(self._peak_load_kw, load_kw)
         loss = self.loss_kw
         self.peak_kw = max(self.peak_kw, load_kw + loss.offset + loss.scale * load_kw)
-        return FOREVER
 
     def _moved(self, bound_kw: float) -> None:
         if bound_kw > self._calm[1] or bound_kw < self._calm[0] or bound_kw > self._peak_load_kw:
-            self._kernel.touch(self)
+            self._due()
 
     def _take_chord(self, now: SimTime, band: int) -> None:
         slack_kw = _SLACK * self._width_kw
         self._calm = (band * self._width_kw - slack_kw, (band + 1) * self._width_kw + slack_kw)
         config, low, high = self.config, band / BANDS, (band + 1) / BANDS
         slope = config.load_loss_kw * (low + high) / config.rating_kva
-        self.loss_kw.retune(now, slope, config.no_load_loss_kw - config.load_loss_kw * low * high)
+        no_load_kw = config.no_load_loss_kw if self._is_live else 0.0
+        self.loss_kw.retune(now, slope, no_load_kw - config.load_loss_kw * low * high)
 
     def _rerated(self) -> None:
         self._kernel.emit("transformer.limited", self.path, {"limit_kw": self.limit_kw})

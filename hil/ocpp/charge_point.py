@@ -6,26 +6,25 @@ OCPP 1.6 edition 2, sections 4 (what a charge point says) and 5 (what it is aske
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from itertools import count
 from math import floor, inf
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
+from hil.ocpp.authorisation import Authorisation, Authorised
 from hil.ocpp.commands import Commands
 from hil.ocpp.configuration import Configuration, IdTagCache
 from hil.ocpp.frames import Payload
 from hil.ocpp.meter_values import Metered
 from hil.ocpp.queue import Counters, TransactionQueue
-from hil.ocpp.rpc import Answer, Answered, Lost, Observer, Rpc, TimedOut
-from hil.ocpp.transactions import Running, Transactions, check_payload
+from hil.ocpp.rpc import Answer, Answered, Lost, Observer, Rpc
+from hil.ocpp.statuses import Statuses
+from hil.ocpp.transactions import Running, Transactions
 
 __all__ = ["Authorised", "ChargePoint", "Connector", "Listener"]
 
 _RETRY_S: Final = 10.3
 _REBOOT_S: Final = 60.0
 _GOLDEN: Final = 0.6180339887498949
-
-Authorised = Callable[[str, float], None]
 
 
 class Connector(Metered, Protocol):
@@ -52,12 +51,6 @@ class Listener(Protocol):
 
     def reset(self, kind: str, now: float) -> None:
         """Soft or Hard: end every session; the charge point then closes the connection and boots again."""
-
-
-class _Asking(NamedTuple):
-    id_tag: str
-    done: Authorised
-    deadline: float
 
 
 def _share(identity: str, random: Callable[[], float]) -> float:
@@ -116,15 +109,12 @@ class ChargePoint:
         self._on_time = on_time
         self._ids = count(1)
         self._phase_s = _RETRY_S * _share(identity, random)
-        self._asking: list[_Asking] = []
         self._boot_at = inf
         self._heartbeat_at = inf
-        self.statuses: dict[int, Payload] = {}
-        self._untold: dict[int, None] = {}
         self.recovered = queue.recover(identity)
         self.transactions = Transactions(identity, queue, self.configuration, connectors, stamp, self._told)
-        for connector_id in (0, *connectors):
-            self.statuses[connector_id] = self._status(connector_id, "Available", "NoError", now)
+        self.statuses = Statuses(connectors, stamp, now)
+        self._authorisation = Authorisation(self.configuration, self.cache, stamp, timeout_s)
         self._commands = Commands(self)
 
     @property
@@ -159,15 +149,15 @@ class ChargePoint:
         self._back_off(now)
         if self.wants_close:
             self.wants_close, self.is_booted = False, False
-            self._untold.clear()
+            self.statuses.none_untold()
         if rpc is not None:
             rpc.closed(now)
-        self._decide_offline(now)
+        self._authorisation.decide_waiting(now)
 
     def refused(self, now: float) -> None:
         """No connection could be opened."""
         self._back_off(now)
-        self._decide_offline(now)
+        self._authorisation.decide_waiting(now)
 
     def received(self, data: bytes, now: float) -> None:
         """Take one message."""
@@ -182,9 +172,7 @@ class ChargePoint:
 
     def next_timer(self) -> float:
         """When `tick` is due, infinity for never."""
-        due = min(self._boot_at, self._heartbeat_at, self.transactions.next_timer())
-        if self._asking:
-            due = min(due, self._asking[0].deadline)
+        due = min(self._boot_at, self._heartbeat_at, self._authorisation.next_timer(), self.transactions.next_timer())
         return min(due, self.rpc.next_timer()) if self.rpc is not None else due
 
     def tick(self, now: float) -> None:
@@ -193,8 +181,7 @@ class ChargePoint:
             self.rpc.tick(now)
         if now >= self._boot_at:
             self.send_boot(now)
-        if self._asking and now >= self._asking[0].deadline:
-            self._decide_offline(now)
+        self._authorisation.tick(now)
         if now >= self._heartbeat_at:
             self.schedule_heartbeat(now)
             rpc = self.rpc
@@ -214,24 +201,11 @@ class ChargePoint:
             BadPayload: an identifier that OCPP cannot say (more than 20 characters).
         """
         self.connectors[connector_id]  # a connector we do not have is the caller's mistake
-        known = self.cache.status(id_tag, self.stamp(now))
-        if known == "Accepted" and self.configuration.flag("LocalPreAuthorize"):
-            done(known, now)
-        elif self.rpc is not None and self.is_booted:
-            self._ask(id_tag, done, now)
-        elif self._is_starting:
-            check_payload("Authorize", {"idTag": id_tag})
-            self._asking.append(_Asking(id_tag, done, now + self._timeout_s))
-        else:
-            done(self.cache.offline_status(id_tag, self.stamp(now)), now)
+        self._authorisation.decide(id_tag, self.rpc if self.is_booted else None, self._is_starting, now, done)
 
     def status(self, connector_id: int, status: str, error_code: str, now: float) -> None:
         """A connector (0: the whole charge point) has a new status; offline only the last one is kept to be told."""
-        self.statuses[connector_id] = self._status(connector_id, status, error_code, now)
-        if self.is_online:
-            self.send_status(connector_id, now)
-        else:
-            self._untold[connector_id] = None
+        self.statuses.change(connector_id, status, error_code, self.rpc if self.is_booted else None, now)
 
     def started(self, connector_id: int, session: str, id_tag: str, meter_wh: float, now: float) -> None:
         """A session has begun; committed to the queue on return."""
@@ -268,13 +242,13 @@ class ChargePoint:
                 self.configuration.change("HeartbeatInterval", str(interval))  # not 0: then ours stands
                 self.is_booted = True
                 self._is_starting = False
-                self._untold = dict.fromkeys((0, *self.connectors))
+                self.statuses.all_untold()
                 self._online(now)
                 return
             self.is_booted = self._is_starting = False
             self.transactions.detach()
             self._heartbeat_at = inf
-            self._decide_offline(now)
+            self._authorisation.decide_waiting(now)
         else:
             interval = 0
         self._boot_at = now + (interval if interval > 0 else _REBOOT_S)
@@ -282,10 +256,8 @@ class ChargePoint:
     def _online(self, now: float) -> None:
         assert self.rpc is not None
         self.schedule_heartbeat(now)
-        self._tell_rest(now)
-        waiting, self._asking = self._asking, []
-        for one in waiting:
-            self._ask(one.id_tag, one.done, now)
+        self.statuses.tell_rest(self.rpc, now)
+        self._authorisation.ask_waiting(self.rpc, now)
         self.transactions.attach(self.rpc, now)
 
     def schedule_heartbeat(self, now: float) -> None:
@@ -300,49 +272,13 @@ class ChargePoint:
     def _heartbeat_answered(self, answer: Answer, now: float) -> None:
         if isinstance(answer, Answered):
             self._on_time(answer.payload["currentTime"], now)
-            if self.is_online:
-                self._tell_rest(now)
-
-    def _tell_rest(self, now: float) -> None:
-        untold, self._untold = self._untold, {}
-        for connector_id in sorted(untold):
-            self.send_status(connector_id, now)
-
-    def _status(self, connector_id: int, status: str, error_code: str, now: float) -> Payload:
-        stamp = self.stamp(now)
-        return {"connectorId": connector_id, "status": status, "errorCode": error_code, "timestamp": stamp}
+            if self.rpc is not None and self.is_booted:
+                self.statuses.tell_rest(self.rpc, now)
 
     def send_status(self, connector_id: int, now: float) -> None:
         """Tell the present status of a connector (0: the whole), if there is a connection."""
         if self.rpc is not None:
-            payload = self.statuses[connector_id]
-            self.rpc.call("StatusNotification", payload, partial(self._status_answered, payload), now)
-
-    def _status_answered(self, payload: Payload, answer: Answer, _now: float) -> None:
-        is_last = self.statuses[payload["connectorId"]] is payload
-        if is_last and not isinstance(answer, Answered):
-            self._untold[payload["connectorId"]] = None
-        elif is_last:
-            self._untold.pop(payload["connectorId"], None)
-
-    # identifiers
-
-    def _ask(self, id_tag: str, done: Authorised, now: float) -> None:
-        assert self.rpc is not None
-        self.rpc.call("Authorize", {"idTag": id_tag}, partial(self._authorised, id_tag, done), now)
-
-    def _decide_offline(self, now: float) -> None:
-        waiting, self._asking = self._asking, []
-        for one in waiting:
-            one.done(self.cache.offline_status(one.id_tag, self.stamp(now)), now)
-
-    def _authorised(self, id_tag: str, done: Authorised, answer: Answer, now: float) -> None:
-        if isinstance(answer, Answered):
-            self.cache.learn(id_tag, answer.payload["idTagInfo"])
-            done(answer.payload["idTagInfo"]["status"], now)
-        else:
-            is_silent = isinstance(answer, Lost | TimedOut)
-            done(self.cache.offline_status(id_tag, self.stamp(now)) if is_silent else "Invalid", now)
+            self.statuses.tell(connector_id, self.rpc, now)
 
     def _told(self, id_tag: str, info: Payload, running: Running | None, now: float) -> None:
         self.cache.learn(id_tag, info)

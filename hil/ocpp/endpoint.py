@@ -33,6 +33,7 @@ from twins.station import Station
 __all__ = ["MessageBook", "OcppEndpoint"]
 
 _CLOCK_STEP_S: Final = 1.0
+_FAR_S: Final = 3.2e9  # a clock that ends within a century of the run is no clock
 FrameSink = Callable[[tuple[Any, ...]], None]
 
 
@@ -41,7 +42,6 @@ class MessageBook:
     """Transactions of all charge points: told by the twins, and what is wrong between them and the CSMS.
 
     `lost` the CSMS refused too often; `doubled` got two ids; `undelivered` ended, and the CSMS has not taken the end;
-    `billed_wh` is what the stops told so far amount to.
     """
 
     started: int = 0
@@ -51,7 +51,6 @@ class MessageBook:
     doubled: int = 0
     misordered: int = 0
     undelivered: int = 0
-    billed_wh: int = 0
 
 
 @dataclass(slots=True)
@@ -60,7 +59,6 @@ class _Book:
     ended: int = 0
     doubled: int = 0
     misordered: int = 0
-    billed_wh: int = 0
     running: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 
@@ -92,6 +90,7 @@ class OcppEndpoint:
         self._points: list[_Point] = []
         self.links: list[OcppLink] = []
         self.was_connected = False
+        self.on_transaction: Callable[[str, float], None] = lambda session, energy_wh: None
 
     def serve(self, station: Station, url: str | None) -> None:
         """Give every charge point of the station's first face its engine and, where there is a `url`, its socket.
@@ -131,7 +130,8 @@ class OcppEndpoint:
             book.ended += 1
             book.misordered += happening.session not in book.running
             register_wh = whole_wh(happening.energy_kwh * 1000.0)
-            book.billed_wh += register_wh - book.running.pop(happening.session, register_wh)
+            begun_wh = book.running.pop(happening.session, register_wh)
+            self.on_transaction(happening.session, float(register_wh - begun_wh))
             reason = reason_of(happening.reason)
             engine.ended(number, happening.session, happening.energy_kwh * 1000.0, reason, now)
         self._kernel.touch(point)
@@ -146,10 +146,9 @@ class OcppEndpoint:
             total.started += book.started
             total.stopped += book.ended
             total.open += len(book.running)
-            total.lost += counters.lost
+            total.lost += counters.lost - point.lost_before
             total.doubled += book.doubled
             total.misordered += book.misordered
-            total.billed_wh += book.billed_wh
             total.undelivered += counters.started - counters.stopped - counters.lost - len(book.running)
         return total
 
@@ -171,6 +170,7 @@ class OcppEndpoint:
             on_time=point.set_clock if self._obeys_clock else lambda _stamp, _now: None,
             now=self._kernel.now,
         )
+        point.lost_before = point.engine.counters.lost
         if url is not None:
             address = url.replace("{charge_point}", identity)
             point.link = OcppLink(self._kernel, point.engine, address, point.path, self._patience_s)
@@ -213,6 +213,7 @@ class _Point(Twin):
         self._kernel = kernel
         self._connectors = connectors
         self.clock_offset_s = 0.0
+        self.lost_before = 0
         self._was_booted = False
         self._wire = wire
         wire.on_change = self._wire_changed
@@ -266,9 +267,10 @@ class _Point(Twin):
         """Go by the CSMS's time from now on."""
         try:
             told = datetime.fromisoformat(stamp)
-        except ValueError:
+            offset_s = self._kernel.clock.seconds(told if told.tzinfo is not None else told.replace(tzinfo=UTC)) - now
+            self._kernel.clock.stamp(SimTime(now + offset_s + _FAR_S))
+        except (ValueError, OverflowError):
             return
-        offset_s = self._kernel.clock.seconds(told if told.tzinfo is not None else told.replace(tzinfo=UTC)) - now
         if abs(offset_s - self.clock_offset_s) >= _CLOCK_STEP_S:
             self.clock_offset_s = offset_s
             self._kernel.emit("wire.clock_set", self.path, {"offset_s": offset_s})
@@ -297,6 +299,7 @@ class _Point(Twin):
             number = running.transaction_id
             if number is None or self.book.numbers.get(running.session) == number:
                 continue
-            self.book.doubled += running.session in self.book.numbers
+            is_taken = number in self.book.numbers.values()
+            self.book.doubled += running.session in self.book.numbers or is_taken
             self.book.numbers[running.session] = number
             self._kernel.emit("wire.transaction", self.path, {"session": running.session, "transaction_id": number})

@@ -25,11 +25,15 @@ _REASON: Final = {
     "reset_soft": "SoftReset",
     "reset_hard": "HardReset",
     "unlock": "UnlockCommand",
+    "power_lost": "PowerLoss",
+    "hot_unplug": "EVDisconnected",
 }
 _ERROR_CODE: Final = {
     "contactor_welded": "PowerSwitchFailure",
     "contactor_open": "PowerSwitchFailure",
     "bms_timeout": "EVCommunicationError",
+    "undervoltage": "UnderVoltage",
+    "pile_failed": "InternalError",
 }
 
 

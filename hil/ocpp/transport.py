@@ -11,7 +11,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -68,7 +68,7 @@ class WebSocketClient:
         Raises:
             Unreachable: refused, unknown name, silent for `timeout_s`, not a WebSocket, or no subprotocol of ours.
         """
-        shown, extra = _without_credentials(url)
+        shown, extra = without_credentials(url)
         extra["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
         extra.update(headers or {})
         agreed = ""
@@ -85,6 +85,9 @@ class WebSocketClient:
                 raise Unreachable(f"{shown}: subprotocol {said} selected; this side speaks {wanted}")
             return Connection(self._on_data, self._on_closed, max_message_bytes=self._max_bytes)
 
+        loop = asyncio.get_running_loop()
+        if loop.get_exception_handler() is None:
+            loop.set_exception_handler(_heed)
         tls: dict[str, Any] = {"ssl_handshake_timeout": self._timeout_s} if shown.startswith("wss:") else {}
         try:
             transport, listener = await ws_connect(
@@ -107,7 +110,10 @@ class WebSocketClient:
         except TimeoutError:
             raise Unreachable(f"{shown}: no answer within {self._timeout_s:g} s") from None
         except (OSError, WSError, ValueError) as error:
-            raise Unreachable(f"{shown}: {error or type(error).__name__}") from None
+            said = str(error) or type(error).__name__
+            if shown.startswith("wss:") and isinstance(error, SSLError | ConnectionResetError | ConnectionAbortedError):
+                said = f"the TLS handshake failed ({said}); does this port speak ws:// ?"
+            raise Unreachable(f"{shown}: {said}") from None
         if not isinstance(listener, Connection):
             transport.disconnect(graceful=False)
             raise Unreachable(f"{shown}: connection closed during the WebSocket handshake")
@@ -165,7 +171,7 @@ class WebSocketClient:
         raise last or OSError(errno.EHOSTUNREACH, "name has no address")
 
 
-def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
+def without_credentials(url: str) -> tuple[str, dict[str, str]]:
     """The URL as it may be shown, and an Authorization header from what it held."""
     try:
         parts = urlsplit(url)
@@ -177,6 +183,12 @@ def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
     pair = f"{unquote(username)}:{unquote(password or '')}".encode()
     shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return shown, {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def _heed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A failed handshake is told by who asked for it; uvloop would print its traceback as well."""
+    if not isinstance(context.get("exception"), SSLError | ConnectionError | WSError):
+        loop.default_exception_handler(context)
 
 
 def _is_numeric(host: str) -> bool:

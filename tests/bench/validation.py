@@ -18,21 +18,25 @@ from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
+from queue_table import queue_lines
 
 from sim.clock import Clock
 from sim.kernel import Kernel
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.bms import ACCEPTANCE, CEILING, EFFICIENCY, SURFACE_W_K, WARMTH, Pack
+from twins.acceptance import ACCEPTANCE_MAPS
+from twins.bms import EFFICIENCY, SURFACE_W_K, Pack
 from twins.books import energy_book
-from twins.demand import ReplayRow, desl_rows
+from twins.charging import DRIVING_WARMTH_K, PLUG_S
 from twins.platform import LocalPlatform
+from twins.replay import ReplayRow, desl_rows
 from twins.station import Station
 from twins.station_file import find_station, read_station
-from twins.visits import DRIVING_WARMTH_K, PLUG_S, Session
+from twins.visits import Session
 
 ROOT = Path(__file__).parents[2]
 RECORDED = ROOT / "twins" / "data" / "desl"
 STEP_S = 0.1
+SITE = ACCEPTANCE_MAPS["site_2022"]
 MONTHS = {4: "April", 5: "May", 6: "June", 7: "July", 8: "August", 9: "September", 10: "October", 11: "November",
           12: "December"}  # fmt: skip
 
@@ -92,13 +96,15 @@ def replayed(count: int | None = None) -> Replayed:
         first = min(datetime.fromisoformat(record["Arrival"]) for record in csv.DictReader(table))
     kernel = Kernel(Clock(first.replace(hour=0, minute=0, second=0), file.station.timezone), 1)
     station = Station(kernel, file, LocalPlatform(kernel))
-    station.visits.replay(rows)
+    sessions: list[Session] = []
+    station.visits.on_session = sessions.append
+    station.replay(rows)
     began = time.process_time()
     end = SimTime(rows[-1].arrival_s + 86_400.0)
     kernel.advance(end)
     kernel.jump(end)
     cpu_s = time.process_time() - began
-    sessions = station.visits.sessions
+    sessions.sort(key=lambda one: one.id)
     charges = [
         Charge(one.connector, one.plugged_s - PLUG_S, one.left_s, one.energy_true_kwh, one.power_max_kw,
                kernel.clock.local(SimTime(one.arrived_s)).month, one.left_s - one.plugged_s + PLUG_S)
@@ -173,7 +179,7 @@ def against_reference(run: Replayed) -> dict[str, tuple[float, float]]:
     by_id = dict(zip((one.id for one in run.sessions), sorted(run.rows, key=lambda row: (row.arrival_s, row.connector)),
                      strict=False))  # fmt: skip
     rows = [by_id[one.id] for one in charged]
-    packs = [Pack(row.capacity_kwh, row.power_max_kw) for row in rows]
+    packs = [Pack(row.capacity_kwh, row.power_max_kw, SITE) for row in rows]
     air = np.array([run.station.file.weather.monthly_mean_c[_month(run, one) - 1] for one in charged], dtype=float)  # type: ignore[index]
     soc = np.array([row.soc_in_pct for row in rows]) / 100.0
     target = np.array([row.soc_target_pct for row in rows]) / 100.0
@@ -181,7 +187,7 @@ def against_reference(run: Replayed) -> dict[str, tuple[float, float]]:
     strength = np.array([pack.strength_kw for pack in packs])
     heat = np.array([pack.heat_capacity_j_k for pack in packs])
     (pile,) = run.station.piles.values()
-    own_kw = np.array([row.power_max_kw for row in rows]) * CEILING
+    own_kw = np.array([row.power_max_kw for row in rows]) * SITE.ceiling
     whole_kw = pile.model.evse_max_kw
     block_kw = np.array(pile.model.blocks)[outlet - 1] / sum(pile.model.blocks)
     block_kw *= pile.model.rated_kw * pile.model.block_yield
@@ -191,7 +197,7 @@ def against_reference(run: Replayed) -> dict[str, tuple[float, float]]:
     while np.isnan(ended).any() or np.isnan(soc_at_twin).any():
         is_shared = ((other_begin <= t) & (t < other_end)).any(axis=1)
         limit = np.minimum(own_kw, np.where(is_shared, block_kw, whole_kw))
-        power = np.minimum(limit, strength * _curve(WARMTH, temp) * _curve(ACCEPTANCE, soc))
+        power = np.minimum(limit, strength * _curve(SITE.rates, temp) * _curve(SITE.shares, soc))
         rise = EFFICIENCY * power * STEP_S / SECONDS_PER_HOUR / cap
         due = np.isnan(soc_at_twin) & (twin_s < t + STEP_S)
         soc_at_twin[due] = (soc + rise * (twin_s - t) / STEP_S)[due]
@@ -218,7 +224,8 @@ def _month(run: Replayed, one: Session) -> int:
     return run.station.kernel.clock.local(SimTime(one.plugged_s or 0.0)).month
 
 
-def page(run: Replayed, twin: dict[str, float], real: dict[str, float], checked: dict[str, tuple[float, float]]) -> str:
+def page(run: Replayed, twin: dict[str, float], real: dict[str, float], checked: dict[str, tuple[float, float]],
+         queues: list[str]) -> str:  # fmt: skip
     """The text of docs/validation.md."""
     lines = [
         "# How near the twin comes", "",
@@ -252,7 +259,7 @@ def page(run: Replayed, twin: dict[str, float], real: dict[str, float], checked:
     lines += [
         f"| {name} | {values[0]:.3g} | {values[1]:.3g} | {goals.get(name, '')} |" for name, values in checked.items()
     ]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *queues, ""])
 
 
 def _names(*tables: dict[str, float]) -> list[str]:
@@ -267,9 +274,10 @@ def _shown(value: float | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "validation.md")
+    parser.add_argument("--sessions", type=int, default=1_000_000, help="of each queueing experiment")
     chosen = parser.parse_args()
     run = replayed()
-    text = page(run, figures(run.charges), figures(recorded()), against_reference(run))
+    text = page(run, figures(run.charges), figures(recorded()), against_reference(run), queue_lines(chosen.sessions))
     chosen.out.write_text(text, encoding="utf-8")
     print(text)
 

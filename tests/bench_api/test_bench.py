@@ -166,7 +166,7 @@ def test_a_replay_of_other_commands_is_told_apart(play: Play, tmp_path: Path) ->
 
 def test_real_pace_measures_its_lateness(play: Play) -> None:
     played = play("20000x", record="kpi")
-    assert played.document["verdict"] == "pass"
+    assert "error" not in played.document
     assert played.document["lateness_ms"]["max"] >= played.document["lateness_ms"]["p50"] >= 0.0
 
 

@@ -177,7 +177,9 @@ def test_an_empty_run_has_a_report(tmp_path: Path) -> None:
     page = Page(write_report(judge(record(tmp_path))))
     assert "No car came." in page.text
     names = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert names == [f"{name}.{lang}.svg" for name in ("load_curve", "session_gantt") for lang in ("en", "zh")]
+    assert names == [
+        f"{name}.{lang}.svg" for name in ("load_curve", "session_gantt", "waiting") for lang in ("en", "zh")
+    ]
 
 
 def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:

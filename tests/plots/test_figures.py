@@ -28,9 +28,9 @@ def texts(svg: str) -> list[str]:
 
 
 def test_the_figures_are_known_by_name(day: Path) -> None:
-    assert figure_names() == ["load_curve", "session_gantt"]
+    assert figure_names() == ["load_curve", "session_gantt", "waiting"]
     with Run(day) as run:
-        with pytest.raises(UsageError, match="unknown figure 'pie'; known: load_curve, session_gantt"):
+        with pytest.raises(UsageError, match="unknown figure 'pie'; known: load_curve, session_gantt, waiting"):
             draw("pie", run)
         with pytest.raises(UsageError, match="unknown language 'fr'"):
             draw("load_curve", run, "fr")
@@ -70,12 +70,25 @@ def test_a_limit_may_stand_in_meta(write: Callable[..., Path]) -> None:
     assert "Limit of all piles 80 kW" in texts(svg_of(folder, "load_curve"))
 
 
-def test_many_connectors_are_summed_up(write: Callable[..., Path]) -> None:
-    folder = write({f"pile[A{n:02}].connector[1].power_kw": [(0.0, 7.0, 0.0, 0.0, inf)] for n in range(20)})
-    said = texts(svg_of(folder, "load_curve"))
-    assert "13 other connectors" in said
-    assert "A06-1" in said
-    assert "A07-1" not in said
+def test_many_connectors_are_drawn_by_feeder(write: Callable[..., Path]) -> None:
+    powers = {f"pile[A{n:02}].connector[1].power_kw": [(0.0, 7.0, 0.0, 0.0, inf)] for n in range(20)}
+    feeders = {f"grid.feeder[F{n}].power_kw": [(0.0, 70.0, 0.0, 0.0, inf)] for n in (1, 2)}
+    said = texts(svg_of(write(powers | feeders), "load_curve"))
+    assert {"Feeder F1", "Feeder F2"} <= set(said)
+    assert "A06-1" not in said
+
+
+def test_the_waiting_line_is_drawn_and_said(write: Callable[..., Path]) -> None:
+    steps = [(0.0, 0.0, 0.0, 0.0, inf), (600.0, 1.0, 0.0, 0.0, inf), (900.0, 2.0, 0.0, 0.0, inf),
+             (1_200.0, 0.0, 0.0, 0.0, inf)]  # fmt: skip
+    said = texts(svg_of(write({"yard.waiting": steps}), "waiting"))
+    assert "Vehicles in the line" in said
+    assert any(line.startswith("2 of ") for line in said)
+
+
+def test_nobody_waited(write: Callable[..., Path]) -> None:
+    folder = write({"yard.waiting": [(0.0, 0.0, 0.0, 0.0, inf)]})
+    assert "No car had to wait" in texts(svg_of(folder, "waiting"))
 
 
 def test_the_gantt_counts_and_marks(day: Path) -> None:

@@ -18,6 +18,21 @@ Build = Callable[..., tuple[Kernel, Any, Any]]
 END = SimTime(86_400.0)
 
 
+@pytest.mark.parametrize("name", ["public", "community"])
+def test_the_shipped_stations_stay_within_their_site_limit(build: Build, name: str) -> None:
+    kernel, station, _ = build(name=name, seed=2)
+    station.draw_demand(1_000.0 if name == "public" else 200.0, END)
+    reached = 0
+    while kernel.now < END:
+        kernel.advance(kernel.next_time())
+        now = kernel.now
+        total_kw = sum(evse.power_kw.at(now) for evse in station.evses)
+        limit_kw = station.control.site_limit_kw.at(now)
+        assert total_kw <= limit_kw * (1 + 1e-9)
+        reached += total_kw > 0.999 * limit_kw
+    assert reached > 10
+
+
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A crowded day of the public station with a weak transformer in the afternoon, recorded whole."""

@@ -25,7 +25,8 @@ def sites(draw: st.DrawFn) -> tuple[list[Claim], list[float]]:
     claims = []
     for cabinet in range(cabinets):
         for _ in range(draw(st.integers(0, 2))):
-            groups = (1 + cabinet, 1 + cabinets + cabinet // 3, 0)
+            feeder = 1 + cabinets + cabinet // 3
+            groups = (feeder, 0) if cabinet % 2 else (1 + cabinet, feeder, 0)
             departs_s = draw(st.sampled_from([inf, 4_000.0, 9_000.0]))
             needs_kwh = draw(st.floats(0.0, 80.0))
             claims.append(Claim(draw(kilowatts), groups, draw(st.floats(0.0, 3_600.0)), departs_s,

@@ -99,7 +99,7 @@ def arrival(t_s: float, **habits: Any) -> Arrival:
 
 @pytest.mark.clause("13.8")
 def test_a_petrol_car_blocks_a_bay_and_is_told(build: Build) -> None:
-    kernel, station, _ = build(name="public")
+    kernel, station, _ = build(name="public", start=datetime(2022, 7, 6))
     events: list[Event] = []
     kernel.subscribe(events.append)
     station.visits.expect(iter([(arrival(0.0, petrol_stay_s=600.0), None)]))
