@@ -70,6 +70,21 @@ def fail(station: Any) -> None:
     station.faults.inject("stack.switch_stuck", "pile[H02]", {"count": 4, "duration_s": 5_000.0})
 
 
+def test_a_stack_that_fails_as_a_whole_lets_go_of_its_modules_and_serves_again(build: Build) -> None:
+    kernel, station, _ = build(seed=4, name="hub")
+    station.draw_demand(None, HALF)
+    kernel.advance(SimTime(39_600.0))
+    stack = station.piles["H01"]
+    assert stack.free.a == 0.0 and any(stack.terminals)
+    station.faults.inject("pile.failed", stack.path, {"duration_s": 600.0})
+    kernel.advance(kernel.now)
+    assert (stack.free.a, sum(evse.power_kw.at(kernel.now) for evse in stack.evses)) == (16.0, 0.0)
+    assert stack.modules_kw.a == 0.0 and not any(stack.terminals)
+    kernel.advance(HALF)
+    assert any(evse.is_charging for evse in stack.evses)
+    energy_book(station, HALF).check()
+
+
 def test_every_limit_holds_at_every_recorded_instant(build: Build, tmp_path: Path) -> None:
     kernel, station, _ = build(seed=3, name="hub")
     recorder = Recorder(tmp_path / "run.sqlite")
