@@ -102,7 +102,7 @@ class Evse(Twin):
         self._faulted_s = 0.0
         self._block_kw = inf
         self._limits: dict[str, float] = {}
-        self._ceiling_kw = self.cap_kw = model.evse_max_kw
+        self.ceiling_kw = self.cap_kw = model.evse_max_kw
         self._stop_reason = ""
         self._holds: dict[str, str] = {}
         self._started_kwh = 0.0
@@ -119,7 +119,7 @@ class Evse(Twin):
 
     def asks_kw(self, now: SimTime) -> float:
         """What it would give its vehicle if the cabinet had modules without end; 0 without one."""
-        return min(self.bms.wish_kw(now), self._ceiling_kw) if self.bms is not None else 0.0
+        return min(self.bms.wish_kw(now), self.ceiling_kw) if self.bms is not None else 0.0
 
     def needs_kwh(self, now: SimTime) -> float:
         """What the plugged pack still lacks to its target."""
@@ -440,8 +440,8 @@ class Evse(Twin):
         self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
 
     def _recap(self) -> None:
-        self._ceiling_kw = min((self.model.evse_max_kw, *self._limits.values()))
-        before_kw, self.cap_kw = self.cap_kw, min(self._ceiling_kw, self._block_kw)
+        self.ceiling_kw = min((self.model.evse_max_kw, *self._limits.values()))
+        before_kw, self.cap_kw = self.cap_kw, min(self.ceiling_kw, self._block_kw)
         if self.cap_kw == before_kw or not self.is_charging:
             return
         now = self._kernel.now

@@ -98,8 +98,10 @@ class SplitStack(Pile, Twin):
 
     def _drawn(self, terminal: int) -> None:
         """A terminal has planned what it draws: look whether it then wants more or fewer modules."""
-        held, claimed = self._held[terminal], self.evses[terminal - 1].claim_kw / self.stack.module_kw
-        if claimed <= held - 1 - DEADBAND or (claimed >= held - _EDGE and held >= self._wants[terminal]):
+        evse, held, module_kw = self.evses[terminal - 1], self._held[terminal], self.stack.module_kw
+        asked_kw = min(evse.bms.asked_kw, evse.ceiling_kw) if evse.bms is not None else 0.0
+        is_more = asked_kw > (held + _EDGE) * module_kw and held >= self._wants[terminal]
+        if is_more or asked_kw <= (held - 1 - DEADBAND) * module_kw:
             self._doubt(terminal)
         elif self._is_short:
             self._foresee(terminal, self._kernel.now)
@@ -109,7 +111,9 @@ class SplitStack(Pile, Twin):
         """Ask again what those want of whom it is not known; whether that has changed."""
         unsure, wants = self._unsure, self._wants
         if self._is_short:
-            unsure.update(terminal for terminal, back_at in enumerate(self._gives_back) if back_at <= now)
+            for terminal in [terminal for terminal, back_at in enumerate(self._gives_back) if back_at <= now]:
+                unsure.add(terminal)
+                self._foresee(terminal, now)
         before = wants.copy()
         for terminal in unsure:
             wants[terminal] = self._wanted(terminal, now)
@@ -127,7 +131,7 @@ class SplitStack(Pile, Twin):
         return max(ceil(asked - _EDGE), 1)
 
     def _foresee(self, terminal: int, now: SimTime) -> None:
-        """When falling power frees a module, as planned now."""
+        """When falling power frees a module; held down by the site, a vehicle tells only when it asks for no more."""
         level_kw = (self._held[terminal] - 1 - DEADBAND) * self.stack.module_kw
         crossing = self.evses[terminal - 1].power_kw.crossing(level_kw, now) if level_kw > 0.0 else None
         self._gives_back[terminal] = FOREVER if crossing is None else crossing
@@ -135,7 +139,7 @@ class SplitStack(Pile, Twin):
     # Switching
 
     def _switch(self, now: SimTime) -> None:
-        arrives, serving = self._arrives, self._serving
+        arrives, serving, held, was_short = self._arrives, self._serving, self._held, self._is_short
         for module, terminal in enumerate(self._assigned(now)):
             before = self._at[module]
             if terminal == before or (not self._is_whole and self.is_stuck[module].value):
@@ -151,11 +155,15 @@ class SplitStack(Pile, Twin):
         self._held = self._counted(self._sound())
         self._is_short = any(map(int.__lt__, self._held, self._wants))
         if self._is_short:
-            for terminal in range(1, len(self._held)):
-                self._foresee(terminal, now)
+            for terminal in range(1, len(held)):
+                if not was_short or self._held[terminal] != held[terminal]:
+                    self._foresee(terminal, now)
 
     def _assigned(self, now: SimTime) -> list[int]:
-        """The terminal of each module. Who goes short is asked again only where he would get more."""
+        """The terminal of each module.
+
+        Who would get more is asked again, and all are when the first goes short: until then nobody minds what falls.
+        """
         wants, sound = self._wants, self._sound()
         held = self._counted(sound)
         if held == wants:
@@ -166,12 +174,14 @@ class SplitStack(Pile, Twin):
         order = sorted(range(len(stays)), key=stays.__getitem__)
         if not self._is_whole:
             order.sort(key=lambda module: self.is_stuck[module].value)
-        is_true = False
+        is_sure, is_true = self._is_short, False
         while not is_true:
             at = assign(sound, wants, self._reaches, order)
-            is_true = True
-            for terminal, count in enumerate(self._counted(at)):
-                if 1 < count > held[terminal]:
+            counts, is_true = self._counted(at), True
+            asks_all = not is_sure and any(map(int.__lt__, counts, wants))
+            is_sure = is_sure or asks_all
+            for terminal, count in enumerate(counts):
+                if count > 1 and (asks_all or count > held[terminal]):
                     wants[terminal] = self._wanted(terminal, now)
                     is_true = is_true and count <= wants[terminal]
         return at
@@ -239,7 +249,7 @@ class SplitStack(Pile, Twin):
         self._lost = sum(knob.value and not at for knob, at in zip(self.is_failed, self._at, strict=True))
         self._held = self._counted(sound)
         self._serving = self._counted([0 if one in self._arrives else at for one, at in enumerate(sound)])
-        self._is_changed = True
+        self._is_short, self._is_changed = False, True
         self._kernel.touch(self)
 
 

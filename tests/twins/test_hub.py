@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from scenarios.loader import check_files
+from sim.clock import Clock
 from sim.kernel import Kernel
 from sim.reading import Run
 from sim.recording import Recorder
@@ -17,6 +20,7 @@ from sim.units import SimTime
 from twins.books import energy_book
 from twins.links import charge_points
 from twins.platform import LocalPlatform
+from twins.station import Station
 from twins.station_file import find_station, read_station
 
 Build = Callable[..., tuple[Kernel, Any, LocalPlatform]]
@@ -39,6 +43,18 @@ def test_a_random_day_closes_its_books(build: Build, seed: int) -> None:
     assert platform.started == platform.stopped + len(platform.open)
 
 
+def test_warming_packs_are_followed_too() -> None:
+    file = read_station(find_station("hub")).value
+    file = replace(file, heat=replace(file.heat, packs=True))
+    kernel = Kernel(Clock(datetime(2022, 7, 6), file.station.timezone), 11)
+    station = Station(kernel, file, LocalPlatform(kernel))
+    station.draw_demand(None, HALF)
+    kernel.advance(HALF)
+    book = energy_book(station, HALF)
+    book.check()
+    assert book.vehicles_kwh > 3_000.0
+
+
 def test_the_same_seed_is_the_same_day(build: Build) -> None:
     def digest() -> tuple[str, str]:
         kernel, station, _ = build(seed=5, name="hub")
@@ -52,6 +68,21 @@ def test_the_same_seed_is_the_same_day(build: Build) -> None:
 def fail(station: Any) -> None:
     station.faults.inject("stack.module_failed", "pile[H01]", {"count": 6, "duration_s": 9_000.0})
     station.faults.inject("stack.switch_stuck", "pile[H02]", {"count": 4, "duration_s": 5_000.0})
+
+
+def test_a_stack_that_fails_as_a_whole_lets_go_of_its_modules_and_serves_again(build: Build) -> None:
+    kernel, station, _ = build(seed=4, name="hub")
+    station.draw_demand(None, HALF)
+    kernel.advance(SimTime(39_600.0))
+    stack = station.piles["H01"]
+    assert stack.free.a == 0.0 and any(stack.terminals)
+    station.faults.inject("pile.failed", stack.path, {"duration_s": 600.0})
+    kernel.advance(kernel.now)
+    assert (stack.free.a, sum(evse.power_kw.at(kernel.now) for evse in stack.evses)) == (16.0, 0.0)
+    assert stack.modules_kw.a == 0.0 and not any(stack.terminals)
+    kernel.advance(HALF)
+    assert any(evse.is_charging for evse in stack.evses)
+    energy_book(station, HALF).check()
 
 
 def test_every_limit_holds_at_every_recorded_instant(build: Build, tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ SEQUENCE_S = 20.0
 class Bench:
     """A stack alone with its vehicles; who has ended drives off at once."""
 
-    def __init__(self, modules: int, terminals: int, reaches: Any = "all", site_kw: float = 10_000.0) -> None:
+    def __init__(
+        self, modules: int, terminals: int, reaches: Any = "all", site_kw: float = 10_000.0, has_heat: bool = False
+    ) -> None:
+        self.has_heat = has_heat
         self.kernel = Kernel(Clock(datetime(2022, 7, 6), "Asia/Shanghai"), 1)
         stack = StackConfig(module_kw=40, modules=modules, switching_s=3.0, reaches=reaches)
         model = replace(
@@ -59,7 +62,7 @@ class Bench:
             return
         self.count += 1
         pack = Pack(80.0, power_kw, SLOPING)
-        bms = Bms(self.kernel, "bms", pack, soc_pct, target_pct, 25.0, 25.0, has_heat=False)
+        bms = Bms(self.kernel, "bms", pack, soc_pct, target_pct, 25.0, 25.0, has_heat=self.has_heat)
         evse.plug(bms, f"S{self.count}", lambda reason: self.kernel.at(self.kernel.now, evse.unplug))
         evse.present("TAG")
 
@@ -176,6 +179,18 @@ def test_who_went_short_gets_what_he_asks_for_by_then() -> None:
     bench.run(504.0)
     assert (bench.modules(), bench.stack.free.a) == ([3, 0], 1)
     assert 80.0 < bench.powers()[0] < asked_kw < 120.0
+
+
+def test_who_keeps_more_than_he_needs_gives_it_up_when_the_first_goes_short() -> None:
+    bench = Bench(modules=5, terminals=2)
+    bench.plug(1, power_kw=110.0, soc_pct=69.0, target_pct=99.0)
+    bench.run(600.0)
+    assert bench.modules()[0] == 3 and bench.powers()[0] < 40.0 * (2 - DEADBAND), "nobody has asked for it"
+    bench.plug(2)
+    bench.run(600.0 + SEQUENCE_S - 1.0)
+    assert bench.modules() == [3, 1]
+    bench.run(600.0 + SEQUENCE_S + 3.0)
+    assert bench.modules() == [2, 3]
 
 
 def test_failed_modules_fail_together_and_come_back_apart() -> None:
@@ -323,24 +338,32 @@ def check(bench: Bench, matrix: Sequence[frozenset[int]], site_kw: float) -> Non
     for evse, power_kw, serving in zip(stack.evses, powers, bench.modules(), strict=True):
         assert power_kw <= 40.0 * serving * (1 + 1e-9)
         assert power_kw <= evse.limit_kw.at(now) * (1 + 1e-9)
+    slack = 0.1 if bench.has_heat else 1e-5  # a pack that warms asks for other powers between two pieces of its charge
     for poor, (count, asks) in enumerate(zip(held, asked, strict=True), start=1):
-        if asks - count <= 1e-5 and (count or not asks):
+        if asks - count <= slack and (count or not asks):
             continue
         for rich in gains(bench, poor, matrix):
+            is_held_back = powers[rich - 1] < 39.9 * min(asked[rich - 1], held[rich - 1])  # by the site
+            is_held_back = is_held_back or stack.evses[rich - 1].wake_at < now + 1e-6  # until just now
             assert rich, "a free module could have gone to who goes short"
             assert held[rich - 1] < count + 2, "max-min fair up to one module"
-            assert held[rich - 1] - 1 - DEADBAND <= asked[rich - 1] + 1e-5, "nobody keeps what another needs"
+            assert is_held_back or held[rich - 1] - 1 - DEADBAND <= asked[rich - 1] + slack, (
+                "nobody keeps what another needs"
+            )
 
 
 @settings(max_examples=150, deadline=None)
-@given(matrix=MATRICES, deeds=DEEDS, site_kw=st.sampled_from([10_000.0, 10_000.0, 170.0]))
+@given(matrix=MATRICES, deeds=DEEDS, site_kw=st.sampled_from([10_000.0, 170.0]), has_heat=st.booleans())
 def test_at_every_instant_the_stack_is_fair_and_within_its_limits(
-    matrix: tuple[int, list[frozenset[int]]], deeds: list[tuple[int, str, int, float, int]], site_kw: float
+    matrix: tuple[int, list[frozenset[int]]],
+    deeds: list[tuple[int, str, int, float, int]],
+    site_kw: float,
+    has_heat: bool,
 ) -> None:
     terminals, reaches = matrix
     unreached = frozenset(range(1, terminals + 1)).difference(*reaches)
     reaches = [*reaches, unreached] if unreached else reaches
-    bench = Bench(len(reaches), terminals, tuple(tuple(sorted(one)) for one in reaches), site_kw)
+    bench = Bench(len(reaches), terminals, tuple(tuple(sorted(one)) for one in reaches), site_kw, has_heat)
     t = 0.0
     for delay_s, deed, number, power_kw, soc_pct in deeds:
         t += delay_s
