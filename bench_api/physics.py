@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sim.errors import FileProblem, FileProblems
 from sim.files import read_words
 from sim.registry import Registry
 from sim.yaml_nodes import read_text
@@ -39,6 +40,10 @@ def run_model(name: str, params: str) -> dict[str, Any]:
     model = MODELS.get(name)
     path = Path(params[1:]) if params.startswith("@") else Path("--params")
     text = read_text(path) if params.startswith("@") else params
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise FileProblems([FileProblem(str(path), 0, "", f"not JSON ({error})", 'such as {"servers": 20}')]) from None
     return model.run(read_words(text, path, model.parameters).value)
 
 

@@ -1,7 +1,8 @@
 """Queueing experiments: the station's own yard and visits, with stated service times in place of the charge.
 
 Homogeneous Poisson arrivals, exponential or lognormal service, a finite or endless line, exponential patience: systems
-that theory knows (Erlang B, C, A, M/M/c/K, M/G/c), so that the yard's code can be held against it.
+that theory knows (Erlang B, C, A, M/M/c/K, M/G/c), so that the yard's code can be held against it. What chance makes of
+the arrivals is taken out by quantities of the same vehicles whose mean is known (`twins.control_variates`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 import simpy
 
 from sim.clock import Clock
-from sim.files import key
+from sim.files import Misfit, key
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.bay import Bay, BayConfig, PlaceConfig, SensorConfig
+from twins.control_variates import BATCHES, Batches, Controls
 from twins.drivers import Arrival, Habits
 from twins.vehicle import VehicleModel
 from twins.visits import Session, Visits
@@ -29,7 +31,6 @@ __all__ = ["QueueParameters", "QueueResult", "run_queue"]
 
 _DAY_S = 86_400.0
 _CHUNK = 10_000
-_BATCHES = 40
 _WARM_UP_SHARE = 0.02
 _MODEL = VehicleModel(name="stated", capacity_kwh=1.0, dc_max_kw=1.0)
 
@@ -51,12 +52,28 @@ class QueueParameters:
     sessions: int = field(default=100_000, metadata=key("How many are counted.", low=1_000, high=10**8))
     seed: int = field(default=1, metadata=key("Starts the random streams.", low=0, high=2**53))
 
+    def __post_init__(self) -> None:
+        """Refuse a line that grows for ever."""
+        if self.is_endless and self.offered_erl >= self.servers:
+            right = f"less than servers, {self.servers}; or waiting_places, or patience_mean_s"
+            raise Misfit("offered_erl", f"{self.offered_erl:g} Erl: the line has no end", right)
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether all come in and wait for ever."""
+        return self.waiting_places is None and self.patience_mean_s is None
+
+    @property
+    def service_mean_s(self) -> float:
+        """Mean of the service time."""
+        return self.offered_erl * _DAY_S / self.sessions_per_day
+
 
 @dataclass(frozen=True, slots=True)
 class QueueResult:
     """Shares are of arrivals; `wait_mean_s` is over those admitted, who gave up included; se are standard errors.
 
-    Errors come from the means of 40 batches in a row, after 2 % of the sessions as warm-up.
+    2 % of the sessions come before as warm-up; means and errors are of 100 batches of vehicles in a row.
     """
 
     sessions: int
@@ -71,7 +88,6 @@ class QueueResult:
 def run_queue(parameters: QueueParameters) -> QueueResult:
     """Run one experiment; some 20 microseconds a session on a current processor."""
     kernel = Kernel(Clock(datetime(2022, 1, 1), "UTC"), parameters.seed)
-    stay = _StatedStay(kernel, parameters)
     bays = []
     for number in range(parameters.servers):
         config = BayConfig(id=f"B{number + 1}", kind="fast", place=PlaceConfig(x_m=0.0, y_m=0.0))
@@ -79,13 +95,19 @@ def run_queue(parameters: QueueParameters) -> QueueResult:
         bay.evses.append((_AlwaysReady(), "", 1))
         bays.append(bay)
     places = inf if parameters.waiting_places is None else parameters.waiting_places
-    visits = Visits(kernel, Yard(kernel, YardConfig(), bays, places), stay)
-    tally = _Tally(parameters.sessions)
+    visits = Visits(kernel, Yard(kernel, YardConfig(), bays, places), _StatedStay(kernel))
+    warm_up = int(parameters.sessions * _WARM_UP_SHARE)
+    batches = Batches(parameters.sessions, warm_up)
+    controls = Controls(
+        parameters.servers, parameters.offered_erl, _DAY_S / parameters.sessions_per_day, parameters.cv, batches,
+        has_endless_line=parameters.is_endless,
+    )  # fmt: skip
+    tally = _Tally(batches)
     visits.on_over = tally.over
-    visits.expect(_arrivals(kernel, parameters))
+    visits.expect(_arrivals(kernel, parameters, controls))
     while not tally.is_full:
         kernel.advance(SimTime(kernel.now + _DAY_S))
-    return tally.result()
+    return tally.result(controls)
 
 
 class _AlwaysReady:
@@ -93,49 +115,34 @@ class _AlwaysReady:
 
 
 class _StatedStay:
-    """A stay of a drawn length."""
+    """A stay of the length that the vehicle came with."""
 
-    def __init__(self, kernel: Kernel, parameters: QueueParameters) -> None:
+    def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._mean_s = parameters.offered_erl * _DAY_S / parameters.sessions_per_day
-        self._cv = parameters.cv
-        self._drawn: list[float] = []
 
     def at(self, bay: Bay[Any], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, bool]:
         bay.occupy(session.id)
-        if not self._drawn:
-            self._draw()
-        yield self._kernel.timeout(self._drawn.pop())
+        yield self._kernel.timeout(arrival.habits.stay_s or 0.0)
         session.outcome = "charged"
         bay.free(session.id)
         return True
 
-    def _draw(self) -> None:
-        stream = self._kernel.streams["queue.service"]
-        if self._cv == 1.0:
-            self._drawn = stream.exponential(self._mean_s, _CHUNK).tolist()
-            return
-        variance = log(1.0 + self._cv**2)
-        self._drawn = stream.lognormal(log(self._mean_s) - 0.5 * variance, sqrt(variance), _CHUNK).tolist()
-
 
 class _Tally:
-    """Counts by batches of sessions in the order of their ends; nothing is kept a session."""
+    """Counts by batches of vehicles in the order of their arrival; nothing is kept a session."""
 
-    def __init__(self, sessions: int) -> None:
-        self._warm_up = int(sessions * _WARM_UP_SHARE)
-        self._size = max(1, sessions // _BATCHES)
-        self._seen = -self._warm_up
-        self._sums = np.zeros((_BATCHES, 4))  # a batch: arrivals, waits in s, turned away, reneged
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+        self._left = batches.sessions
+        self._sums = np.zeros((BATCHES, 4))  # a batch: arrivals, waits in s, turned away, reneged
         self.is_full = False
 
     def over(self, session: Session) -> None:
-        seen = self._seen
-        self._seen += 1
-        batch = seen // self._size
-        if seen < 0 or batch >= _BATCHES:
-            self.is_full = batch >= _BATCHES
+        batch = self._batches.of(int(session.id[1:]) - 1)
+        if batch is None:
             return
+        self._left -= 1
+        self.is_full = self._left <= 0
         row = self._sums[batch]
         row[0] += 1.0
         if session.outcome == "turned_away":
@@ -146,37 +153,30 @@ class _Tally:
         else:
             row[1] += (session.bay_s or 0.0) - session.arrived_s
 
-    def result(self) -> QueueResult:
+    def result(self, controls: Controls) -> QueueResult:
         arrivals, waits, turned_away, reneged = self._sums.T
-        admitted = arrivals - turned_away
-        wait_s, wait_se_s = _ratio(waits, admitted)
-        away, away_se = _ratio(turned_away, arrivals)
-        gave_up, gave_up_se = _ratio(reneged, arrivals)
+        wait_s, wait_se_s = controls.adjusted(waits / np.maximum(arrivals - turned_away, 1.0))
+        away, away_se = controls.adjusted(turned_away / arrivals)
+        gave_up, gave_up_se = controls.adjusted(reneged / arrivals)
         return QueueResult(int(arrivals.sum()), wait_s, wait_se_s, away, away_se, gave_up, gave_up_se)
 
 
-def _ratio(of: Any, to: Any) -> tuple[float, float]:
-    """(ratio of the sums, its standard error by the spread of the batches)."""
-    total = float(to.sum())
-    if total == 0.0:
-        return 0.0, 0.0
-    ratio = float(of.sum()) / total
-    residuals = of - ratio * to
-    return ratio, float(np.sqrt(np.sum(residuals**2) * _BATCHES / (_BATCHES - 1)) / total)
-
-
-def _arrivals(kernel: Kernel, parameters: QueueParameters) -> Iterator[tuple[Arrival, int | None]]:
-    gaps, patience = kernel.streams["queue.arrivals"], kernel.streams["queue.patience"]
-    t_s, gap_s = 0.0, _DAY_S / parameters.sessions_per_day
+def _arrivals(kernel: Kernel, parameters: QueueParameters, controls: Controls) -> Iterator[tuple[Arrival, int | None]]:
+    gaps, service = kernel.streams["queue.arrivals"], kernel.streams["queue.service"]
+    patience = kernel.streams["queue.patience"]
+    gap_s, mean_s, cv = _DAY_S / parameters.sessions_per_day, parameters.service_mean_s, parameters.cv
+    variance = log(1.0 + cv**2)
+    t_s = 0.0
     while True:
         times = (t_s + np.cumsum(gaps.exponential(gap_s, _CHUNK))).tolist()
         t_s = times[-1]
-        if parameters.patience_mean_s is None:
-            endless = Habits(wants="fast")
-            for t in times:
-                yield Arrival(t, _MODEL, 0.0, 100.0, endless), None
+        if cv == 1.0:
+            lengths = service.exponential(mean_s, _CHUNK).tolist()
         else:
-            for t, patience_s in zip(
-                times, patience.exponential(parameters.patience_mean_s, _CHUNK).tolist(), strict=True
-            ):
-                yield Arrival(t, _MODEL, 0.0, 100.0, Habits("fast", patience_s)), None
+            lengths = service.lognormal(log(mean_s) - 0.5 * variance, sqrt(variance), _CHUNK).tolist()
+        waits = [inf] * _CHUNK
+        if parameters.patience_mean_s is not None:
+            waits = patience.exponential(parameters.patience_mean_s, _CHUNK).tolist()
+        for t, length_s, patience_s in zip(times, lengths, waits, strict=True):
+            controls.arrival(t, length_s)
+            yield Arrival(t, _MODEL, 0.0, 100.0, Habits("fast", patience_s, stay_s=length_s)), None

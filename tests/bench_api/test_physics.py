@@ -29,7 +29,12 @@ def test_queue_prints_one_document() -> None:
     ("words", "said"),
     [
         (["que", "--params", "{}"], "unknown model 'que'; did you mean 'queue'?"),
-        (["queue", "--params", "{"], "--params"),
+        (["queue", "--params", "{"], "not JSON"),
+        (["queue", "--params", "{servers: 4}"], "not JSON"),
+        (
+            ["queue", "--params", json.dumps(GIVEN | {"offered_erl": 4.0, "waiting_places": None})],
+            "the line has no end",
+        ),
         (
             ["queue", "--params", '{"servers": 4, "offered_erl": 3, "session_per_day": 9}'],
             "did you mean sessions_per_day",
