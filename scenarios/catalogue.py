@@ -33,6 +33,7 @@ EVENT_KINDS = (
     "bay.occupied",
     "bill.issued",
     "command.refused",
+    "connector.pulled",
     "evse.recovered",
     "evse.state",
     "fault.active",

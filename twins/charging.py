@@ -24,6 +24,7 @@ __all__ = ["Charging"]
 
 PLUG_S = 25.0
 UNPLUG_S = 155.0
+PULL_WITHIN_S = 1_200.0
 DRIVING_WARMTH_K = 8.0
 _GOOD_ENDS = ("target_reached", "driver", "remote")
 
@@ -98,6 +99,8 @@ class Charging:
             leaves_s = max(now, session.arrived_s + habits.stay_s - UNPLUG_S)
             evse.departs_s = leaves_s
             kernel.at(SimTime(leaves_s), lambda: _break_off(evse, session.id))
+        if habits.hot_unplug_share < 1.0:
+            kernel.at(SimTime(now + habits.hot_unplug_share * PULL_WITHIN_S), lambda: _pull(evse, session.id))
         evse.present(f"TAG-{session.vehicle}")
         session.stop_reason = yield ended
         bill = self._close(session, evse, bms)
@@ -172,6 +175,11 @@ class Charging:
 
 def _told(ended: simpy.Event, reason: str) -> None:
     ended.succeed(reason)
+
+
+def _pull(evse: Evse, session: str) -> None:
+    if evse.session == session:
+        evse.pull()
 
 
 def _break_off(evse: Evse, session: str) -> None:

@@ -210,6 +210,20 @@ class Evse(Twin):
         self._touch()
         return True
 
+    def pull(self) -> None:
+        """Somebody pulls at the plug under load (clause 9.5.4).
+
+        While the lock holds nothing gives way, and the charge ends as by the driver's hand; without it the plug parts:
+        the charge ends at once, with an alarm.
+        """
+        if not self.is_charging:
+            return
+        is_locked = self.lock.value is LockState.LOCKED
+        self._kernel.emit("connector.pulled", self.path, {"locked": is_locked}, clause="9.5.4")
+        if not is_locked:
+            self._raise("hot_unplug")
+        self.stop("driver" if is_locked else "hot_unplug")
+
     def give_up(self) -> None:
         """The driver ends the charge, or does not wait for one to begin any longer."""
         is_waiting = self.state.value is EvseState.PREPARING and self._sequence_ends == FOREVER

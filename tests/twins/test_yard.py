@@ -148,6 +148,20 @@ def test_air_conditioning_shows_on_the_meter_and_not_in_the_pack(build: Build) -
     assert abs(cooled_kwh - plain_kwh - 3.0 * charged_s / 3_600.0) < 1e-6
 
 
+@pytest.mark.clause("9.5.4")
+def test_the_lock_holds_against_who_pulls_under_load(build: Build) -> None:
+    kernel, station, _ = build(name="public")
+    events: list[Event] = []
+    kernel.subscribe(events.append)
+    station.visits.expect(iter([(arrival(0.0, hot_unplug_share=0.5), None)]))
+    kernel.advance(SimTime(20_000.0))
+    (session,) = station.ended
+    assert session.stop_reason == "driver" and session.soc_out_pct < 80.0
+    assert [(event.data["locked"], event.clause) for event in events if event.kind == "connector.pulled"] == [
+        (True, "9.5.4")
+    ]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from(["first_come", "by_kind"]), st.floats(0.0, 60.0), st.floats(0.0, 0.4))
 def test_on_a_wild_day_nobody_is_lost(seed: int, line: str, delay_s: float, miss_share: float) -> None:
