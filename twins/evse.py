@@ -444,11 +444,7 @@ class Evse(Twin):
 
     def _obeys(self) -> bool:
         """The test before it serves again: the contactor is driven both ways, with nobody there."""
-        contactor = self.contactor_closed
-        contactor.rebase(True)
-        has_closed = contactor.value
-        contactor.rebase(False)
-        return has_closed and not contactor.value
+        return self.contactor_closed.preview(True) and not self.contactor_closed.preview(False)
 
     def _raise(self, alarm: str) -> None:
         self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
