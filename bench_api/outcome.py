@@ -108,7 +108,7 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
         undelivered = book.undelivered
     else:
         local = bench.platform
-        messages = {"started": local.started, "stopped": local.stopped, "open": len(local.open), "lost": 0,
+        messages = {"started": local.begun, "stopped": local.stopped, "open": len(local.open), "lost": 0,
                     "doubled": 0, "misordered": local.misordered}  # fmt: skip
         undelivered = 0
     money, unexplained = station.money.document(now), station.money.check(now)

@@ -16,7 +16,7 @@ from sim.faults import Knob
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal, State
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
-from twins.ports import Happening, PlatformPort
+from twins.ports import PlatformPort
 
 if TYPE_CHECKING:
     from twins.bms import Bms
@@ -336,7 +336,7 @@ class Evse(Twin):
         self.started_s = now
         self._kernel.emit("session.started", self.path, {"session": self.session})
         self.on_started()
-        self._platform.report(Happening("started", self.path, self.session, self.token, self._started_kwh))
+        self._platform.started(self.path, self.session, self.token, self._started_kwh)
         self._go(EvseState.CHARGING)
         self.claim_kw = self._next_claim(now)
         return self._charge(now) if self._control.join(self, now) else FOREVER
@@ -413,7 +413,7 @@ class Evse(Twin):
                 "energy_kwh": energy_kwh - self._started_kwh,
             }
             self._kernel.emit("session.ended", self.path, data)
-            self._platform.report(Happening("ended", self.path, self.session, self.token, energy_kwh, reason))
+            self._platform.ended(self.path, self.session, energy_kwh, reason)
         self._go(EvseState.FAULTED if is_faulted else EvseState.FINISHING, alarm)
         self.on_switched()
         if was_charging:
@@ -469,7 +469,7 @@ class Evse(Twin):
         if self.state.set(self._kernel.now, state):
             word = _WORDS[state]
             self._kernel.emit("evse.state", self.path, {"state": word})
-            self._platform.report(Happening("status", self.path, self.session, reason=alarm, status=word))
+            self._platform.status(self.path, word, alarm)
             if state is EvseState.CHARGING:
                 self.on_switched()
             elif state is EvseState.AVAILABLE and self.bms is None:

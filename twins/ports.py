@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-__all__ = ["Happening", "PlatformPort"]
-
-
-class Happening(NamedTuple):
-    """What a pile tells its platform: `kind` started, ended or status; energies are the meter's register in kWh."""
-
-    kind: str
-    evse: str
-    session: str = ""
-    token: str = ""
-    energy_kwh: float = 0.0
-    reason: str = ""
-    status: str = ""
+__all__ = ["PlatformPort"]
 
 
 class PlatformPort(Protocol):
-    """What a pile asks of the operations platform.
-
-    `on_transaction(session, energy_wh)` hears what each ended transaction amounts to as the platform is told it.
+    """What a pile asks of the operations platform, and tells it; `evse` is a path, energies are the register in kWh.
 
     `authorise` answers through `done(accepted)`, never before it returns and always at rest of an instant, so that a
-    local answer and one over a socket act at the same place in the order. `report` never blocks and never fails.
+    local answer and one over a socket act at the same place in the order. What is told never blocks and never fails: a
+    durable queue stands behind it where there is a wire. `on_transaction(session, energy_wh)` hears what each ended
+    transaction amounts to as the platform is told it.
     """
 
     on_transaction: Callable[[str, float], None]
@@ -34,5 +22,11 @@ class PlatformPort(Protocol):
     def authorise(self, evse: str, token: str, done: Callable[[bool], None]) -> None:
         """May this token charge here?"""
 
-    def report(self, happening: Happening) -> None:
-        """Take note; a durable queue stands behind it where there is a wire."""
+    def started(self, evse: str, session: str, token: str, energy_kwh: float) -> None:
+        """A charge has begun."""
+
+    def ended(self, evse: str, session: str, energy_kwh: float, reason: str) -> None:
+        """It has ended."""
+
+    def status(self, evse: str, state: str, alarm: str) -> None:
+        """The EVSE has another state; `alarm` is what it raised with it, if anything."""

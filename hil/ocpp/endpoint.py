@@ -19,7 +19,6 @@ from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.evse import Evse
 from twins.links import Link, charge_points
-from twins.ports import Happening
 from twins.station import Station
 
 __all__ = ["MessageBook", "OcppEndpoint"]
@@ -76,20 +75,25 @@ class OcppEndpoint:
         point.engine.authorise(number, token, self._kernel.now, said)
         self._kernel.touch(point)
 
-    def report(self, happening: Happening) -> None:
-        """Tell the CSMS, by way of the durable queue where it is about a transaction."""
-        point, number = self._outlets[happening.evse]
-        now, engine = self._kernel.now, point.engine
-        meter_wh = happening.energy_kwh * 1000.0
-        if happening.kind == "status":
-            engine.status(number, status_of(happening.status), error_code_of(happening.reason), now)
-        elif happening.kind == "started":
-            point.book.start(happening.session, whole_wh(meter_wh))
-            engine.started(number, happening.session, happening.token, meter_wh, now)
-        else:
-            energy_wh = point.book.end(happening.session, whole_wh(meter_wh))
-            self.on_transaction(happening.session, float(energy_wh))
-            engine.ended(number, happening.session, meter_wh, reason_of(happening.reason), now)
+    def started(self, evse: str, session: str, token: str, energy_kwh: float) -> None:
+        """Tell the CSMS of a transaction, by way of the durable queue."""
+        point, number = self._outlets[evse]
+        point.book.start(session, whole_wh(energy_kwh * 1000.0))
+        point.engine.started(number, session, token, energy_kwh * 1000.0, self._kernel.now)
+        self._kernel.touch(point)
+
+    def ended(self, evse: str, session: str, energy_kwh: float, reason: str) -> None:
+        """Tell it of the end, by the same way."""
+        point, number = self._outlets[evse]
+        energy_wh = point.book.end(session, whole_wh(energy_kwh * 1000.0))
+        self.on_transaction(session, float(energy_wh))
+        point.engine.ended(number, session, energy_kwh * 1000.0, reason_of(reason), self._kernel.now)
+        self._kernel.touch(point)
+
+    def status(self, evse: str, state: str, alarm: str) -> None:
+        """Tell it of a connector's status."""
+        point, number = self._outlets[evse]
+        point.engine.status(number, status_of(state), error_code_of(alarm), self._kernel.now)
         self._kernel.touch(point)
 
     # What a run reads

@@ -40,7 +40,7 @@ def test_a_random_day_closes_its_books(build: Build, seed: int) -> None:
     ended = [one.energy_true_kwh for one in station.sessions]
     assert book.vehicles_kwh == pytest.approx(sum(ended) + sum(charging), rel=1e-9)
     assert len(station.sessions) > 400 and book.vehicles_kwh > 10_000.0
-    assert platform.started == platform.stopped + len(platform.open)
+    assert platform.begun == platform.stopped + len(platform.open)
 
 
 def test_warming_packs_are_followed_too() -> None:

@@ -144,7 +144,7 @@ def test_a_busy_month_with_failures_loses_nobody_and_closes_its_books(build: Bui
     assert outcomes.count("failed") > 20 and outcomes.count("charged") > 500
     energy_book(station, end).check()
     assert station.money.check(end) == []
-    assert platform.started == platform.stopped + len(platform.open)
+    assert platform.begun == platform.stopped + len(platform.open)
 
 
 TEXT = find_station("public").read_text(encoding="utf-8")

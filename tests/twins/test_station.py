@@ -40,7 +40,7 @@ def test_a_drawn_day_closes_its_energy_book(build: Build) -> None:
     assert len(station.sessions) > 4
     assert book.vehicles_kwh == pytest.approx(sum(s.energy_true_kwh for s in station.sessions), rel=1e-9)
     assert book.vehicles_kwh > 50.0 and book.losses_kwh > 5.0
-    assert platform.started == platform.stopped + len(platform.open)
+    assert platform.begun == platform.stopped + len(platform.open)
     assert platform.misordered == 0
 
 
@@ -132,7 +132,7 @@ def test_a_refused_token_does_not_charge(build: Build) -> None:
     kernel.advance(DAY)
     (session,) = station.sessions
     assert (session.outcome, session.stop_reason, session.started_s) == ("failed", "not_authorised", None)
-    assert platform.started == 0
+    assert platform.begun == 0
     assert station.evses[0].state.value is EvseState.AVAILABLE
 
 
@@ -178,7 +178,7 @@ def test_a_contactor_that_does_not_close_fails_the_session(build: Build) -> None
     kernel.advance(SimTime(2_000.0))
     (session,) = station.sessions
     assert (session.outcome, session.stop_reason) == ("failed", "contactor_open")
-    assert platform.started == 0
+    assert platform.begun == 0
     assert station.evses[1].state.value is EvseState.AVAILABLE
 
 
@@ -266,7 +266,7 @@ def test_a_start_that_the_platform_asked_for_waits_for_a_car(build: Build) -> No
     assert evse.start("REMOTE")
     kernel.advance(SimTime(20_000.0))
     assert [session.outcome for session in station.sessions] == ["charged", "failed"]
-    assert platform.started == 1
+    assert platform.begun == 1
 
 
 def test_out_of_service_after_the_session_and_back(build: Build) -> None:
