@@ -49,6 +49,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 OutOption = Annotated[Path | None, typer.Option(help="The run's folder; by default runs/<scenario>-<seed>-<time>.")]
 
 
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"voltyard {version('voltyard')}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    is_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """A whole EV charging station in software, and a bench to plug real things into."""
+
+
 @app.command()
 def demo(
     out: OutOption = None,
