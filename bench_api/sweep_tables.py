@@ -20,8 +20,8 @@ from scenarios.verdict import VERDICTS
 __all__ = ["print_tables", "write_csv"]
 
 MAIN: Final = (
-    "arrivals", "served", "turned_away", "reneged", "wait_mean_s", "wait_p95_s", "utilisation_pct", "energy_kwh",
-    "peak_kw",
+    "arrivals", "served", "turned_away", "reneged", "wait_mean_s", "wait_p95_s", "utilisation_pct",
+    "availability_pct", "energy_kwh", "peak_kw",
 )  # fmt: skip
 _WIDE: Final = 110  # columns of a terminal that hold every column of the table
 _NOISE: Final = 1e-9  # what rounding may leave of nothing

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
+from availability_table import availability_lines
 from queue_table import queue_lines
 
 from sim.clock import Clock
@@ -225,7 +226,7 @@ def _month(run: Replayed, one: Session) -> int:
 
 
 def page(run: Replayed, twin: dict[str, float], real: dict[str, float], checked: dict[str, tuple[float, float]],
-         queues: list[str]) -> str:  # fmt: skip
+         theory: list[str]) -> str:  # fmt: skip
     """The text of docs/validation.md."""
     lines = [
         "# How near the twin comes", "",
@@ -259,7 +260,7 @@ def page(run: Replayed, twin: dict[str, float], real: dict[str, float], checked:
     lines += [
         f"| {name} | {values[0]:.3g} | {values[1]:.3g} | {goals.get(name, '')} |" for name, values in checked.items()
     ]
-    return "\n".join([*lines, "", *queues, ""])
+    return "\n".join([*lines, "", *theory, ""])
 
 
 def _names(*tables: dict[str, float]) -> list[str]:
@@ -277,7 +278,8 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1_000_000, help="of each queueing experiment")
     chosen = parser.parse_args()
     run = replayed()
-    text = page(run, figures(run.charges), figures(recorded()), against_reference(run), queue_lines(chosen.sessions))
+    theory = [*queue_lines(chosen.sessions), "", *availability_lines(max(200, chosen.sessions // 50))]
+    text = page(run, figures(run.charges), figures(recorded()), against_reference(run), theory)
     chosen.out.write_text(text, encoding="utf-8")
     print(text)
 

@@ -26,6 +26,15 @@ def validation() -> ModuleType:
     return module
 
 
+def test_a_few_failures_of_the_availability_table(validation: ModuleType) -> None:
+    table = sys.modules[validation.availability_lines.__module__]
+    for system in table.SYSTEMS[3:]:
+        count, share = table.measured(system, 400)
+        assert 250 < count < 550
+        assert abs(share - (table.theory(system) or share)) < 0.04
+    assert table.theory(table.SYSTEMS[0]) == pytest.approx(800.0 / 804.0)
+
+
 def test_a_few_weeks_of_the_site(validation: ModuleType) -> None:
     run = validation.replayed(120)
     assert len(run.charges) == 120
