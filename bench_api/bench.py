@@ -212,8 +212,7 @@ class Bench:
     def _plugged(self, session: Session) -> None:
         if self.endpoint is not None:
             self._unnumbered[session.id] = session
-        if self.plan.record != "kpi":
-            self._session(session)
+        self._session(session)
 
     def _over(self, session: Session) -> None:
         if session.transaction_id is not None or session.started_s is None:

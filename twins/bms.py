@@ -119,10 +119,6 @@ class Bms:
         """At the pack's terminals: 0.85 of the platform's nominal when empty, 0.91 when full."""
         return self.pack.nominal_v * (0.85 + 0.06 * self.soc.at(now))
 
-    def is_full(self, now: SimTime) -> bool:
-        """Whether the target is reached, to a millionth of a point."""
-        return self.soc.at(now) >= self.target - _NEAR
-
     def draw(self, now: SimTime, limit_kw: float, power: Signal) -> SimTime:
         """Plan the next piece of the charge under `limit_kw`: writes power, charge and temperature; returns its end.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import simpy
@@ -47,7 +47,6 @@ class Charging:
         self._air_temp_c = air_temp_c
         self._billing = billing
         self._has_pack_heat = has_pack_heat
-        self._packs: dict[tuple[str, float], Pack] = {}
         self.on_vehicle: Callable[[], None] = lambda: None
         self.on_session: Callable[[Session], None] = lambda session: None
 
@@ -139,17 +138,8 @@ class Charging:
         self._kernel.emit("bay.misused", bay.path, {"session": session.id}, clause="13.8")
         yield self._kernel.timeout(arrival.habits.petrol_stay_s)
         session.left_s = self._kernel.now
-        session.outcome = "turned_away"
+        session.outcome = "petrol"
         bay.free(session.id)
-
-    def _pack(self, model: VehicleModel, power_kw: float) -> Pack:
-        """Packs of one model are alike, and its many vehicles share what is worked out once."""
-        pack = self._packs.get((model.name, power_kw))
-        if pack is None or pack.capacity_kwh != model.capacity_kwh:
-            acceptance = ACCEPTANCE_MAPS[model.acceptance]
-            pack = Pack(model.capacity_kwh, power_kw, acceptance, float(model.platform_v))
-            self._packs[model.name, power_kw] = pack
-        return pack
 
     def _bms(self, bay: Bay[Evse], evse: Evse, arrival: Arrival) -> Bms:
         model, habits = arrival.model, arrival.habits
@@ -161,7 +151,7 @@ class Charging:
         return Bms(
             self._kernel,
             f"{bay.path}.vehicle.bms",
-            self._pack(model, power_kw),
+            _pack(model, power_kw),
             arrival.soc_in_pct,
             target_pct,
             air_c + DRIVING_WARMTH_K,
@@ -171,6 +161,12 @@ class Charging:
             soc=evse.vehicle_soc,
             cell_temp_c=evse.vehicle_temp_c,
         )
+
+
+@lru_cache(maxsize=256)
+def _pack(model: VehicleModel, power_kw: float) -> Pack:
+    """The vehicles of one model share what is worked out once."""
+    return Pack(model.capacity_kwh, power_kw, ACCEPTANCE_MAPS[model.acceptance], float(model.platform_v))
 
 
 def _told(ended: simpy.Event, reason: str) -> None:

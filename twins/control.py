@@ -54,12 +54,11 @@ class Control(Twin):
     def __init__(self, kernel: Kernel, config: ControlConfig) -> None:
         """EVSEs join with `watch`."""
         self._kernel = kernel
-        self._share = POLICIES.get(config.policy)
-        self._always_plans = config.policy == "tou_aware"
+        self._policy = POLICIES.get(config.policy)
         self._limits = {"configuration": config.site_limit_kw}
         self.site_limit_kw = Signal("control.site_limit_kw", "kW", config.site_limit_kw)
         kernel.add(self.site_limit_kw)
-        self.prices = Prices()
+        self._prices = Prices()
         self._budgets: list[float] = [config.site_limit_kw]
         self._groups: dict[str, tuple[int, ...]] = {}
         self._names: dict[str, int] = {}
@@ -67,6 +66,11 @@ class Control(Twin):
         self._active: list[Evse] = []
         self._claims: list[Claim] = []
         self._is_open = True
+
+    @property
+    def minds_prices(self) -> bool:
+        """Whether it wants to know what energy costs."""
+        return self._policy.minds_prices
 
     # Budgets
 
@@ -93,17 +97,10 @@ class Control(Twin):
             self.site_limit_kw.set(self._kernel.now, lowest_kw)
             self._kernel.touch(self)
 
-    def rebudget(self, name: str, budget_kw: float) -> None:
-        """A narrower budget has another size."""
-        if self._budgets[self._names[name]] != budget_kw:
-            self._budgets[self._names[name]] = budget_kw
-            self._kernel.touch(self)
-
     def reprice(self, prices: Prices) -> None:
         """Energy has another price from now on."""
-        self.prices = prices
-        if self._always_plans:
-            self._kernel.touch(self)
+        self._prices = prices
+        self._kernel.touch(self)
 
     # Sessions
 
@@ -113,7 +110,7 @@ class Control(Twin):
         self._active.append(evse)
         self._claims.append(Claim(evse.claim_kw, self._groups[evse.path], now, departs_s, evse.needs_kwh))
         self._use(evse, evse.claim_kw)
-        if self._is_open and not self._always_plans and self._fits(evse):
+        if self._is_open and not self.minds_prices and self._fits(evse):
             evse.granted_kw = evse.cap_kw
             evse.limit_kw.set(now, evse.cap_kw)
             return True
@@ -146,7 +143,7 @@ class Control(Twin):
 
     def recapped(self, evse: Evse, now: SimTime) -> None:
         """Its electronics can give more or less than before; what it may draw now it has claimed."""
-        is_open = self._is_open and not self._always_plans and self._fits(evse)
+        is_open = self._is_open and not self.minds_prices and self._fits(evse)
         evse.offer(now, evse.cap_kw if is_open else min(evse.granted_kw, evse.cap_kw))
 
     def plan(self, now: SimTime) -> SimTime:
@@ -156,14 +153,14 @@ class Control(Twin):
             if evse.granted_kw >= evse.claim_kw:
                 evse.settle_claim(now)
         self._count_anew()
-        self._is_open = not self._always_plans and all(map(float.__le__, self._used, self._budgets))
+        self._is_open = not self.minds_prices and all(map(float.__le__, self._used, self._budgets))
         if self._is_open:
             for evse in active:
                 evse.offer(now, evse.cap_kw)
             return FOREVER
         for evse, claim in zip(active, self._claims, strict=True):
             claim.kw = evse.claim_kw
-        grants = self._share(self._claims, self._budgets, now, self.prices)
+        grants = self._policy.share(self._claims, self._budgets, now, self._prices)
         for evse, grant_kw in zip(active, grants, strict=True):
             has_all = grant_kw >= evse.claim_kw * _NEARLY
             evse.offer(now, evse.cap_kw if has_all else grant_kw * _ROUNDING)

@@ -113,10 +113,6 @@ class Evse(Twin):
 
     # What others ask of it
 
-    def wish_kw(self, now: SimTime) -> float:
-        """What the vehicle asks for, as far as the electronics can give it; 0 without one."""
-        return min(self.bms.wish_kw(now), self.cap_kw) if self.bms is not None else 0.0
-
     def asks_kw(self, now: SimTime) -> float:
         """What it would give its vehicle if the cabinet had modules without end; 0 without one."""
         return min(self.bms.wish_kw(now), self.ceiling_kw) if self.bms is not None else 0.0
@@ -211,18 +207,10 @@ class Evse(Twin):
         return True
 
     def pull(self) -> None:
-        """Somebody pulls at the plug under load (clause 9.5.4).
-
-        While the lock holds nothing gives way, and the charge ends as by the driver's hand; without it the plug parts:
-        the charge ends at once, with an alarm.
-        """
-        if not self.is_charging:
-            return
-        is_locked = self.lock.value is LockState.LOCKED
-        self._kernel.emit("connector.pulled", self.path, {"locked": is_locked}, clause="9.5.4")
-        if not is_locked:
-            self._raise("hot_unplug")
-        self.stop("driver" if is_locked else "hot_unplug")
+        """Somebody pulls at the plug under load (clause 9.5.4): the lock holds, and he ends the charge as he should."""
+        if self.is_charging:
+            self._kernel.emit("connector.pulled", self.path, {"lock": self.lock.value.value}, clause="9.5.4")
+            self.stop("driver")
 
     def give_up(self) -> None:
         """The driver ends the charge, or does not wait for one to begin any longer."""
@@ -313,16 +301,6 @@ class Evse(Twin):
         elif state is EvseState.FAULTED:
             self._try_recovery()
         return FOREVER
-
-    def step(self, now: SimTime) -> str:
-        """Where the start sequence stands: handshake, insulation_test, precharge; empty outside it."""
-        left_s = self._sequence_ends - now
-        if not 0.0 < left_s < FOREVER:
-            return ""
-        model = self.model
-        if left_s <= model.precharge_s:
-            return "precharge"
-        return "insulation_test" if left_s <= model.precharge_s + model.insulation_test_s else "handshake"
 
     def _close(self, now: SimTime) -> SimTime:
         self._sequence_ends = FOREVER

@@ -33,8 +33,16 @@ class Claim:
     needs_kwh: Callable[[SimTime], float]
 
 
-Policy = Callable[[Sequence[Claim], Sequence[float], SimTime, "Prices"], list[float]]
+Share = Callable[[Sequence[Claim], Sequence[float], SimTime, "Prices"], list[float]]
 """(claims, budgets in kW by position, now in s, prices) -> grants in kW, none above its claim or any of its budgets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A way to share. One that minds prices is asked at every change, also while all claims fit."""
+
+    share: Share
+    minds_prices: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +56,14 @@ class Prices:
 POLICIES: Registry[Policy] = Registry("policy", "voltyard.policies")
 
 
-def policy(name: str) -> Callable[[Policy], Policy]:
+def policy(name: str, *, minds_prices: bool = False) -> Callable[[Share], Share]:
     """Register a policy."""
-    return lambda made: POLICIES.add(name, made)
+
+    def register(share: Share) -> Share:
+        POLICIES.add(name, Policy(share, minds_prices))
+        return share
+
+    return register
 
 
 @policy("equal_share")
@@ -80,7 +93,7 @@ def least_laxity(claims: Sequence[Claim], budgets: Sequence[float], now: SimTime
     return _in_order(claims, budgets, [_laxity_s(claim, now) for claim in claims])
 
 
-@policy("tou_aware")
+@policy("tou_aware", minds_prices=True)
 def tou_aware(claims: Sequence[Claim], budgets: Sequence[float], now: SimTime, prices: Prices) -> list[float]:
     """Equal shares; while energy is dear, who can still reach the target in the cheaper time waits for it."""
     if prices.is_dear:

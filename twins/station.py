@@ -168,7 +168,7 @@ class Station:
 
     def _reprice(self) -> None:
         """Tell a control that minds the time of use whether energy is dear, and when it will be cheaper."""
-        if self.file.control.policy != "tou_aware":
+        if not self.control.minds_prices:
             return
         now = self.kernel.now
         mean_cny = self.file.tariff.energy_cny_kwh + self.file.tariff.service_cny_kwh

@@ -71,11 +71,6 @@ class OcppLink:
         call = rpc.open_call if rpc is not None else None
         return self._unanswered[call.action] if call is not None else 0
 
-    @property
-    def is_opening(self) -> bool:
-        """Whether a connection is under way."""
-        return self._opening is not None
-
     def open(self) -> None:
         """Begin to connect; the outcome is a command."""
         if self._opening is None:

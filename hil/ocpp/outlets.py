@@ -26,7 +26,6 @@ _REASON: Final = {
     "reset_hard": "HardReset",
     "unlock": "UnlockCommand",
     "power_lost": "PowerLoss",
-    "hot_unplug": "EVDisconnected",
 }
 _ERROR_CODE: Final = {
     "contactor_welded": "PowerSwitchFailure",

@@ -87,7 +87,8 @@ def test_sum_accounts_exactly_and_its_record_reintegrates() -> None:
         for (t0, a, b, c, tau), t1 in zip(rows, ends, strict=True):
             h = t1 - t0
             again += a * h + 0.5 * b * h * h + (c * tau * (1 - exp(-h / tau)) if c else 0.0)
-            assert a + c == pytest.approx(quantity.at(SimTime(t0)), rel=1e-12) or t0 < 600.0
+            if t0 >= 600.0:  # what a sum says of the past is not its present plan
+                assert a + c == pytest.approx(quantity.at(SimTime(t0)), rel=1e-12)
         assert again == pytest.approx(quantity.total_at(end), rel=1e-12)
 
 

@@ -109,6 +109,7 @@ def test_a_petrol_car_blocks_a_bay_and_is_told(build: Build) -> None:
     assert [event.kind for event in events] == [
         "vehicle.arrived", "bay.occupied", "bay.misused", "bay.freed"]  # fmt: skip
     assert station.evses[0].energy_kwh(kernel.now) == 0.0
+    assert [one.outcome for one in station.ended] == ["petrol"]
 
 
 @pytest.mark.clause("5.4")
@@ -157,8 +158,8 @@ def test_the_lock_holds_against_who_pulls_under_load(build: Build) -> None:
     kernel.advance(SimTime(20_000.0))
     (session,) = station.ended
     assert session.stop_reason == "driver" and session.soc_out_pct < 80.0
-    assert [(event.data["locked"], event.clause) for event in events if event.kind == "connector.pulled"] == [
-        (True, "9.5.4")
+    assert [(event.data["lock"], event.clause) for event in events if event.kind == "connector.pulled"] == [
+        ("locked", "9.5.4")
     ]
 
 
