@@ -22,37 +22,29 @@ from sim.units import SimTime
 
 __all__ = ["Digest"]
 
-_BATCH = 512
 _SORTED = orjson.OPT_SORT_KEYS
-_PLACE = itemgetter(0, 1, 2)
-_Line = tuple[int, str, str, Mapping[str, Scalar]]
+_PLACE = itemgetter(0)
+_Line = tuple[tuple[int, str, str], Mapping[str, Scalar]]
 
 
 class Digest:
     """Takes events and commands as they happen; recording levels do not reach it."""
 
     def __init__(self) -> None:
-        """Starts empty."""
+        """Starts empty; what happens is put into `events`."""
         self._exact = sha256()
         self._coarse = sha256()
-        self._batch: list[Event | tuple[object, ...]] = []
+        self.events: list[Event | tuple[object, ...]] = []
         self._instant: list[_Line] = []
-
-    def event(self, event: Event) -> None:
-        """Take one event; wire events do not count."""
-        batch = self._batch
-        batch.append(event)
-        if len(batch) >= _BATCH:
-            self._drain()
 
     def command(self, t: SimTime, command: Command) -> None:
         """Take one command at the time it was applied; of a wire's, not its words (a platform's clock, its ids)."""
         args = None if command.source == WIRE else command.args
-        self._batch.append((t, command.source, command.verb, command.target, args))
+        self.events.append((t, command.source, command.verb, command.target, args))
 
     def finish(self, t: SimTime, quantities: Iterable[Signal | Sum | State[Any]]) -> tuple[str, str]:
         """The (digest, event digest) in hexadecimal, once the run has ended at `t`."""
-        self._drain()
+        self.drain()
         self._coarsen(self._instant)
         self._instant = []
         for q in quantities:
@@ -65,11 +57,11 @@ class Digest:
             self._exact.update(orjson.dumps(final))
         return self._exact.hexdigest(), self._coarse.hexdigest()
 
-    def _drain(self) -> None:
-        batch, self._batch = self._batch, []
+    def drain(self) -> None:
+        """Take in what stands in `events`."""
         exact: list[tuple[object, ...]] = []
         coarse = self._instant
-        for entry in batch:
+        for entry in self.events:
             if type(entry) is not Event:
                 exact.append(entry)
                 continue
@@ -81,11 +73,13 @@ class Digest:
                 if type(value) is float:
                     data = {key: round(v, 3) if type(v) is float else v for key, v in data.items()}
                     break
-            coarse.append((round(t * 1000.0), kind, subject, data))
+            coarse.append(((round(t * 1000.0), kind, subject), data))
+        self.events.clear()
         self._exact.update(orjson.dumps(exact, option=_SORTED))
         if coarse:
-            last_ms = coarse[-1][0]
-            closed = next((n for n in range(len(coarse) - 1, -1, -1) if coarse[n][0] != last_ms), -1) + 1
+            closed, last_ms = len(coarse), coarse[-1][0][0]
+            while closed and coarse[closed - 1][0][0] == last_ms:
+                closed -= 1
             self._coarsen(coarse[:closed])
             self._instant = coarse[closed:]
 
@@ -93,5 +87,5 @@ class Digest:
         """Take whole instants; within one, lines are in order of their words."""
         lines.sort(key=_PLACE)
         if len(set(map(_PLACE, lines))) < len(lines):
-            lines.sort(key=lambda line: (*_PLACE(line), orjson.dumps(line[3], option=_SORTED)))
+            lines.sort(key=lambda line: (*line[0], orjson.dumps(line[1], option=_SORTED)))
         self._coarse.update(orjson.dumps(lines, option=_SORTED)[1:-1] + b"," if lines else b"")

@@ -31,6 +31,7 @@ from sim.units import FOREVER, SimTime
 __all__ = ["Kernel", "Rank", "Twin"]
 
 STORM = 1_000
+_GATHERED = 511  # the digest takes events by the 512
 _new_event = tuple.__new__  # NamedTuple's own constructor costs twice as much, and events are the hot path
 
 
@@ -108,6 +109,7 @@ class Kernel:
         self.clock = clock
         self.streams = Streams(seed)
         self.digest = Digest()
+        self._gather = self.digest.events.append
         self.signals: dict[str, Signal | Sum | State[Any]] = {}
         self._env = _Environment(0.0)
         self.now = SimTime(0.0)
@@ -186,13 +188,16 @@ class Kernel:
         clause: str = "",
     ) -> Event:
         """Something happened now: number it and tell the subscribers in the order they came."""
-        self._seq += 1
-        event = _new_event(Event, (self._seq, self.now, kind, subject, data or {}, cause, clause))
-        self.digest.event(event)
+        self._seq = seq = self._seq + 1
+        event = _new_event(Event, (seq, self.now, kind, subject, data or {}, cause, clause))
+        self._gather(event)
+        if not seq & _GATHERED:
+            self.digest.drain()
         for subscriber in self._everything:
             subscriber(event)
-        for subscriber in self._subscribers.get(kind, ()):
-            subscriber(event)
+        if kind in self._subscribers:
+            for subscriber in self._subscribers[kind]:
+                subscriber(event)
         return event
 
     def subscribe(self, subscriber: Callable[[Event], None], kind: str | None = None) -> None:
@@ -257,30 +262,25 @@ class Kernel:
     def advance(self, until: SimTime) -> None:
         """Run everything due at or before `until`, each instant to its rest; time then stands at the last one."""
         env = self._env
-        queue, deferred, step = env._queue, self._deferred, self._step
+        queue, deferred = env._queue, self._deferred
         while True:
-            if queue and queue[0][0] <= env._now:
-                step()
-            elif self._touched_count:
-                self._plan_round()
-            elif deferred:
-                deferred.popleft()()
-            elif queue and queue[0][0] <= until:
-                step()
-            else:
-                return
-
-    def _step(self) -> None:
-        """SimPy's own step, which also sets `now`."""
-        env = self._env
-        t, _, _, event = heappop(env._queue)
-        env._now = t
-        self.now = SimTime(t)
-        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
-        for callback in callbacks:
-            callback(event)
-        if not event._ok and not event.defused:
-            raise event._value
+            if not (queue and queue[0][0] <= env._now):
+                if self._touched_count:
+                    self._plan_round()
+                    continue
+                if deferred:
+                    deferred.popleft()()
+                    continue
+                if not (queue and queue[0][0] <= until):
+                    return
+            # SimPy's own step, which also sets `now`
+            t, _, _, event = heappop(queue)
+            env._now = self.now = t  # type: ignore[assignment]
+            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+            for callback in callbacks:
+                callback(event)
+            if not event._ok and not event.defused:
+                raise event._value
 
     def jump(self, t: SimTime) -> None:
         """Let time stand at `t`, with nothing due before it."""
