@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -59,9 +60,12 @@ def play_cases(
     Raises:
         BenchError: there is no place for what the runs write.
     """
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+    # a pool each: one that starts further workers counts them while another thread does, and may trip over it
+    context = multiprocessing.get_context("spawn")
+    pools = [ProcessPoolExecutor(1, context, initializer=_begin) for _ in range(workers)]
+    free = deque(pools * _AHEAD)
     waiting, done, is_broken = iter(cases), 0, False
-    underway: dict[Future[Result], Case] = {}
+    underway: dict[Future[Result], tuple[Case, ProcessPoolExecutor]] = {}
     # of the parent, so that nothing stays behind of a worker that was killed
     try:
         scratch = tempfile.TemporaryDirectory(prefix="voltyard-", ignore_cleanup_errors=True)
@@ -70,27 +74,31 @@ def play_cases(
     try:
         while not is_stopped():
             with _held_back():
-                for case in islice(waiting, _AHEAD * workers - len(underway)):
-                    underway[_submitted(pool, path, case, scratch.name)] = case
+                for case in islice(waiting, len(free)):
+                    pool = free.popleft()
+                    underway[_submitted(pool, path, case, scratch.name)] = case, pool
             if not underway:
                 break
             for future in wait(underway, _TICK_S, FIRST_COMPLETED).done:
                 result = future.result()
                 done += 1
-                yield underway.pop(future), result
+                case, pool = underway.pop(future)
+                free.append(pool)
+                yield case, result
             tick(done)
     except BrokenProcessPool:
         is_broken = True
         if not is_stopped():
             # which run it was is not known; hours of other runs are worth more than a traceback
-            yield next(iter(underway.values()), cases[done]), Result("error", reason=_DIED)
+            case, _ = next(iter(underway.values()), (cases[done], None))
+            yield case, Result("error", reason=_DIED)
     finally:
-        # the pool forgets a worker that it starts while it breaks, and would wait for it for ever
         while (is_broken or is_stopped()) and (left := multiprocessing.active_children()):
             for worker in left:
                 worker.terminate()
             left[0].join(_TICK_S)
-        pool.shutdown(wait=True, cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(wait=True, cancel_futures=True)
         scratch.cleanup()
 
 
