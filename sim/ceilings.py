@@ -1,12 +1,14 @@
 """Ceilings: an upper bound of a sum at one addition a change, for those who would else evaluate it at every change.
 
-The bound adds up the parts' highest values since their last change. It is the sum itself right after `rebase`, and
-too high by what has decayed since.
+The bound adds up the parts' highest values from their last change on. It is the sum itself right after `rebase`, where
+no part climbs, and too high by what has decayed since. While a part runs along a slope, or coefficients have changed,
+there is no bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from sim.signals import Signal
 from sim.sums import Sum
@@ -16,34 +18,57 @@ __all__ = ["Ceiling"]
 
 
 class Ceiling:
-    """Bounds `quantity`, whose parts stand or decay between changes; a part that climbs is bounded where it settles.
+    """Bounds `quantity` from above, or its negative, which bounds it from below."""
 
-    The coefficients of the sum and its parts must not change.
-    """
-
-    def __init__(self, quantity: Sum, on_move: Callable[[float], None]) -> None:
-        """`on_move(bound)` is told every change of a part, in the sum's unit."""
+    def __init__(self, quantity: Sum, on_move: Callable[[float], None], *, is_floor: bool = False) -> None:
+        """`on_move(bound)` is told every change of a part, in the sum's unit; a floor is told of the negative sum."""
         self._quantity = quantity
         self._on_move = on_move
-        self._weighted = quantity.weighted_leaves()
-        self._parts = [0.0] * len(self._weighted)
-        self.bound = 0.0
-        for position, (leaf, weight) in enumerate(self._weighted):
-            leaf.watch(self._watcher(position, leaf, weight))
+        self._sign = -1.0 if is_floor else 1.0
+        self._leaves = list(quantity.leaves())
+        self._weights = [0.0] * len(self._leaves)
+        self._parts = [0.0] * len(self._leaves)
+        self._is_known = False
+        self._sloping: set[int] = set()
+        self.bound = inf
+        for position, leaf in enumerate(self._leaves):
+            leaf.watch(self._watcher(position, leaf))
+        quantity.watch_tuning(self._tuned)
 
     def rebase(self, now: SimTime) -> float:
         """Evaluate the sum; the bound starts from its value, which is returned."""
-        self._parts = [
-            weight * (leaf.a if leaf.c == 0.0 == leaf.b else leaf.at(now)) for leaf, weight in self._weighted
-        ]
-        self.bound = self._quantity.at(now)
-        return self.bound
+        if not self._is_known:
+            self._is_known = True
+            weights = self._quantity.weighted_leaves()
+            self._weights = [self._sign * weights.get(leaf, 0.0) for leaf in self._leaves]
+        self._sloping = {position for position, leaf in enumerate(self._leaves) if leaf.b != 0.0}
+        value = self._quantity.at(now)
+        self.bound = self._sign * value
+        for position, (leaf, weight) in enumerate(zip(self._leaves, self._weights, strict=True)):
+            if leaf.c == 0.0 == leaf.b:
+                self._parts[position] = weight * leaf.a
+                continue
+            part = weight * leaf.at(now)
+            if weight * leaf.c < 0.0:  # it climbs
+                self.bound += weight * leaf.a - part
+                part = weight * leaf.a
+            self._parts[position] = part
+        return value
 
-    def _watcher(self, position: int, leaf: Signal, weight: float) -> Callable[[], None]:
+    def _tuned(self) -> None:
+        self._is_known = False
+        self._on_move(inf)
+
+    def _watcher(self, position: int, leaf: Signal) -> Callable[[], None]:
         def moved() -> None:
-            part = weight * (leaf.a + leaf.c if leaf.c > 0.0 else leaf.a)
+            weight = self._weights[position]
+            part = weight * (leaf.a + leaf.c if weight * leaf.c > 0.0 else leaf.a)
             self.bound += part - self._parts[position]
             self._parts[position] = part
-            self._on_move(self.bound)
+            if leaf.b != 0.0:
+                self._sloping.add(position)
+            elif self._sloping:
+                self._sloping.discard(position)
+            self._on_move(self.bound if self._is_known and not self._sloping else inf)
 
         return moved

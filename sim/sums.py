@@ -90,11 +90,14 @@ class Sum:
                 seen[id(leaf)] = leaf
         yield from seen.values()
 
-    def weighted_leaves(self) -> list[tuple[Signal, float]]:
-        """(signal, what one unit of it counts), of a sum in which nothing has been retuned."""
+    def weighted_leaves(self) -> dict[Signal, float]:
+        """What one unit of each signal counts in it, with the coefficients that hold now."""
         flat = self._flat or self._flatten()
-        assert not flat.tuned
-        return [(leaf, self.scale * weight) for leaf, weight in flat.leaves]
+        weights = {leaf: self.scale * weight for leaf, weight in flat.leaves}
+        for tuned, share in flat.tuned:
+            for leaf, weight in tuned.weighted_leaves().items():
+                weights[leaf] = weights.get(leaf, 0.0) + self.scale * share * weight
+        return weights
 
     def exact_parts(self) -> tuple[list[tuple[Signal | Sum, float]], float]:
         """([(part, weight)], offset) from whose recorded rows this sum's follow without a loss.
@@ -139,25 +142,35 @@ class Sum:
 
     def terms(self, t: SimTime) -> tuple[float, float, list[tuple[float, float]]]:
         """(settled value, slope a second, [(share that decays, time constant in s)]) of the plan from `t` on."""
-        settled, slope, decays = 0.0, 0.0, []
-        for part in self.parts:
-            if isinstance(part, Signal):
-                settled += part.a + part.b * (t - part.t0)
-                slope += part.b
-                if part.c != 0.0:
-                    decays.append((self.scale * part.c * exp(-(t - part.t0) / part.tau), part.tau))
-            else:
-                part_settled, part_slope, part_decays = part.terms(t)
-                settled += part_settled
-                slope += part_slope
-                decays.extend((self.scale * start, tau) for start, tau in part_decays)
-        return self.offset + self.scale * settled, self.scale * slope, decays
+        flat, scale = self._flat or self._flatten(), self.scale
+        settled, slope = flat.offset, 0.0
+        decays: list[tuple[float, float]] = []
+        for leaf, weight in flat.leaves:
+            settled += weight * leaf.a
+            if leaf.b != 0.0:
+                settled += weight * leaf.b * (t - leaf.t0)
+                slope += weight * leaf.b
+            if leaf.c != 0.0:
+                decays.append((scale * weight * leaf.c * exp(-(t - leaf.t0) / leaf.tau), leaf.tau))
+        for tuned, weight in flat.tuned:
+            its_settled, its_slope, its_decays = tuned.terms(t)
+            settled += weight * its_settled
+            slope += weight * its_slope
+            decays.extend((scale * weight * start, tau) for start, tau in its_decays)
+        return self.offset + scale * settled, scale * slope, decays
 
     def watch(self, watcher: Callable[[], None]) -> None:
         """Call `watcher` after every change of a part or coefficient."""
         self.watchers = (*self.watchers, watcher)
         for part in self.parts:
             part.watch(watcher)
+
+    def watch_tuning(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` after every change of a coefficient, here or in a part."""
+        self.watchers = (*self.watchers, watcher)
+        for part in self.parts:
+            if isinstance(part, Sum):
+                part.watch_tuning(watcher)
 
     def _parts_total(self, t: SimTime) -> float:
         flat = self._flat or self._flatten()

@@ -15,6 +15,7 @@ from scenarios.schema import Always, Count, Equals, EventName, Expectation, Scen
 from sim.clock import Clock
 from sim.kernel import Kernel
 from sim.signals import Signal
+from sim.sums import Sum
 from sim.units import SimTime
 from twins.station_file import LocalText
 
@@ -86,6 +87,40 @@ def test_always_agrees_with_dense_sampling(pieces: list[tuple[float, float]]) ->
         assert verdict == "pass"
     elif any(abs(value) > 10.001 for value in extremes):
         assert verdict == "fail"
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 2), st.floats(-4.0, 5.0), st.sampled_from([0.0, 0.0, 0.05]), st.floats(-3.0, 3.0)),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+@given(changes=CHANGES)
+def test_always_on_a_sum_agrees_with_dense_sampling(changes: list[tuple[int, float, float, float]]) -> None:
+    kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Berlin"), 1)
+    leaves = [Signal(f"x{number}", "kW") for number in range(3)]
+    loss = Sum("loss", "kW", leaves[:2], scale=0.25)
+    total = Sum("x", "kW", [*leaves, loss])
+    kernel.add(*leaves, loss, total)
+    scenario = Scenario(
+        scenario=1, title=LocalText(en="t", zh="t"), station="s", start="2022-06-14T00:00", seed=1, duration_h=1.0,
+        expect=(ALWAYS,),
+    )  # fmt: skip
+    judge = Judge(kernel, scenario, kernel.clock, has_wire=False)
+    seen = [0.0]
+    for number, (at, a, b, c) in enumerate(changes):
+        begin = SimTime(20.0 * number)
+        kernel.at(begin, lambda at=at, a=a, b=b, c=c: leaves[at].set(kernel.now, a, b, c, 15.0))  # type: ignore[misc]
+        kernel.advance(begin)
+        if number % 4 == 3:
+            loss.retune(kernel.now, 0.1 * (number % 3), 0.5)
+        seen += [total.at(SimTime(begin + 0.02 * part)) for part in range(1001)]
+    kernel.advance(SimTime(20.0 * len(changes)))
+    (judgement,) = judge.finish(kernel.now)
+    if max(map(abs, seen)) < 9.99:
+        assert judgement.verdict == "pass"
+    elif max(map(abs, seen)) > 10.0001:
+        assert judgement.verdict == "fail"
 
 
 def test_never() -> None:
