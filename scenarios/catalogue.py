@@ -13,7 +13,9 @@ from sim.faults import FAULTS, Parameter
 from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
+from twins.bay import Bay
 from twins.bms import Bms
+from twins.cell_bms import CellBms
 from twins.evse import Evse
 from twins.feed import Feed
 from twins.links import Link
@@ -32,6 +34,7 @@ EVENT_KINDS = (
     "bay.misused",
     "bay.occupied",
     "bill.issued",
+    "bms.warned",
     "command.refused",
     "connector.pulled",
     "evse.recovered",
@@ -102,8 +105,8 @@ class StationCatalogue:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
         grid = station.grid
-        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
-        things += [*station.links.values(), grid.transformer, grid.feed]
+        things: list[Evse | Pile | Bay[Evse] | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
+        things += [*station.bays.values(), *station.links.values(), grid.transformer, grid.feed]
         return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
     def target_problem(self, fault: str, path: str) -> str | None:
@@ -115,6 +118,8 @@ class StationCatalogue:
         thing, hits = self._station.find(path), FAULTS.get(fault).hits
         if thing is not None and not isinstance(thing, hits):
             return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}"
-        if thing is None and (path.endswith(".bms") is not (hits is Bms)):
+        if thing is None and (path.endswith(".bms") is not issubclass(hits, Bms)):
             return f"{fault} hits {hits.__name__}, and {path} is no such thing"
+        if hits is CellBms and not self._station.file.heat.packs:
+            return f"{fault} needs packs of cells: heat.packs is false in the station file"
         return None

@@ -45,7 +45,7 @@ class PileConfig:
     """One cabinet of the station."""
 
     id: str = field(metadata=key("Name of the pile, as in `pile[A01]`.", pattern=ID_PATTERN))
-    model: str = field(metadata=key("A model from the catalogue of piles."))
+    model: str = field(metadata=key("A model of pile, shipped or of the station's own."))
     feeder: str = field(metadata=key("The feeder that supplies it."))
     evses: tuple[EvseConfig, ...] = field(metadata=key("Its EVSEs, in order.", count=(1, 100)))
     place: PlaceConfig = field(metadata=key("Where the cabinet stands."))
@@ -63,6 +63,9 @@ class PileModel:
     rated_kw: float = field(metadata=key("Output of the cabinet, shared by its EVSEs.", unit="kW", above=0, high=5_000))
     evse_count: int = field(metadata=key("How many EVSEs it has.", low=1, high=100))
     evse_max_kw: float = field(metadata=key("Output of one EVSE at most.", unit="kW", above=0, high=5_000))
+    evse_max_a: float | None = field(
+        default=None, metadata=key("What its cable carries at most.", unit="A", above=0, high=2_000)
+    )
     no_load_loss_kw: float = field(metadata=key("Loss while its modules are on.", unit="kW", low=0, high=100))
     loss_ratio: float = field(metadata=key("Further loss as a share of the output.", low=0, high=0.2))
     blocks: tuple[float, ...] = field(

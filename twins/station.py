@@ -31,7 +31,7 @@ from twins.replay import ReplayRow
 from twins.sharing import Prices
 from twins.stack import SplitStack
 from twins.staff import Staff
-from twins.station_file import StationFile, pile_models
+from twins.station_file import StationFile
 from twins.tariff import Tariff
 from twins.visits import Visits
 from twins.weather import Weather
@@ -80,9 +80,7 @@ class Station:
         self.money = MoneyBook(kernel, self.billing, [evse.energy_kwh for evse in self.evses])
         platform.on_transaction = self.money.transaction
         self._reprice()
-        self.charging = Charging(
-            kernel, self.yard, self.weather.air_temp_c.at, self.billing, has_pack_heat=file.heat.packs
-        )
+        self.charging = Charging(kernel, self.yard, self.weather, self.billing, has_pack_heat=file.heat.packs)
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
         self.kpis = Kpis(self)
@@ -91,7 +89,7 @@ class Station:
     def draw_demand(self, sessions_per_day: float | None, duration_s: float) -> None:
         """Let the file's own demand come, or so many vehicles a day of its kind."""
         demand = self.file.demand if sessions_per_day is None else self.file.demand.at_rate(sessions_per_day)
-        drawn = draw_arrivals(demand, self.kernel.clock, self.kernel.streams, duration_s)
+        drawn = draw_arrivals(demand, self.file.known_vehicles(), self.kernel.clock, self.kernel.streams, duration_s)
         self.visits.expect((arrival, None) for arrival in drawn)
 
     def replay(self, rows: tuple[ReplayRow, ...]) -> None:
@@ -132,7 +130,7 @@ class Station:
         return evse.bms if rest == ".vehicle.bms" else None
 
     def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
-        model = pile_models()[config.model]
+        model = self.file.known_piles()[config.model]
         if config.stack is not None:
             model = replace(model, stack=config.stack)
         kind = Pile if model.stack is None else SplitStack
