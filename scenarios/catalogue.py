@@ -14,6 +14,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
 from twins.bms import Bms
+from twins.cabinet import Cabinet
 from twins.evse import Evse
 from twins.feed import Feed
 from twins.links import Link
@@ -42,6 +43,8 @@ EVENT_KINDS = (
     "grid.outage",
     "grid.restored",
     "grid.sag",
+    "pile.derated",
+    "pile.derating_ended",
     "pile.reset",
     "session.ended",
     "session.refused",
@@ -102,7 +105,8 @@ class StationCatalogue:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
         grid = station.grid
-        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
+        things: list[Evse | Pile | Cabinet | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
+        things += [pile.cabinet for pile in station.piles.values() if pile.cabinet is not None]
         things += [*station.links.values(), grid.transformer, grid.feed]
         return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
