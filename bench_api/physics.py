@@ -13,6 +13,7 @@ from sim.files import read_words
 from sim.registry import Registry
 from sim.yaml_nodes import read_text
 from twins.queueing import QueueParameters, run_queue
+from twins.steady_pile import PileDeratingParameters, run_pile_derating
 
 __all__ = ["MODELS", "Model", "as_table", "run_model"]
 
@@ -29,6 +30,10 @@ class Model:
 MODELS: Registry[Model] = Registry("model", "voltyard.physics")
 MODELS.add(
     "queue", Model("The yard with stated service times", QueueParameters, lambda given: asdict(run_queue(given)))
+)
+MODELS.add(
+    "pile-derating",
+    Model("A cabinet with a pile that is asked for a steady output", PileDeratingParameters, run_pile_derating),
 )
 
 

@@ -142,10 +142,11 @@ class Cabinet(Twin):
             if outside is not None:
                 outside.watch(partial(kernel.touch, self))
         self._has_loss = self._is_hot = self._is_mute = False
+        self._is_unsure = True
         self._told = 1.0
         self._gives_off_w_k = config.leak_w_k
         self._gather_dust()
-        self._doubt()
+        kernel.touch(self)
 
     def plan(self, now: SimTime) -> SimTime:
         """Follow what warms it; act where something has turned."""
@@ -188,7 +189,8 @@ class Cabinet(Twin):
     def _look_at_air(self, now: SimTime) -> SimTime:
         air, thresholds = self._air_c, self._derating.thresholds
         for threshold in thresholds:
-            threshold.see(now, air.at(now))
+            if threshold.see(now, air.at(now)):
+                self._is_unsure = True
         return min((one.due(lambda level: air.crossing(level, now) or FOREVER) for one in thresholds), default=FOREVER)
 
     def _run_fans(self, now: SimTime) -> None:

@@ -21,6 +21,7 @@ STEP_K = 0.5
 """How far the temperature may move from the one that the share was taken for."""
 
 _NEAR_K = 1e-6
+_BEYOND_K = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ class Derating:
         slope = curve.slope
         self._stairs = Staircase(*slope, on_turn) if slope is not None else None
         self._jumps = [
-            (Threshold(level_c, on_turn, clear_c=level_c - curve.restore_k), share) for level_c, share in curve.jumps
+            (Threshold(level_c + _BEYOND_K, on_turn, clear_c=level_c - curve.restore_k), share)
+            for level_c, share in curve.jumps
         ]
         stairs = [self._stairs] if self._stairs is not None else []
         self.thresholds: list[Threshold] = [*stairs, *(threshold for threshold, _ in self._jumps)]

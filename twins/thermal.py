@@ -160,18 +160,21 @@ class WarmBody(Twin):
         slope = self._slope_w_s / self.conductance_w_k
         settled_k = self._heat_w / self.conductance_w_k - slope * tau_s
         self.rise_k.set(now, settled_k, slope, rise_k - settled_k, tau_s)
-        self._watch(settled_k if settled_k > rise_k else rise_k, slope)
+        self._watch(rise_k, settled_k, slope)
 
     def _air_changed(self) -> None:
         now, air, rise = self._kernel.now, self._air_c, self.rise_k
         self._room_k = self._reach_c - air.at(now) - max(0.0, air.b) * SECONDS_PER_HOUR
-        self._watch(max(rise.a + rise.b * (now - rise.t0), rise.at(now)), rise.b)
+        self._watch(rise.at(now), rise.a + rise.b * (now - rise.t0), rise.b)
 
-    def _watch(self, highest_k: float, slope: float) -> None:
+    def _watch(self, rise_k: float, settled_k: float, slope: float) -> None:
         """Have the thresholds looked at where one may be reached within the hour, or one is on.
 
-        `highest_k` is how far it rises but for its slope; the air changes from hour to hour.
+        The air changes from hour to hour. While its heat falls, a body gets no warmer than the heat of now would make
+        it.
         """
+        highest_k = settled_k if slope >= 0.0 else settled_k + slope * self.tau_s
+        highest_k = highest_k if highest_k > rise_k else rise_k
         if slope > 0.0:
             highest_k += slope * SECONDS_PER_HOUR
         if highest_k >= self._room_k or self._is_any_on:
