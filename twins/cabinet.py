@@ -236,7 +236,8 @@ class Cabinet(Twin):
         elif self._told == 1.0 or abs(share - self._told) >= _TOLD:
             self._told = share
             temp_c = self._air_c.at(now) if curve.is_by_air else self.reads_c()
-            self._kernel.emit("pile.derated", self._pile.path, {"share": share, "temp_c": temp_c}, clause="8.4.1.2")
+            told = {"share": round(share, 4), "temp_c": round(temp_c, 2)}
+            self._kernel.emit("pile.derated", self._pile.path, told, clause="8.4.1.2")
 
     def _turned(self, _is_on: bool) -> None:
         self._doubt()
