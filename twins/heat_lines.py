@@ -21,6 +21,7 @@ _WORST = 72.0 * 3.0**0.5
 """A parabola's chord, shifted to its mean, is off in energy by (bend of the heat) x length^3 / this at most."""
 
 _NEAR_W_M2 = 1e-6
+_LEAST_W = 1e-6
 
 
 class Outlet(Protocol):
@@ -73,6 +74,8 @@ class LossLine(HeatLine):
         if power.c == 0.0:
             return FOREVER
         swing_w, tau_s = w_per_kw * power.c * exp(-(now - power.t0) / power.tau), power.tau
+        if abs(swing_w) < _LEAST_W:
+            return FOREVER
         longest_s = (_WORST * TOLERANCE_K * self._capacity_j_k * tau_s**2 / abs(swing_w)) ** (1.0 / 3.0)
         ends = self._outlet.wake_at if self._outlet is not None else FOREVER
         length_s = ends - now if ends > now else inf
