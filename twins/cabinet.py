@@ -150,16 +150,17 @@ class Cabinet(Twin):
 
     def plan(self, now: SimTime) -> SimTime:
         """Follow what warms it; act where something has turned."""
-        heat_w, slope_w_s, wake_at = 0.0, 0.0, FOREVER
+        heat_w, slope_w_s, has_loss, wake_at = 0.0, 0.0, False, FOREVER
         for line in self._losses:
             until = line.follow(now)
             wake_at = until if until < wake_at else wake_at
             heat_w += line.heat_w + line.slope_w_s * (now - line.since)
             slope_w_s += line.slope_w_s
+            has_loss = has_loss or line.is_on
         if self._derating.curve.is_by_air:
             wake_at = min(wake_at, self._look_at_air(now))
-        if (heat_w > 0.0) is not self._has_loss:
-            self._has_loss = heat_w > 0.0
+        if has_loss is not self._has_loss:
+            self._has_loss = has_loss
             self._run_fans(now)
         if self._is_unsure:
             self._is_unsure = False

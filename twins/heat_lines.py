@@ -56,9 +56,9 @@ class HeatLine:
 
 
 class LossLine(HeatLine):
-    """What a signal of power loses in a body of some heat capacity."""
+    """What a signal of power loses in a body of some heat capacity; `is_on` while there is power."""
 
-    __slots__ = ("_capacity_j_k", "_outlet", "_w_per_kw")
+    __slots__ = ("_capacity_j_k", "_outlet", "_w_per_kw", "is_on")
 
     def __init__(self, power_kw: Signal, w_per_kw: float, outlet: Outlet | None, capacity_j_k: float) -> None:
         """`outlet` writes the power, if it plans ahead when its pieces end."""
@@ -66,9 +66,11 @@ class LossLine(HeatLine):
         self._w_per_kw = w_per_kw
         self._outlet = outlet
         self._capacity_j_k = capacity_j_k
+        self.is_on = False
 
     def _take(self, now: SimTime) -> SimTime:
         power, w_per_kw = self._signal, self._w_per_kw
+        self.is_on = power.a != 0.0 or power.b != 0.0 or power.c != 0.0
         self.heat_w = w_per_kw * (power.a + power.b * (now - power.t0))
         self.slope_w_s = w_per_kw * power.b
         if power.c == 0.0:

@@ -52,8 +52,10 @@ def test_a_loss_keeps_its_energy_and_its_body_close(
 def test_a_loss_that_stands_or_slopes_is_its_own_line() -> None:
     power = Signal("power_kw", "kW")
     line = LossLine(power, 30.0, None, 150e3)
+    assert (line.follow(SimTime(5.0)), line.heat_w, line.is_on) == (inf, 0.0, False)
     power.set(SimTime(10.0), 100.0)
     assert (line.follow(SimTime(10.0)), line.heat_w, line.slope_w_s) == (inf, 3_000.0, 0.0)
+    assert line.is_on
     power.set(SimTime(20.0), 100.0, 0.5)
     assert (line.follow(SimTime(40.0)), line.heat_w, line.slope_w_s) == (inf, 3_300.0, 15.0)
 
