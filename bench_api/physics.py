@@ -14,6 +14,7 @@ from sim.registry import Registry
 from sim.yaml_nodes import read_text
 from twins.pack_charge import PackChargeParameters, charge_cell
 from twins.queueing import QueueParameters, run_queue
+from twins.steady_pile import PileDeratingParameters, run_pile_derating
 
 __all__ = ["MODELS", "Model", "as_table", "run_model"]
 
@@ -34,6 +35,10 @@ MODELS.add(
 MODELS.add(
     "pack-charge",
     Model("One cell of a battery", PackChargeParameters, lambda given: asdict(charge_cell(given))),
+)
+MODELS.add(
+    "pile-derating",
+    Model("A cabinet with a pile that is asked for a steady output", PileDeratingParameters, run_pile_derating),
 )
 
 

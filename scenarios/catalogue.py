@@ -13,17 +13,11 @@ from sim.faults import FAULTS, Parameter
 from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
-from twins.bay import Bay
 from twins.bms import Bms
 from twins.cell_bms import CellBms
-from twins.evse import Evse
-from twins.feed import Feed
-from twins.links import Link
-from twins.pile import Pile
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
-from twins.transformer import Transformer
 
 __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
@@ -45,6 +39,8 @@ EVENT_KINDS = (
     "grid.outage",
     "grid.restored",
     "grid.sag",
+    "pile.derated",
+    "pile.derating_ended",
     "pile.reset",
     "session.ended",
     "session.refused",
@@ -104,10 +100,14 @@ class StationCatalogue:
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
-        grid = station.grid
-        things: list[Evse | Pile | Bay[Evse] | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
-        things += [*station.bays.values(), *station.links.values(), grid.transformer, grid.feed]
-        return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
+        piles, grid = station.piles.values(), station.grid
+        paths = [evse.path for evse in station.evses]
+        paths += [pile.path for pile in piles]
+        paths += [pile.cabinet.path for pile in piles if pile.cabinet is not None]
+        paths += [bay.path for bay in station.bays.values()]
+        paths += [link.path for link in station.links.values()]
+        paths += [grid.transformer.path, grid.feed.path]
+        return [*paths, *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""

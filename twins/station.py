@@ -15,6 +15,7 @@ from twins import contactor as _contactor  # its faults
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
 from twins.billing import Billing
+from twins.cabinet import Cabinet
 from twins.charging import Charging
 from twins.control import Control
 from twins.drivers import Arrival
@@ -40,7 +41,9 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
-_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.vehicle(?:\.bms)?)?)")
+_PATH = re.compile(
+    r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?(\.cabinet|(?:\.vehicle(?:\.bms)?)?)"
+)
 _FAULTS = (_contactor,)
 
 
@@ -61,6 +64,8 @@ class Station:
         self.grid = Grid(kernel, file.grid, inputs)
         self._set_budgets()
         self._supply_piles()
+        if file.heat.piles:
+            self._house_piles()
         counts = {pile.config.id: len(pile.evses) for pile in self.piles.values()}
         self.links = {
             identity: Link(kernel, identity)
@@ -121,7 +126,7 @@ class Station:
         else:
             pile = self.piles.get(name)
             if pile is None or number is None:
-                return pile
+                return pile.cabinet if pile is not None and rest == ".cabinet" else pile
             evse = pile.evses[int(number) - 1] if 1 <= int(number) <= len(pile.evses) else None
         if evse is None:
             return None
@@ -135,6 +140,15 @@ class Station:
             model = replace(model, stack=config.stack)
         kind = Pile if model.stack is None else SplitStack
         return kind(self.kernel, config, model, self.control, platform)
+
+    def _house_piles(self) -> None:
+        """Every pile in its cabinet, in the sun if nothing is over it."""
+        roofs = {bay.id: bay.roof for bay in self.file.bays}
+        for pile in self.piles.values():
+            roof = pile.config.roof or roofs[pile.config.evses[0].reaches[0]]
+            sun_w_m2 = self.weather.sun_w_m2 if roof == "open" else None
+            heat = pile.config.cabinet or pile.model.cabinet
+            pile.cabinet = Cabinet(self.kernel, pile, heat, self.weather.air_temp_c, sun_w_m2)
 
     def _set_budgets(self) -> None:
         """What the grid carries, in kilowatts of output: with every module on, and each kilowatt at the worst ratio."""

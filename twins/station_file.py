@@ -77,6 +77,9 @@ class HeatConfig:
     """Which heat is followed."""
 
     packs: bool = field(default=True, metadata=key("Whether charging warms the vehicles' packs."))
+    piles: bool = field(
+        default=False, metadata=key("Whether their losses warm the piles' cabinets, which then derate and cut off.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ _ERROR_CODE: Final = {
     "bms_timeout": "EVCommunicationError",
     "undervoltage": "UnderVoltage",
     "pile_failed": "InternalError",
+    "high_temperature": "HighTemperature",
 }
 
 
