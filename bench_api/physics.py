@@ -12,6 +12,7 @@ from sim.errors import FileProblem, FileProblems
 from sim.files import read_words
 from sim.registry import Registry
 from sim.yaml_nodes import read_text
+from twins.contact_curve import ContactParameters, run_contact
 from twins.queueing import QueueParameters, run_queue
 
 __all__ = ["MODELS", "Model", "as_table", "run_model"]
@@ -29,6 +30,10 @@ class Model:
 MODELS: Registry[Model] = Registry("model", "voltyard.physics")
 MODELS.add(
     "queue", Model("The yard with stated service times", QueueParameters, lambda given: asdict(run_queue(given)))
+)
+MODELS.add(
+    "connector",
+    Model("A connector's contact under a stated current", ContactParameters, lambda given: asdict(run_contact(given))),
 )
 
 

@@ -14,6 +14,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
 from twins.bms import Bms
+from twins.contact import Contact
 from twins.evse import Evse
 from twins.feed import Feed
 from twins.links import Link
@@ -26,6 +27,7 @@ from twins.transformer import Transformer
 __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
 EVENT_KINDS = (
+    "alarm.cleared",
     "alarm.raised",
     "bay.blocked",
     "bay.freed",
@@ -58,6 +60,7 @@ EVENT_KINDS = (
 )
 """Kinds that the kernel and the twins emit; a test compares them with the sources."""
 
+_COLD = ": its file would have to say `heat: {connectors: true}`"
 _GUEST = re.compile(r"\.(vehicle|bms)(\.|$)")
 
 
@@ -102,7 +105,8 @@ class StationCatalogue:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
         grid = station.grid
-        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
+        things: list[Evse | Pile | Contact | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
+        things += [evse.contact for evse in station.evses if evse.contact is not None]
         things += [*station.links.values(), grid.transformer, grid.feed]
         return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
@@ -111,7 +115,8 @@ class StationCatalogue:
         guest = _GUEST.search(path)
         host = path[: guest.start()] if guest else path
         if self._station.find(host) is None:
-            return f"the station has no {host or path}"
+            is_cold = host.endswith(".contact") and not self._station.file.heat.connectors
+            return f"the station has no {host or path}" + (_COLD if is_cold else "")
         thing, hits = self._station.find(path), FAULTS.get(fault).hits
         if thing is not None and not isinstance(thing, hits):
             return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}"

@@ -12,6 +12,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from twins.bay import PlaceConfig
+from twins.connector import ConnectorConfig
 from twins.control import Control
 from twins.evse import Evse, EvseState
 from twins.grid import METER_CLASSES
@@ -52,6 +53,9 @@ class PileConfig:
     stack: StackConfig | None = field(
         default=None, metadata=key("Of a split stack: its modules and their switches, instead of the model's.")
     )
+    connector: ConnectorConfig | None = field(
+        default=None, metadata=key("Of a DC pile: the kind of its connectors, instead of the model's.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +82,18 @@ class PileModel:
     stack: StackConfig | None = field(
         default=None, metadata=key("Of a split stack: its modules and their switches; blocks have no place beside it.")
     )
+    connector: ConnectorConfig | None = field(
+        default=None, metadata=key("Of a DC pile: the kind of its connectors; left out, 250 A without coolant.")
+    )
     standby_kw: float = field(metadata=key("Drawn by its controls, always.", unit="kW", low=0, high=10))
     handshake_s: float = field(metadata=key("From plugged to parameters agreed.", unit="s", low=0, high=600))
     insulation_test_s: float = field(metadata=key("Length of the insulation test.", unit="s", low=0, high=600))
     precharge_s: float = field(metadata=key("Length of the pre-charge.", unit="s", low=0, high=600))
 
     def __post_init__(self) -> None:
-        """Refuse blocks and modules that do not fit the EVSEs."""
+        """Refuse blocks and modules that do not fit the EVSEs, and DC contacts of an AC pile."""
+        if self.connector is not None and self.kind == "ac":
+            raise Misfit("connector", "an AC pile has no DC contacts", "leave it out")
         if self.blocks and (len(self.blocks) != self.evse_count or min(self.blocks) <= 0):
             raise Misfit("blocks", f"{list(self.blocks)} does not fit", f"{self.evse_count} numbers above 0, or none")
         if self.stack is None:

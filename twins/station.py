@@ -16,7 +16,10 @@ from twins.arrivals import draw_arrivals
 from twins.bay import Bay
 from twins.billing import Billing
 from twins.charging import Charging
+from twins.connector import ConnectorConfig
+from twins.contact import Contact
 from twins.control import Control
+from twins.cooled_contact import CooledContact
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.grid import Grid
@@ -40,7 +43,9 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
-_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.vehicle(?:\.bms)?)?)")
+_PATH = re.compile(
+    r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.contact|\.vehicle(?:\.bms)?)?)"
+)
 _FAULTS = (_contactor,)
 
 
@@ -123,20 +128,33 @@ class Station:
         else:
             pile = self.piles.get(name)
             if pile is None or number is None:
-                return pile
+                return None if rest else pile
             evse = pile.evses[int(number) - 1] if 1 <= int(number) <= len(pile.evses) else None
         if evse is None:
             return None
         if not rest:
             return evse
+        if rest == ".contact":
+            return evse.contact if kind == "pile" else None
         return evse.bms if rest == ".vehicle.bms" else None
 
     def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
         model = pile_models()[config.model]
         if config.stack is not None:
             model = replace(model, stack=config.stack)
+        if config.connector is not None:
+            model = replace(model, connector=config.connector)
         kind = Pile if model.stack is None else SplitStack
-        return kind(self.kernel, config, model, self.control, platform)
+        pile = kind(self.kernel, config, model, self.control, platform)
+        if self.file.heat.connectors and model.kind == "dc":
+            self._warm_contacts(pile)
+        return pile
+
+    def _warm_contacts(self, pile: Pile) -> None:
+        connector = pile.model.connector or ConnectorConfig()
+        kind = Contact if connector.cooled is None else CooledContact
+        for evse in pile.evses:
+            evse.contact = kind(self.kernel, evse, connector, self.weather.air_temp_c)
 
     def _set_budgets(self) -> None:
         """What the grid carries, in kilowatts of output: with every module on, and each kilowatt at the worst ratio."""

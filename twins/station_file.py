@@ -76,6 +76,7 @@ class HeatConfig:
     """Which heat is followed."""
 
     packs: bool = field(default=True, metadata=key("Whether charging warms the vehicles' packs."))
+    connectors: bool = field(default=False, metadata=key("Whether it warms the contacts of the DC connectors."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +210,8 @@ def _wiring(
             yield document.problem(f"{here}.evses", what, f"{model.evse_count} entries")
         if model is not None and pile.stack is not None:
             yield from _stack(document, here, pile.stack, model)
+        if model is not None and model.kind == "ac" and pile.connector is not None:
+            yield document.problem(f"{here}.connector", f"{model.name} has no DC contacts", "leave it out")
         if pile.feeder not in feeders:
             yield document.problem(
                 f"{here}.feeder", f"unknown feeder {pile.feeder}", did_you_mean(pile.feeder, feeders)

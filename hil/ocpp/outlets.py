@@ -33,6 +33,11 @@ _ERROR_CODE: Final = {
     "bms_timeout": "EVCommunicationError",
     "undervoltage": "UnderVoltage",
     "pile_failed": "InternalError",
+    "connector_hot": "HighTemperature",
+    "connector_derated": "HighTemperature",
+    "connector_overtemperature": "HighTemperature",
+    "coolant_hot": "HighTemperature",
+    "coolant_flow_lost": "InternalError",
 }
 
 
