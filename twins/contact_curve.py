@@ -48,7 +48,7 @@ class ContactResult:
     """
 
     columns: tuple[str, ...]
-    rows: list[tuple[float, ...]]
+    rows: list[tuple[float, float, float]]
     reached_s: dict[str, float | None]
     settled_c: float
     alarms: list[tuple[float, str, bool]]
@@ -74,7 +74,7 @@ def run_contact(parameters: ContactParameters) -> ContactResult:
     if parameters.levels_c:
         contact.add(*map(watch, parameters.levels_c))
     outlet.flow()
-    rows = []
+    rows: list[tuple[float, float, float]] = []
     for n in range(int(parameters.duration_s / parameters.step_s + 1e-9) + 1):
         t = SimTime(n * parameters.step_s)
         kernel.advance(t)

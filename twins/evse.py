@@ -253,16 +253,18 @@ class Evse(Twin):
             self._touch()
 
     def warn(self, alarm: str) -> None:
-        """Serve on with this alarm; the platform hears of it, unless it knows of a lock-out."""
+        """Serve on with this alarm; the platform hears of the first of them, unless it knows of a lock-out."""
         self._warnings.append(alarm)
         self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="10.2.1")
-        self._tell_warning()
+        if len(self._warnings) == 1:
+            self._tell_warning()
 
     def calm(self, alarm: str) -> None:
-        """That alarm is over."""
+        """That alarm is over; the platform hears it of the last."""
         self._warnings.remove(alarm)
         self._kernel.emit("alarm.cleared", self.path, {"alarm": alarm}, clause="10.2.1")
-        self._tell_warning()
+        if not self._warnings:
+            self._tell_warning()
 
     # What others allow it
 
@@ -482,8 +484,8 @@ class Evse(Twin):
 
     @property
     def _warning(self) -> str:
-        """The latest of the alarms that it serves on with."""
-        return self._warnings[-1] if self._warnings else ""
+        """The first of the alarms that it serves on with."""
+        return self._warnings[0] if self._warnings else ""
 
     def _tell_warning(self) -> None:
         state = self.state.value

@@ -25,6 +25,16 @@ def test_queue_prints_one_document() -> None:
     assert 0.1 < found["turned_away"] < 0.3
 
 
+def test_connector_prints_one_document() -> None:
+    done = physics("connector", "--params", '{"current_a": 250, "factor": 2, "connector": {"ladder": "off"}}', "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"columns", "rows", "reached_s", "settled_c", "alarms"}
+    assert found["columns"] == ["t_s", "current_a", "temp_c"]
+    assert found["reached_s"]["90"] == pytest.approx(1_399.0, rel=0.005)
+    assert found["settled_c"] == pytest.approx(104.8, rel=0.005)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -42,6 +52,11 @@ def test_queue_prints_one_document() -> None:
         (["queue", "--params", json.dumps(GIVEN | {"servers": 0})], "servers: 0 is out of range; at least 1"),
         (["queue", "--params", '{"servers": NaN}'], "servers"),
         (["queue", "--params", "@nowhere.json"], "nowhere.json"),
+        (["connector", "--params", "{}"], "current_a: missing; give it: Constant current"),
+        (
+            ["connector", "--params", '{"current_a": 250, "connector": {"resistance_uohm": -60}}'],
+            "connector.resistance_uohm: -60 is out of range; more than 0",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(words: list[str], said: str) -> None:
