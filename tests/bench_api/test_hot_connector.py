@@ -77,7 +77,8 @@ def test_hot_connectors_on_both_faces(play: Play, tmp_path: Path, capsys: pytest
     # a sensor stuck at 95 C stops a connector that is cool, a minute longer than it is stuck
     assert temps[1].at([900.0])[0] < 40.0
     assert [row for row in second if 900.0 <= row[0] < 3_000.0] == [
-        (900.0, "Charging", "HighTemperature"), (900.0, "Faulted", "HighTemperature"), (1_560.0, "Available", "NoError"),
+        (900.0, "Charging", "HighTemperature"), (900.0, "Faulted", "HighTemperature"),
+        (1_560.0, "Available", "NoError"),
     ]  # fmt: skip
     # a pump that stops: five seconds later the connector is out of service, until the coolant flows again
     assert (3_005.0, "pile[A01].connector[2]", "coolant_flow_lost") in alarms
