@@ -161,8 +161,7 @@ class WarmBody(Twin):
         if not self.thresholds:
             return
         now, air, rise = self._kernel.now, self._air_c, self.rise_k
-        # while its heat falls it can get no warmer than the heat of now would leave it
-        highest_k = inf if rise.b > 0.0 else max(rise.a + rise.b * (now - rise.t0 + self.tau_s), rise.at(now))
+        highest_k = inf if rise.b > 0.0 else max(rise.a + rise.b * (now - rise.t0), rise.at(now))
         air_c = air.at(now) + max(0.0, air.b) * SECONDS_PER_HOUR
         if highest_k + air_c >= self._reach_c or any(one.is_on for one in self.thresholds):
             self._kernel.touch(self)

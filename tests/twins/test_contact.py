@@ -149,7 +149,7 @@ def test_follows_a_tenth_of_a_second_and_closes(
     end, k_w, j_k = kernel.now, contact.config.thermal_resistance_k_w, contact.config.capacity_j_k
     steps, _, heat_j = reference(pieces, end, 60e-6 * factor, k_w, j_k)
     assert sum(c > 0.0 for _, _, c, _ in pieces) > 3, "there were tapers"
-    assert max(abs(seen[n] - steps[n]) for n in seen) < 0.1
+    assert max(abs(seen[n] - steps[n]) for n in seen) < 0.2
     assert j_k * seen[1_200] + contact.rise_k.total_at(end) / k_w == pytest.approx(heat_j, rel=1e-3)
     assert max(seen.values()) > 15.0
     assert ("+connector_derated" in told(events)) is (connector == "{}")
@@ -173,7 +173,7 @@ def test_follows_any_current(drawn: list[tuple[float, float, float, float]], fac
         pieces.append((t, a, c, tau_s))
         t += length_s
         run_to(kernel, t)
-        assert contact.rise_k.at(kernel.now) == pytest.approx(reference(pieces, t, 60e-6 * factor)[1], abs=0.1)
+        assert contact.rise_k.at(kernel.now) == pytest.approx(reference(pieces, t, 60e-6 * factor)[1], abs=0.2)
 
 
 # What the pile does about it
@@ -211,7 +211,7 @@ class Obedient:
 
 
 deeds = st.lists(
-    st.tuples(st.sampled_from(["carry", "wear", "stick", "loosen"]), st.floats(0.0, 600.0), st.floats(5.0, 900.0)),
+    st.tuples(st.sampled_from(["carry", "wear", "stick", "loosen", "air"]), st.integers(0, 600), st.floats(5.0, 900.0)),
     min_size=1,
     max_size=12,
 )
@@ -219,20 +219,24 @@ deeds = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(deeds)
-def test_the_ladder_goes_by_the_sensor_whatever_happens(drawn: list[tuple[str, float, float]]) -> None:
+def test_the_ladder_goes_by_the_sensor_whatever_happens(drawn: list[tuple[str, int, float]]) -> None:
     kernel = Kernel(Clock(datetime(2022, 7, 11), "UTC"), 1)
     outlet = Obedient()
-    contact = Contact(kernel, outlet, ConnectorConfig(), Signal("air_temp_c", "C", 35.0))
+    air_c = Signal("air_temp_c", "C", 35.0)
+    contact = Contact(kernel, outlet, ConnectorConfig(), air_c)
     worn = stuck = None
+    flowing_a = 0.0
     for deed, value, wait_s in drawn:
         if deed == "carry":
-            contact.carry(kernel.now, SimTime(kernel.now + wait_s), 0.2 * value, 0.4 * value, 300.0)
-        elif deed == "wear":
+            flowing_a = value
+        air_c.set(kernel.now, air_c.at(kernel.now), (value - 300.0) / 40_000.0 if deed == "air" else 0.0)
+        contact.carry(kernel.now, SimTime(kernel.now + wait_s), 0.4 * flowing_a, 0.6 * flowing_a, 300.0)
+        if deed == "wear":
             if worn is not None:
                 contact.resistance_uohm.release(worn)
             worn = contact.resistance_uohm.scale(1.0 + 0.01 * value)
             contact.resistance_uohm.lean(worn)
-        elif stuck is not None:
+        elif deed in ("stick", "loosen") and stuck is not None:
             contact.stuck_c.release(stuck)
             stuck = None
         elif deed == "stick":
