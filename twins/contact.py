@@ -20,12 +20,17 @@ from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 from twins.connector import ConnectorConfig, LadderConfig
 from twins.thermal import Threshold, WarmBody
 
-__all__ = ["Contact", "ContactLoose", "Outlet", "TempSensorStuck"]
+__all__ = ["Contact", "ContactLoose", "Outlet", "TempSensorStuck", "bend_limit"]
 
 _OHM: Final = 1e-6
 _ERROR_K: Final = 0.15
 _LINE: Final = 72.0 * 3.0**0.5
 """A line of the same mean in place of a bend b (unit/s2) over s seconds: its integral is off by b s^3 / 72 sqrt 3."""
+
+
+def bend_limit(capacity_j_k: float) -> float:
+    """How much `uohm * bend of the current's square * s^3` one line may stand for in a body of this heat capacity."""
+    return _ERROR_K * _LINE * capacity_j_k / _OHM
 
 
 class Outlet(Protocol):
@@ -67,7 +72,7 @@ class Contact(WarmBody):
         self._current_a = Curve(0.0)
         self._ends = self._bends = FOREVER
         self._is_near = self._has_acted = False
-        self._per_error = _OHM / (_ERROR_K * _LINE * config.capacity_j_k)
+        self._bend_limit = bend_limit(config.capacity_j_k)
         if isinstance(config.ladder, LadderConfig):
             self._climb(config.ladder)
 
@@ -113,7 +118,7 @@ class Contact(WarmBody):
             return
         decay = current.c * exp(-(now - current.t0) / tau_s)
         bend = (2.0 * abs(a * decay) + 4.0 * decay * decay) / (tau_s * tau_s)
-        lines = ceil(left_s * (self._per_error * self.resistance_uohm.value * bend) ** (1.0 / 3.0))
+        lines = ceil(left_s * (self.resistance_uohm.value * bend / self._bend_limit) ** (1.0 / 3.0))
         length_s = left_s
         if lines > 1:
             length_s = left_s / lines

@@ -15,7 +15,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
 from twins.connector import ConnectorConfig
-from twins.contact import Contact, Outlet
+from twins.contact import Contact, Outlet, bend_limit
 from twins.thermal import Threshold, WarmBody
 
 __all__ = ["CoolantPumpFailed", "CooledContact"]
@@ -36,6 +36,8 @@ class CooledContact(Contact):
         self.cooled = config.cooled
         path = f"{outlet.path}.coolant"
         self.coolant = WarmBody(kernel, path, air_c, self.cooled.capacity_j_k, self.cooled.cooler_w_k)
+        cable = config.resistance_uohm / self.cooled.cable_uohm
+        self._bend_limit = min(self._bend_limit, cable * bend_limit(self.cooled.capacity_j_k))
         self.pump_runs: Knob[bool] = Knob(True, self._pump_changed)
         self._losses = 0
         if config.ladder != "off":

@@ -20,6 +20,7 @@ from sim.units import SimTime
 from twins.books import energy_book
 from twins.connector import ConnectorConfig
 from twins.contact import Contact
+from twins.cooled_contact import CooledContact
 from twins.evse import EvseState
 from twins.replay import ReplayRow
 from twins.station import Station
@@ -135,7 +136,14 @@ TAPERS = (
 
 @pytest.mark.parametrize("packs", [False, True])
 @pytest.mark.parametrize(
-    ("connector", "factor"), [(OFF, 1.0), (OFF, 6.0), ("{capacity_j_k: 30, ladder: off}", 6.0), ("{}", 5.0)]
+    ("connector", "factor"),
+    [
+        (OFF, 1.0),
+        (OFF, 6.0),
+        ("{capacity_j_k: 30, ladder: off}", 6.0),
+        ("{}", 5.0),
+        ("{cooled: {capacity_j_k: 2000}, ladder: off}", 6.0),
+    ],
 )
 def test_follows_a_tenth_of_a_second_and_closes(
     warm_site: WarmSite, connector: str, factor: float, packs: bool
@@ -145,13 +153,21 @@ def test_follows_a_tenth_of_a_second_and_closes(
     contact, power = contact_of(station), station.evses[0].power_kw
     pieces = [NOTHING]
     power.watch(lambda: pieces.append((power.t0, power.a / 0.4, power.c / 0.4, power.tau)))
-    seen = {n: contact.rise_k.at(run_to(kernel, 10.0 * n)) for n in range(1, 1_201)}
-    end, k_w, j_k = kernel.now, contact.config.thermal_resistance_k_w, contact.config.capacity_j_k
+    seen, coolant = dict[int, float](), dict[int, float]()
+    for n in range(1, 1_201):
+        seen[n] = contact.rise_k.at(run_to(kernel, 10.0 * n))
+        if isinstance(contact, CooledContact):
+            coolant[n] = contact.coolant.rise_k.at(kernel.now)
+    end, k_w, j_k = kernel.now, contact.config.cooled_k_w, contact.config.capacity_j_k
     steps, _, heat_j = reference(pieces, end, 60e-6 * factor, k_w, j_k)
     assert sum(c > 0.0 for _, _, c, _ in pieces) > 3, "there were tapers"
     assert max(abs(seen[n] - steps[n]) for n in seen) < 0.2
     assert j_k * seen[1_200] + contact.rise_k.total_at(end) / k_w == pytest.approx(heat_j, rel=1e-3)
     assert max(seen.values()) > 15.0
+    if isinstance(contact, CooledContact):
+        cooled = contact.cooled
+        steps, _, _ = reference(pieces, end, 1e-6 * cooled.cable_uohm, 1.0 / cooled.cooler_w_k, cooled.capacity_j_k)
+        assert max(abs(coolant[n] - steps[n]) for n in coolant) < 0.2
     assert ("+connector_derated" in told(events)) is (connector == "{}")
 
 

@@ -7,6 +7,7 @@ from math import log
 
 import pytest
 
+from sim.errors import UsageError
 from sim.events import Event
 from sim.kernel import Kernel
 from sim.units import SimTime
@@ -99,8 +100,6 @@ def test_warm_coolant_derates_on_a_day_too_hot_for_its_cooler(warm_site: WarmSit
 
 
 def test_an_uncooled_connector_has_no_pump(warm_site: WarmSite) -> None:
-    from sim.errors import UsageError
-
     _, station, _ = warm_site()
     with pytest.raises(UsageError, match="hits a CooledContact"):
         station.faults.inject("connector.coolant_pump_failed", CONTACT, {})
