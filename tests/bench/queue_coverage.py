@@ -24,17 +24,15 @@ def coverage_lines(seeds: int, sessions: int) -> list[str]:
     systems = distinct()
     asked = [(str(words), parameters_of(words, sessions, 1 + seed)) for words in systems for seed in range(seeds)]
     with ProcessPoolExecutor() as workers:
-        ran = list(workers.map(run_queue, [parameters for _, parameters in asked], chunksize=seeds))
+        ran = list(workers.map(run_queue, [parameters for _, parameters in asked]))
     rows, all_off = list[str](), list[float]()
     for what, words, figure in SYSTEMS:
         results = [result for (name, _), result in zip(asked, ran, strict=True) if name == str(words)]
         ours, errors = np.array([found(result, figure) for result in results]).T
         mean, mean_se = float(ours.mean()), float(ours.std(ddof=1)) / sqrt(seeds)
         expected = theory(parameters_of(words, sessions, 1), figure)
-        is_simulated = what.startswith("M/G")
-        off = (
-            (ours - (mean if is_simulated else expected)) / errors * (sqrt(seeds / (seeds - 1)) if is_simulated else 1)
-        )
+        true, lost = (mean, sqrt(seeds / (seeds - 1))) if what.startswith("M/G") else (expected, 1.0)
+        off = lost * (ours - true) / errors
         all_off.extend(off.tolist())
         name, scale = scaled(figure)
         rows.append(
@@ -46,15 +44,15 @@ def coverage_lines(seeds: int, sessions: int) -> list[str]:
     return [
         "### Whether these standard errors are honest", "",
         f"Seeds 1 to {seeds}, {sessions:,} sessions each (`python tests/bench/queue_coverage.py --seeds {seeds}"
-        f" --sessions {sessions}`). How far each figure is from what is true (theory; for M/G/20 the mean of the seeds),"
-        " in its own standard errors: root mean square, which is 1 where they are honest, and how many seeds are within"
+        f" --sessions {sessions}`). How far each figure is from what is true (theory; for M/G/20 the mean of the"
+        " seeds), in its own standard errors: root mean square, 1 where they are honest, and how many seeds are within"
         f" 1, 2 and 3. Of all rows and seeds {100 * np.mean(every <= 1):.0f} %, {100 * np.mean(every <= 2):.0f} % and"
         f" {100 * np.mean(every <= 3):.1f} % are (a normal law: 68 %, 95 % and 99.7 %).", "",
         "| system | figure | mean of the seeds | theory | difference | root mean square | within 1, 2, 3 |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
         *rows, "",
-        "The mean of the seeds is without bias within its own error, taken from their spread. The stated figures of"
-        " M/G/20 have one too: as plain means of 10^8 sessions a tenth of the plain means' above, 0.2 to 0.3 %.",
+        "The error of the mean of the seeds is taken from their spread; without bias it is within two or three of them."
+        " The stated figures of M/G/20 have an error too: plain means of 10^8 sessions, a tenth of that of 10^6.",
     ]  # fmt: skip
 
 

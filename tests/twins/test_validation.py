@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import availability_table as table
 import pytest
+import queue_table
 import validation
 
 
@@ -13,6 +16,16 @@ def test_a_few_failures_of_the_availability_table() -> None:
         assert 250 < count < 550
         assert abs(share - (table.theory(system) or share)) < 0.04
     assert table.theory(table.SYSTEMS[0]) == pytest.approx(800.0 / 804.0)
+
+
+@pytest.mark.parametrize("words", queue_table.distinct(), ids=str)
+def test_a_few_sessions_of_the_queue_table(words: dict[str, Any]) -> None:
+    measured = queue_table.experiment(queue_table.parameters_of(words, 2_000, 1))
+    assert measured.result.sessions == 2_000
+    assert measured.farthest_s < 1e-7
+    for figure, (plain, _) in measured.plain.items():
+        ours, se = queue_table.found(measured.result, figure)
+        assert (ours > 0.0) is (se > 0.0) is (plain > 0.0), figure
 
 
 def test_a_few_weeks_of_the_site() -> None:
