@@ -14,7 +14,7 @@ from sim.reading import Run, SessionRow
 
 __all__ = ["session_gantt"]
 
-LANE_IN = 0.62
+LANE_IN, LOW_LANE_IN, FEW_LANES = 0.62, 0.34, 10
 MOST_LANES = 60
 WIDTH_PT = 11.0 * 0.91 * 72.0
 
@@ -61,9 +61,10 @@ def session_gantt(run: Run, lang: str = "en") -> Figure:
     lanes = every[:MOST_LANES]
     unserved = [s for s in sessions if s.plugged_s is None and s.outcome in AWAY]
     rows = max(1, len(lanes) + bool(unserved) + (len(every) > len(lanes)))
-    sheet_in = 1.82 + LANE_IN * rows
+    lane_in = LANE_IN if rows <= FEW_LANES else LOW_LANE_IN
+    sheet_in = 1.82 + lane_in * rows
     sheet = new_figure(11.0, sheet_in)
-    axes = axes_in(sheet, 0.07, 0.72 / sheet_in, 0.91, LANE_IN * rows / sheet_in)
+    axes = axes_in(sheet, 0.07, 0.72 / sheet_in, 0.91, lane_in * rows / sheet_in)
     gone = sum(s.outcome in ("turned_away", "reneged") for s in sessions)
     failed = sum(s.outcome == "failed" for s in sessions)
     charged = sum(s.outcome == "charged" for s in sessions)
