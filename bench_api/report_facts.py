@@ -12,6 +12,7 @@ from bench_api.report_tables import issued_bills, pile_table, tariff_table, trou
 from bench_api.report_words import Said, amount, bound, clock, note, number, said, span
 from sim.reading import Run
 from sim.rows import from_json
+from twins.clauses import clause_of
 from twins.kpis import MEANINGS
 
 __all__ = ["VERDICTS", "gather"]
@@ -65,10 +66,16 @@ def _what_was_run(run: Run, known: dict[str, Any]) -> list[tuple[str, Any]]:
     for key in FACTS:
         value = _fact(run, known, key)
         if value not in (None, ""):
-            facts.append((key, span(float(value)) if key.endswith("_s") else str(value)))
+            facts.append((key, _as_said(key, value)))
     if run.start is not None:
         facts.insert(3, ("start", f"{run.start:%Y-%m-%d %H:%M} ({run.start.tzinfo})"))
     return facts
+
+
+def _as_said(key: str, value: Any) -> Any:
+    if key.endswith("_s"):
+        return span(float(value))
+    return said(str(value)) if key == "tested" else str(value).replace("T", " ") if key == "run_at" else str(value)
 
 
 def _command(run: Run, known: dict[str, Any]) -> str:
@@ -104,6 +111,7 @@ def _expectation(run: Run, row: dict[str, Any]) -> dict[str, Any]:
     unit, verdict = row.get("unit") or "", str(row.get("verdict", ""))
     return {
         "id": row.get("id", ""), "title": row.get("title") or row.get("id", ""), "clause": row.get("clause") or "",
+        "clause_title": _clause_title(str(row.get("clause") or "")),
         "verdict": verdict, "time": clock(run, row.get("t_s")) if verdict == "fail" else "",
         "bound": _with_unit(row.get("bound"), unit), "observed": _with_unit(_apart(row), unit),
         "events": events, "frames": frames, "notes": [note(line) for line in notes],
@@ -117,7 +125,12 @@ def _apart(row: dict[str, Any]) -> Any:
         return observed
     bounds = {float(found) for found in _NUMBER.findall(str(row.get("bound")))}
     digits = next((n for n in range(4, 16) if float(f"{observed:.{n}g}") not in bounds - {observed}), 16)
-    return observed if digits == 4 else f"{observed:,.{digits}g}"
+    return observed if digits <= 4 else f"{observed:,.{digits}g}"
+
+
+def _clause_title(number: str) -> Said | None:
+    clause = clause_of(number) if number else None
+    return {"en": clause.title.en, "zh": clause.title.zh} if clause is not None else None
 
 
 def _with_unit(value: Any, unit: str) -> Said | None:

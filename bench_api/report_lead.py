@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -16,13 +17,15 @@ __all__ = ["lead"]
 OUTCOMES = ("charged", "failed", "reneged", "turned_away", "petrol")
 MOST_NAMED = 3
 _INSTANT_S = 1e-3
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|min|h|kWh?|CNY|%)(?![a-z]))|(?<=\d h) (?=\d)")
+"""The space between a number and its unit, where no line is to break."""
 
 
 def lead(run: Run, verdict: dict[str, Any]) -> list[Said]:
     """The sentences; `verdict` is the run's `verdict.json`, empty for a run that never came to one."""
     kpis = {kpi.name: kpi.value for kpi in run.kpis() if kpi.value is not None} | (verdict.get("kpis") or {})
     found = [_who_came(run), _what_they_took(kpis, verdict), _peak(run, kpis), _what_failed(run), _judged(verdict)]
-    return [one for one in found if one is not None]
+    return [{lang: _UNIT.sub("\u00a0", text) for lang, text in one.items()} for one in found if one is not None]
 
 
 def _who_came(run: Run) -> Said:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench_api.report_words import Said, clock, place, said, sentence, span, words
 from plots.in_force import fault_windows
-from sim.reading import Run
+from sim.reading import EventRow, Run
 
 __all__ = ["issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills"]
 
@@ -110,7 +110,10 @@ def undelivered_bills(run: Run, sessions: list[str]) -> list[Said]:
 
 
 def trouble_table(run: Run) -> list[dict[str, Any]]:
-    """Faults from their activation to their clearing and alarms, in the order of time, each placed along the run."""
+    """Faults from their activation to their clearing and alarms, in the order of time, each placed along the run.
+
+    The same alarm at one instant in many places is one row.
+    """
     whole_s = max(run.duration_s, 1e-9)
     rows: list[dict[str, Any]] = []
     for window in fault_windows(run):
@@ -123,14 +126,23 @@ def trouble_table(run: Run) -> list[dict[str, Any]]:
             "time": clock(run, begin_s), "end": clock(run, window.cleared_s), "span": span(end_s - begin_s),
             "left": min(100.0 * begin_s / whole_s, 99.4), "width": max(0.6, 100.0 * (end_s - begin_s) / whole_s),
         })  # fmt: skip
+    alarms: dict[tuple[float, str], list[EventRow]] = {}
     for event in run.events(kind="alarm.raised"):
-        alarm = str(event.data.get("alarm", event.kind))
+        alarms.setdefault((event.t_s, str(event.data.get("alarm", event.kind))), []).append(event)
+    for (t_s, alarm), raised in alarms.items():
         rows.append({
-            "t_s": event.t_s, "kind": event.kind, "title": said(alarm), "name": alarm, "subject": place(event.subject),
-            "clause": event.clause, "time": clock(run, event.t_s), "end": "", "span": None,
-            "left": min(100.0 * event.t_s / whole_s, 99.4), "width": 0.6,
+            "t_s": t_s, "kind": "alarm.raised", "title": said(alarm), "name": alarm, "subject": _places(raised),
+            "clause": raised[0].clause, "time": clock(run, t_s), "end": "", "span": None,
+            "left": min(100.0 * t_s / whole_s, 99.4), "width": 0.6,
         })  # fmt: skip
     return sorted(rows, key=lambda row: float(row["t_s"]))[:MOST_TROUBLES]
+
+
+def _places(events: list[EventRow]) -> Said:
+    where = place(events[0].subject)
+    if len(events) == 1:
+        return where
+    return sentence("places", where=where, more=len(events) - 1)
 
 
 def _time(minute: int) -> str:

@@ -75,7 +75,7 @@ def bound(value: Any) -> Said:
         match = _BOUND.fullmatch(part)
         if match is None:
             return {"en": value, "zh": value}
-        found.append({lang: f"{text} {match[2]}" for lang, text in said(match[1]).items()})
+        found.append({lang: f"{text} {_in_words(match[2])}" for lang, text in said(match[1]).items()})
     return joined(found)
 
 
@@ -117,11 +117,13 @@ def amount(value: float, unit: str) -> tuple[str, Said]:
 
 
 def number(value: Any) -> str:
-    """A number with thousands apart; four digits that count, whole above ten thousand."""
+    """A number with thousands apart: four digits that count, above a thousand one place, above a million none."""
     if isinstance(value, bool) or value is None:
         return "" if value is None else str(value).lower()
-    if isinstance(value, int | float):
-        return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e3 else f"{value:,.{int(abs(value) < 1e6)}f}".removesuffix(".0")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -156,6 +158,14 @@ def _notes() -> list[tuple[re.Pattern[str], Callable[..., str]]]:
     pairs = sorted((pair for key, pair in words().items() if key.startswith("note.")), key=lambda pair: -len(pair[0]))
     return [(re.compile("(.+?)".join(map(re.escape, pair[0].split("{}"))), re.DOTALL), pair[1].format)
             for pair in pairs]  # fmt: skip
+
+
+def _in_words(text: str) -> str:
+    """The number of a bound as all numbers are written; anything else as it is."""
+    try:
+        return number(float(text))
+    except ValueError:
+        return text
 
 
 def _in(value: Any, lang: str) -> Any:

@@ -31,7 +31,7 @@ WORDS = {
         "grid": "Grid import", "house": "Lights, offices", "contract": "Contract {value:,.4g} kW",
         "transformer": "Transformer {value:,.4g} kW, of the load behind it",
         "site": "Limit of all piles {value:.4g} kW", "peak": "Grid peak {value:,.1f} kW", "power": "Power (kW)",
-        "carries": "Feeder {id}: at most {peak:,.0f} kW of {limit:,.0f} kW",
+        "carries": "Feeder {id}: peak {peak:,.0f} kW, limit {limit:,.0f} kW",
         "more": "{n} more feeders are not shown", "none": "No power was recorded (needs the level `all`)",
     },
     "zh": {
@@ -41,7 +41,7 @@ WORDS = {
         "grid": "电网取电", "house": "照明与办公", "contract": "合同容量 {value:,.4g} kW",
         "transformer": "变压器 {value:,.4g} kW（指其后的负荷）",
         "site": "全部充电桩输出限值 {value:.4g} kW", "peak": "电网峰值 {value:,.1f} kW", "power": "功率 (kW)",
-        "carries": "馈线 {id}：最高 {peak:,.0f} kW，限值 {limit:,.0f} kW",
+        "carries": "馈线 {id}：峰值 {peak:,.0f} kW，限值 {limit:,.0f} kW",
         "more": "另有 {n} 条馈线未显示", "none": "未记录功率（记录级别低于 all）",
     },
 }  # fmt: skip

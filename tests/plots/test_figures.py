@@ -89,9 +89,9 @@ def test_each_feeder_stands_under_its_own_limit(write: Callable[..., Path]) -> N
     signals |= {f"grid.feeder[F{n}].limit_kw": flat(100.0) for n in range(1, 9)}
     folder = write(signals | {"grid.power_kw": flat(400.0)})
     said = texts(svg_of(folder, "load_curve"))
-    assert "Feeder F2: at most 20 kW of 100 kW" in said
-    assert "Feeder F6: at most 60 kW of 100 kW; 2 more feeders are not shown" in said
-    assert "馈线 F2：最高 20 kW，限值 100 kW" in texts(svg_of(folder, "load_curve", "zh"))
+    assert "Feeder F2: peak 20 kW, limit 100 kW" in said
+    assert "Feeder F6: peak 60 kW, limit 100 kW; 2 more feeders are not shown" in said
+    assert "馈线 F2：峰值 20 kW，限值 100 kW" in texts(svg_of(folder, "load_curve", "zh"))
 
 
 LEVELS = [
@@ -152,8 +152,8 @@ def test_nobody_waited(write: Callable[..., Path]) -> None:
 
 def test_the_gantt_counts_and_marks(day: Path) -> None:
     said = texts(svg_of(day, "session_gantt"))
-    assert "4 cars: 1 charged, 1 turned away or gone, 1 failed" in said
-    assert {"42", "A&<1>-1", "A&<1>-2", "Turned away", "Failed", "Waiting for the bay"} <= set(said)
+    assert "4 cars: 1 charged, 1 turned away or gone, 1 failed, 1 still there" in said
+    assert {"42", "A&<1>-1", "A&<1>-2", "Turned away", "Failed", "Waiting"} <= set(said)
     assert "Gave up waiting" not in said
 
 
