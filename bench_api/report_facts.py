@@ -9,7 +9,7 @@ from typing import Any
 from bench_api.report_lead import lead
 from bench_api.report_lists import event_rows, frame_rows, session_rows
 from bench_api.report_tables import issued_bills, pile_table, tariff_table, trouble_table, undelivered_bills
-from bench_api.report_words import Said, amount, bound, clock, note, number, said, span
+from bench_api.report_words import Said, amount, bound, clock, note, number, said, sentence, span
 from sim.reading import Run
 from sim.rows import from_json
 from twins.clauses import clause_of
@@ -113,7 +113,7 @@ def _expectation(run: Run, row: dict[str, Any]) -> dict[str, Any]:
         "id": row.get("id", ""), "title": row.get("title") or row.get("id", ""), "clause": row.get("clause") or "",
         "clause_title": _clause_title(str(row.get("clause") or "")),
         "verdict": verdict, "time": clock(run, row.get("t_s")) if verdict == "fail" else "",
-        "bound": _with_unit(row.get("bound"), unit), "observed": _with_unit(_apart(row), unit),
+        "bound": _bound(row.get("bound"), unit), "observed": _with_unit(_apart(row), unit),
         "events": events, "frames": frames, "notes": [note(line) for line in notes],
     }  # fmt: skip
 
@@ -131,6 +131,12 @@ def _apart(row: dict[str, Any]) -> Any:
 def _clause_title(number: str) -> Said | None:
     clause = clause_of(number) if number else None
     return {"en": clause.title.en, "zh": clause.title.zh} if clause is not None else None
+
+
+def _bound(value: Any, unit: str) -> Said | None:
+    """A bound that is a time is one within which something must follow."""
+    is_time = unit == "s" and isinstance(value, int | float)
+    return sentence("within", span=span(float(value))) if is_time else _with_unit(value, unit)
 
 
 def _with_unit(value: Any, unit: str) -> Said | None:

@@ -12,8 +12,9 @@ from sim.reading import EventRow, Run
 __all__ = ["MOST_EVENTS", "MOST_SESSIONS", "event_rows", "frame_rows", "session_rows"]
 
 MOST_EVENTS, MOST_SESSIONS, MOST_FRAMES, MOST_BODY = 300, 500, 100, 2000
-TROUBLE = ("fault.", "alarm.")
-WEIGHTY = ("session.", "vehicle.turned_away", "vehicle.reneged", "command.refused", "run.")
+TROUBLE = ("fault.", "alarm.", "staff.", "pile.reset", "evse.recovered", "transformer.", "grid.", "connector.pulled",
+           "session.refused", "command.refused", "wire.lost", "wire.refused", "weather.")  # fmt: skip
+WEIGHTY = ("session.", "vehicle.turned_away", "vehicle.reneged")
 AS_IT_SHOULD = "target_reached"
 
 
@@ -57,7 +58,8 @@ def session_rows(run: Run) -> tuple[list[dict[str, Any]], int]:
         cars += 1
         if cars > MOST_SESSIONS:
             continue
-        true, registered = car.energy_true_kwh, car.energy_registered_kwh
+        has_charged = car.started_s is not None
+        true, registered = (car.energy_true_kwh, car.energy_registered_kwh) if has_charged else (None, None)
         gap = registered - true if true is not None and registered is not None else None
         times = (car.arrived_s, car.plugged_s, car.started_s, car.stopped_s, car.left_s)
         rows.append({
@@ -66,7 +68,8 @@ def session_rows(run: Run) -> tuple[list[dict[str, Any]], int]:
             "times": [clock(run, t) for t in times],
             "soc": " → ".join(f"{soc:.0f}" for soc in (car.soc_in_pct, car.soc_out_pct) if soc is not None),
             "true": _fixed(true, 3), "registered": _fixed(registered, 3), "gap": _fixed(gap, 3, "+"),
-            "cost": _fixed(car.cost_cny, 2), "power": _fixed(car.power_max_kw, 1),
+            "cost": _fixed(car.cost_cny if has_charged and car.stopped_s is not None else None, 2),
+            "power": _fixed(car.power_max_kw if has_charged else None, 1),
         })  # fmt: skip
     return rows, cars
 
