@@ -30,7 +30,7 @@ _LONGEST_S = 1_800.0
 _STEP_K = 4.0
 _STEP_SOC = 0.12
 _LONGEST_WARMING_S = 300.0  # while what it asks for follows the temperature
-_MIDDLE = 5e-4
+_MIDDLE = (1.5e-3, 5e-4, 5e-4, 5e-4)  # by what binds: how well a shape must meet the rate in the middle
 _SETTLED_V = (0.05, 0.015, 0.004, 0.015)  # by what binds: how far the slow polarisation may be from where it tends to
 _AGREES_S = (0.5, 0.05, 0.05, 0.5)  # how well the charge at a piece's end must be foreseen, in seconds at 1 C
 _NEAR_S = 0.02  # of charge, in seconds at 1 C: 5e-6 of the whole
@@ -115,6 +115,14 @@ class Forecast:
         heat_kw = rate * (slow_v + rate * ohmic_v + entropy_v_k * (temp_c + KELVIN)) * unit_kw + self.defect_kw
         return _new_point(Point, (rate, power_kw, heat_kw, binds))
 
+    def is_limited(self, soc: float, temp_c: float, slow_v: float, limit_kw: float) -> bool:
+        """Whether in this state it would take more than `limit_kw`."""
+        if limit_kw >= self.ceiling_kw or temp_c < self.pack.heated_to_c - _NEAR_K:
+            return False
+        self._limit_kw = limit_kw
+        self._choose_band(temp_c)
+        return self._point(soc, temp_c, slow_v).binds == LIMIT
+
     def piece(self, soc: float, temp_c: float, slow_v: float, limit_kw: float) -> Piece:
         """The next piece, with at most `limit_kw` at the terminals; of no length when the pack takes no more."""
         self._limit_kw = min(limit_kw, self.ceiling_kw)
@@ -135,8 +143,8 @@ class Forecast:
             goal = min(goal, knot)
             if slope < 0.0:
                 guess = Shape(0.0, first.rate, -self.acceptance.share(soc) / slope * SECONDS_PER_HOUR / first.rate)
-        length_s = self._patience_s(soc, temp_c, slow_v, first, goal)
-        is_cut = False
+        length_s = self._patience_s(soc, temp_c, slow_v, first, goal, guess)
+        is_cut, missed_before = False, 0.0
         for _ in range(12):
             middle, last, lead = self._ahead(soc, temp_c, slow_v, first, guess, length_s)
             if last.binds != first.binds and not is_cut and length_s > _SHORTEST_S:
@@ -144,15 +152,18 @@ class Forecast:
                 is_cut = True
                 continue
             rate = shape_of(first.rate, middle.rate, last.rate, length_s)
-            if abs(value(rate, 0.5 * length_s) - middle.rate) > _MIDDLE * first.rate and length_s > _SHORTEST_S:
+            is_bent = abs(value(rate, 0.5 * length_s) - middle.rate) > _MIDDLE[first.binds] * first.rate
+            if is_bent and last.binds == first.binds and length_s > _SHORTEST_S:
                 length_s, is_cut, guess = 0.5 * length_s, True, rate
                 continue
-            risen, guessed = area(rate, length_s), area(guess, length_s)
+            risen = area(rate, length_s)
+            missed, agrees = abs(risen - area(guess, length_s)), _AGREES_S[first.binds]
             guess, left = rate, (goal - soc) * SECONDS_PER_HOUR
             if risen > left + _NEAR_S or (not is_cut and left - 72.0 < risen < left - _NEAR_S):
                 length_s *= left / risen
-            elif abs(risen - guessed) <= _AGREES_S[first.binds]:
+            elif missed <= agrees or missed * missed <= agrees * missed_before:  # the next would miss by less
                 break
+            missed_before = missed
         power = shape_of(first.power_kw, middle.power_kw, last.power_kw, length_s)
         heat_kw_s = (last.heat_kw - first.heat_kw) / length_s
         heat_kw = (first.heat_kw + 4.0 * middle.heat_kw + last.heat_kw) / 6.0 - 0.5 * heat_kw_s * length_s
@@ -172,10 +183,12 @@ class Forecast:
         reached_s = self._scratch.crossing(watched_c, SimTime(0.0))
         return length_s if reached_s is None else min(length_s, max(reached_s, _SHORTEST_S))
 
-    def _patience_s(self, soc: float, temp_c: float, slow_v: float, first: Point, goal: float) -> float:
+    def _patience_s(self, soc: float, temp_c: float, slow_v: float, first: Point, goal: float, guess: Shape) -> float:
         """How long the next piece may be, to begin with."""
-        pack, per_s = self.pack, first.rate / SECONDS_PER_HOUR
-        length_s = min(_LONGEST_S, min(_STEP_SOC, goal - soc) / per_s)
+        pack, room = self.pack, min(_STEP_SOC, goal - soc) * SECONDS_PER_HOUR / first.rate
+        if guess.c != 0.0:  # it decays to nothing
+            room = -guess.tau * log(1.0 - room / guess.tau) if room < guess.tau else inf
+        length_s = min(_LONGEST_S, room)
         warming_k_s = (self._warmed(temp_c, first.heat_kw, 60.0) - temp_c) / 60.0
         step_k = _STEP_K if self._band is None else self._to_edge_k(temp_c, warming_k_s)
         if first.binds == DEMAND and self._band is None:
@@ -213,13 +226,13 @@ class Forecast:
         self, soc: float, temp_c: float, slow_v: float, first: Point, middle: Point, guess: Shape, lead: Lead,
         length_s: float,
     ) -> float:  # fmt: skip
-        """When another thing comes to bind, or a little later: within 2 % of `length_s`."""
+        """When another thing comes to bind, or a little later: within 1 % of `length_s`."""
         low_s, high_s, tau_s = 0.0, length_s, self.pack.chemistry.slow_s
         if middle.binds == first.binds:
             low_s = 0.5 * length_s
         else:
             high_s = 0.5 * length_s
-        for _ in range(5):
+        for _ in range(6):
             dt = 0.5 * (low_s + high_s)
             there = self._point(
                 soc + area(guess, dt) / SECONDS_PER_HOUR,
