@@ -128,11 +128,8 @@ class CellBms(Bms):
         defect_kw = self._forecast.defect_kw
         self.heat_kw.set(now, defect_kw)
         passive_w_k = self.pack.passive_w_k
-        if passive_w_k > 0.0:
-            settled_c = self.ambient_c + 1_000.0 * defect_kw / passive_w_k
-            self.temp_c.set(now, settled_c, 0.0, temp_c - settled_c, self.pack.heat_capacity_j_k / passive_w_k)
-        else:
-            self.temp_c.set(now, temp_c, 1_000.0 * defect_kw / self.pack.heat_capacity_j_k)
+        settled_c = self.ambient_c + 1_000.0 * defect_kw / passive_w_k
+        self.temp_c.set(now, settled_c, 0.0, temp_c - settled_c, self.pack.heat_capacity_j_k / passive_w_k)
 
     def voltage_v(self, now: SimTime) -> float:
         """At the pack's terminals, while it charges or rests."""
