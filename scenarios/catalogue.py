@@ -26,6 +26,7 @@ from twins.transformer import Transformer
 __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
 EVENT_KINDS = (
+    "alarm.cleared",
     "alarm.raised",
     "bay.blocked",
     "bay.freed",
@@ -50,7 +51,10 @@ EVENT_KINDS = (
     "staff.arrived",
     "staff.dispatched",
     "staff.done",
+    "transformer.fans",
     "transformer.limited",
+    "transformer.reset",
+    "transformer.tripped",
     "vehicle.arrived",
     "vehicle.reneged",
     "vehicle.turned_away",

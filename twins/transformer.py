@@ -12,6 +12,7 @@ from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel
 from sim.sums import Sum
 from sim.units import SimTime
+from twins.transformer_heat import DryHeatConfig, OilHeatConfig
 
 __all__ = ["Transformer", "TransformerConfig", "TransformerDerated"]
 
@@ -27,6 +28,18 @@ class TransformerConfig:
     rating_kva: float = field(metadata=key("Rated apparent power.", unit="kVA", above=0, high=100_000))
     no_load_loss_kw: float = field(metadata=key("Loss in the core, always there.", unit="kW", low=0, high=1_000))
     load_loss_kw: float = field(metadata=key("Loss in the windings at rated power.", unit="kW", low=0, high=1_000))
+    heat: DryHeatConfig | OilHeatConfig | None = field(
+        default=None,
+        metadata={
+            **key("How it warms and ages, and what guards it; left out, it stays cold."),
+            "discriminator": "kind",
+        },
+    )
+
+    @property
+    def highest_kva(self) -> float:
+        """What it may carry."""
+        return self.rating_kva if self.heat is None else self.rating_kva * self.heat.highest_share
 
 
 class Transformer:
@@ -59,7 +72,7 @@ class Transformer:
     @property
     def limit_kw(self) -> float:
         """The load that it may carry."""
-        return self.config.rating_kva * self._power_factor * self.rating_share.value
+        return self.config.highest_kva * self._power_factor * self.rating_share.value
 
     def energise(self, is_live: bool) -> None:
         """Its core is magnetised, or not."""
