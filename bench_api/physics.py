@@ -13,6 +13,7 @@ from sim.files import read_words
 from sim.registry import Registry
 from sim.yaml_nodes import read_text
 from twins.queueing import QueueParameters, run_queue
+from twins.transformer_trial import TransformerParameters, run_transformer
 
 __all__ = ["MODELS", "Model", "as_table", "run_model"]
 
@@ -30,6 +31,7 @@ MODELS: Registry[Model] = Registry("model", "voltyard.physics")
 MODELS.add(
     "queue", Model("The yard with stated service times", QueueParameters, lambda given: asdict(run_queue(given)))
 )
+MODELS.add("transformer", Model("A transformer's heat under a stated load", TransformerParameters, run_transformer))
 
 
 def run_model(name: str, params: str) -> dict[str, Any]:
@@ -48,7 +50,10 @@ def run_model(name: str, params: str) -> dict[str, Any]:
 
 
 def as_table(result: dict[str, Any]) -> str:
-    """The result for people."""
+    """The result for people; `columns` and `rows`, where it has them, as a table with one line a row."""
+    if "columns" in result:
+        lines = [result["columns"], *([_shown(value) for value in row] for row in result["rows"])]
+        return "\n".join("  ".join(f"{word:>14}" for word in line) for line in lines)
     return "\n".join(f"{name:<18} {_shown(value)}" for name, value in result.items())
 
 

@@ -22,6 +22,7 @@ from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
 from twins.transformer import Transformer
+from twins.warm_transformer import WarmTransformer
 
 __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
@@ -118,7 +119,9 @@ class StationCatalogue:
             return f"the station has no {host or path}"
         thing, hits = self._station.find(path), FAULTS.get(fault).hits
         if thing is not None and not isinstance(thing, hits):
-            return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}"
+            is_cold = issubclass(hits, WarmTransformer) and type(thing) is Transformer
+            hint = ": its file would have to say grid.transformer.heat" if is_cold else ""
+            return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}{hint}"
         if thing is None and (path.endswith(".bms") is not (hits is Bms)):
             return f"{fault} hits {hits.__name__}, and {path} is no such thing"
         return None

@@ -215,6 +215,7 @@ def _locate(root: Node, shape: Any, loc: tuple[Any, ...], kind: str) -> tuple[tu
         last = at == len(loc) - 1
         found = node.child(step)
         if found is None and not (last and absent):
+            shapes = [one for one in shapes if _is_branch(one, step)] or shapes
             continue  # the name of a branch of a union, not a key
         steps = (*steps, step)
         if last and absent:
@@ -244,6 +245,11 @@ def _keys(shape: Any) -> dict[str, dataclasses.Field[Any]]:
     if not dataclasses.is_dataclass(shape):
         return {}
     return {field.metadata.get("alias", field.name): field for field in dataclasses.fields(shape)}
+
+
+def _is_branch(shape: Any, name: str | int) -> bool:
+    """Whether a key of this shape can only be that word."""
+    return any(_words_of(shape, key) == (name,) for key in _keys(shape))
 
 
 def _words_of(shape: Any, name: str) -> tuple[Any, ...]:

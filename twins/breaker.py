@@ -43,11 +43,12 @@ class Breaker:
 
     def trip(self, by: str, temp_c: float, cause: int | None) -> None:
         """The reading `by` opens it, and keeps it from being closed until `release`."""
+        if not self._holds:
+            self._cooled = self._kernel.event()
         self._holds.add(by)
         if not self.state.set(self._kernel.now, BreakerState.OPEN):
             return
         tripped = self._kernel.emit("transformer.tripped", self.path, {"by": by, "temp_c": temp_c}, cause, _CLAUSE)
-        self._cooled = self._kernel.event()
         self.on_switched(False)
         place = self.config.place
         if self.staff is not None and self.staff.has(_TECHNICIAN) and place is not None:
@@ -58,8 +59,8 @@ class Breaker:
 
     def release(self, by: str) -> None:
         """That reading has cooled."""
-        self._holds.discard(by)
-        if not self._holds and not self._cooled.triggered:
+        self._holds.remove(by)
+        if not self._holds:
             self._cooled.succeed()
 
     def _work(self, _way_s: float, arrived: int) -> Generator[simpy.Event, Any, str]:
@@ -72,7 +73,7 @@ class Breaker:
         yield from self._reset(cause)
 
     def _reset(self, cause: int) -> Generator[simpy.Event, Any, None]:
-        if self._holds:
+        while self._holds:
             yield self._cooled
         self.state.set(self._kernel.now, BreakerState.CLOSED)
         self._kernel.emit("transformer.reset", self.path, cause=cause, clause=_CLAUSE)

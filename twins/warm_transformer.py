@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from math import exp, inf, sqrt
+from math import copysign, exp, inf, sqrt
 
 from sim.events import Event
 from sim.faults import Contribution, Knob, bounds, fault
@@ -35,6 +35,7 @@ _BEND_K = 0.04  # by which it may bend off the straight line on which ageing is 
 _COOL_BEND_K = 1.0
 _SETTLED_K = 0.05
 _MUCH = 0.15  # of the rating: such a step is followed at once
+_RUN = 0.1  # of the rating: as far as a load that runs is taken to warm along a straight line
 
 
 class Rise:
@@ -140,7 +141,8 @@ class WarmTransformer(Transformer, Twin):
             self._renew(now)
         if self.is_sensor_broken.value:
             return self._ends
-        near = [relay for relay in self.relays if relay.is_on or relay.reach_c <= self._highest_c]
+        highest_c = inf if self.is_sensor_stuck.value else self._highest_c
+        near = [relay for relay in self.relays if relay.is_on or relay.reach_c <= highest_c]
         for relay in near:
             relay.see(now)
         if now >= self.relief.due:
@@ -156,25 +158,30 @@ class WarmTransformer(Transformer, Twin):
         means_k = self.asked_k(abs(mean_kw))
         if self._is_recooled:
             self.adopt(now)
-        load_kw, much_kw = abs(load_kw), self._much_kw
+        if load_kw < 0.0:  # fed back, it warms as much
+            load_kw, slope, bend = -load_kw, -slope, -bend
+        much_kw = self._much_kw
         asked_k, more_k = self.asked_k(load_kw), self.asked_k(load_kw + much_kw)
         creep = 0.0  # how fast the hot spot goes wrong, in K/s, for each kW unseen
         for rise, one_k, other_k in zip(self.rises, asked_k, more_k, strict=True):
             creep += abs(other_k - one_k) / (rise.tau_s * much_kw)
-        curve = creep * abs(bend)
-        ends_s = (6.0 * _DRIFT_K / curve) ** (1.0 / 3.0) if curve > 0.0 else inf
-        if curve > 0.0:
-            slope += min(bend * ends_s, -slope) / 3.0 if slope < 0.0 else 0.0  # straight on, and as far in the mean
-        run = slope / much_kw
+        ends_s, then_k = inf, asked_k
+        if slope != 0.0:
+            ends_s = _RUN * self._rated_kw / abs(slope)
+            if creep * bend != 0.0:
+                ends_s = min(ends_s, (6.0 * _DRIFT_K / (creep * abs(bend))) ** (1.0 / 3.0))
+            if bend * slope < 0.0:  # straight on, and as far in the mean
+                slope += copysign(min(abs(bend) * ends_s, abs(slope)) / 3.0, bend)
+            then_k = self.asked_k(abs(load_kw + slope * ends_s))
         far_k = bends = risen_c = 0.0
-        highest_c = max(0.0, self.air_c.b) * SECONDS_PER_HOUR if run <= 0.0 else inf
-        for rise, mean_k, one_k, other_k in zip(self.rises, means_k, asked_k, more_k, strict=True):
-            risen_k = rise.follow(now, span_s, mean_k, one_k, (other_k - one_k) * run)
+        highest_c = max(0.0, self.air_c.b) * SECONDS_PER_HOUR
+        for rise, mean_k, one_k, other_k in zip(self.rises, means_k, asked_k, then_k, strict=True):
+            risen_k = rise.follow(now, span_s, mean_k, one_k, (other_k - one_k) / ends_s)
             gap_k = abs(rise.signal.c)
             far_k += gap_k
             bends += gap_k / rise.tau_s**2
             risen_c += risen_k
-            highest_c += max(risen_k, one_k)
+            highest_c += max(risen_k, one_k, other_k)
         air_c = self.air_c.at(now)
         self._highest_c = highest_c = highest_c + air_c
         if far_k > _SETTLED_K:
@@ -249,7 +256,7 @@ class WarmTransformer(Transformer, Twin):
         self._kernel.touch(self)
 
     def _relieve(self) -> None:
-        limit_kw = min(self.limit_kw, self.relief.limit_kw)
+        limit_kw = self.relief.limit_kw if self.relief.limit_kw < inf else self.limit_kw
         self._kernel.emit("transformer.limited", self.path, {"limit_kw": limit_kw, "by": "heat"})
         self.on_limit()
 
