@@ -12,7 +12,9 @@ from sim.errors import FileProblem, FileProblems
 from sim.files import read_words
 from sim.registry import Registry
 from sim.yaml_nodes import read_text
+from twins.pack_charge import PackChargeParameters, charge_cell
 from twins.queueing import QueueParameters, run_queue
+from twins.steady_pile import PileDeratingParameters, run_pile_derating
 from twins.transformer_trial import TransformerParameters, run_transformer
 
 __all__ = ["MODELS", "Model", "as_table", "run_model"]
@@ -30,6 +32,14 @@ class Model:
 MODELS: Registry[Model] = Registry("model", "voltyard.physics")
 MODELS.add(
     "queue", Model("The yard with stated service times", QueueParameters, lambda given: asdict(run_queue(given)))
+)
+MODELS.add(
+    "pack-charge",
+    Model("One cell of a battery", PackChargeParameters, lambda given: asdict(charge_cell(given))),
+)
+MODELS.add(
+    "pile-derating",
+    Model("A cabinet with a pile that is asked for a steady output", PileDeratingParameters, run_pile_derating),
 )
 MODELS.add("transformer", Model("A transformer's heat under a stated load", TransformerParameters, run_transformer))
 

@@ -14,10 +14,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
 from twins.bms import Bms
-from twins.evse import Evse
-from twins.feed import Feed
-from twins.links import Link
-from twins.pile import Pile
+from twins.cell_bms import CellBms
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
@@ -34,6 +31,7 @@ EVENT_KINDS = (
     "bay.misused",
     "bay.occupied",
     "bill.issued",
+    "bms.warned",
     "command.refused",
     "connector.pulled",
     "evse.recovered",
@@ -44,6 +42,8 @@ EVENT_KINDS = (
     "grid.outage",
     "grid.restored",
     "grid.sag",
+    "pile.derated",
+    "pile.derating_ended",
     "pile.reset",
     "session.ended",
     "session.refused",
@@ -106,10 +106,14 @@ class StationCatalogue:
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
-        grid = station.grid
-        things: list[Evse | Pile | Link | Transformer | Feed] = [*station.evses, *station.piles.values()]
-        things += [*station.links.values(), grid.transformer, grid.feed]
-        return [*(thing.path for thing in things), *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
+        piles, grid = station.piles.values(), station.grid
+        paths = [evse.path for evse in station.evses]
+        paths += [pile.path for pile in piles]
+        paths += [pile.cabinet.path for pile in piles if pile.cabinet is not None]
+        paths += [bay.path for bay in station.bays.values()]
+        paths += [link.path for link in station.links.values()]
+        paths += [grid.transformer.path, grid.feed.path]
+        return [*paths, *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""
@@ -122,6 +126,8 @@ class StationCatalogue:
             is_cold = issubclass(hits, WarmTransformer) and type(thing) is Transformer
             hint = ": its file would have to say grid.transformer.heat" if is_cold else ""
             return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}{hint}"
-        if thing is None and (path.endswith(".bms") is not (hits is Bms)):
+        if thing is None and (path.endswith(".bms") is not issubclass(hits, Bms)):
             return f"{fault} hits {hits.__name__}, and {path} is no such thing"
+        if hits is CellBms and not self._station.file.heat.packs:
+            return f"{fault} needs packs of cells: heat.packs is false in the station file"
         return None

@@ -185,7 +185,7 @@ def _parameters(cls: type[Any]) -> Iterable[Parameter]:
         yield Parameter(
             item.name,
             hints[item.name].__name__,
-            {"c": "C", "pct": "%", "kw": "kW", "kwh": "kWh"}.get(unit, unit),
+            {"c": "C", "k": "K", "pct": "%", "kw": "kW", "kwh": "kWh", "w": "W", "share": ""}.get(unit, unit),
             item.metadata.get("low"),
             item.metadata.get("high"),
             default,

@@ -9,8 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
-from math import isclose
+from math import inf, isclose
 
 __all__ = ["ACCEPTANCE_MAPS", "AcceptanceMap", "SocPiece"]
 
@@ -23,7 +22,8 @@ class AcceptanceMap:
     """C-rate = `rate(temp_c) * share(soc)`; points ascend in soc (0 to 1) and in temperature (C).
 
     `nameplate_weight` leans the strength of a pack towards its nameplate (taken at `nameplate_c_rate`); `ceiling` is
-    the share of the nameplate that a car asks for at most.
+    the share of the nameplate that a car asks for at most. `is_current`: the rate is of the current, else of the power.
+    `is_banded`: rates are steps, each from its temperature up; going down, a step holds for 2 K more.
     """
 
     shares: tuple[tuple[float, float], ...]
@@ -31,8 +31,11 @@ class AcceptanceMap:
     nameplate_c_rate: float = 1.0
     nameplate_weight: float = 0.0
     ceiling: float = 1.0
+    is_current: bool = False
+    is_banded: bool = False
     pieces: tuple[SocPiece, ...] = field(init=False)
     _starts: tuple[float, ...] = field(init=False)
+    _bends: tuple[float, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Derive the pieces; neighbours on one line are one piece."""
@@ -42,6 +45,14 @@ class AcceptanceMap:
         )
         object.__setattr__(self, "pieces", pieces)
         object.__setattr__(self, "_starts", tuple(x0 for x0, *_ in pieces))
+        object.__setattr__(self, "_bends", tuple(temp_c for temp_c, _ in self.rates))
+
+    def strength_kw(self, capacity_kwh: float, power_max_kw: float) -> float:
+        """Power at share 1 and rate 1: the capacity, leaning towards the nameplate where the map says so."""
+        if self.nameplate_weight == 0.0:
+            return capacity_kwh
+        nameplate = power_max_kw / (self.nameplate_c_rate * capacity_kwh)
+        return float(capacity_kwh * nameplate**self.nameplate_weight)
 
     def piece(self, soc: float) -> SocPiece:
         """The piece that begins at or before `soc`, which is 0 or more."""
@@ -49,18 +60,69 @@ class AcceptanceMap:
 
     def share(self, soc: float) -> float:
         """Of the highest C-rate at this temperature, 0 or more."""
-        start, _, share, slope = self.piece(min(max(soc, 0.0), 1.0))
+        start, _, share, slope = self.pieces[bisect_right(self._starts, soc if soc > 0.0 else 0.0) - 1]
         return share + slope * (soc - start)
 
     def rate(self, temp_c: float) -> float:
         """The C-rate at share 1 and a cell temperature."""
         points = self.rates
-        if temp_c <= points[0][0]:
+        if self.is_banded:
+            return self.band_rate(self.band(temp_c, None))
+        at = bisect_right(self._bends, temp_c)
+        if at == 0:
             return points[0][1]
-        for (x0, y0), (x1, y1) in pairwise(points):
-            if temp_c <= x1:
-                return y0 + (y1 - y0) * (temp_c - x0) / (x1 - x0)
-        return points[-1][1]
+        if at == len(points):
+            return points[-1][1]
+        (x0, y0), (x1, y1) = points[at - 1], points[at]
+        return y0 + (y1 - y0) * (temp_c - x0) / (x1 - x0)
+
+    def to_bend_k(self, temp_c: float, is_warming: bool) -> float:
+        """How far the next bend of the rates is in that direction, in K; at least a tenth."""
+        if is_warming:
+            away = min((bend - temp_c for bend, _ in self.rates if bend > temp_c + 0.01), default=inf)
+        else:
+            away = min((temp_c - bend for bend, _ in self.rates if bend < temp_c - 0.01), default=inf)
+        return max(0.1, away + 0.005)
+
+    def band(self, temp_c: float, before: int | None) -> int:
+        """The number of the band of a temperature, given the one before it: -1 below all."""
+        band = sum(temp_c >= start - _ON_EDGE_K for start, _ in self.rates) - 1
+        if before is not None and band < before and temp_c > self.edges(before)[0]:
+            return before
+        return band
+
+    def band_rate(self, band: int) -> float:
+        """The C-rate of a band at share 1."""
+        return self.rates[band][1] if band >= 0 else 0.0
+
+    def edges(self, band: int) -> tuple[float, float]:
+        """(where a band is left going down, where going up) in C."""
+        low_c = self.rates[band][0] - HYSTERESIS_K if band >= 0 else -inf
+        return low_c, self.rates[band + 1][0] if band + 1 < len(self.rates) else inf
+
+    def opens_at(self, temp_c: float) -> float | None:
+        """The nearest temperature at which it takes current, where it takes none at `temp_c`; None if it never does."""
+        points = self.rates
+        if self.is_banded:
+            starts = [*(start for start, _ in points), inf]
+            taking = [at for at, (_, rate) in enumerate(points) if rate > 0.0]
+            ends_c = (starts[at + 1] - HYSTERESIS_K for at in taking if starts[at + 1] < inf)
+            edges_c = [*(starts[at] for at in taking), *ends_c]
+        else:
+            taking = [at for at, (_, rate) in enumerate(points) if rate > 0.0]
+            if not taking:
+                return None
+            edges_c = [points[taking[0]][0], points[taking[-1]][0]]
+            if taking[0] > 0:
+                edges_c[0] = min(edges_c[0], points[taking[0] - 1][0] + _OPENS_K)
+            if taking[-1] + 1 < len(points):
+                edges_c[1] = max(edges_c[1], points[taking[-1] + 1][0] - _OPENS_K)
+        return min(edges_c, key=lambda edge: abs(edge - temp_c), default=None)
+
+
+HYSTERESIS_K = 2.0
+_ON_EDGE_K = 1e-6
+_OPENS_K = 1.0
 
 
 def _joined(pieces: Iterable[SocPiece]) -> tuple[SocPiece, ...]:
@@ -76,7 +138,7 @@ def _joined(pieces: Iterable[SocPiece]) -> tuple[SocPiece, ...]:
 
 ACCEPTANCE_MAPS = {
     "site_2022": AcceptanceMap(
-        shares=((0.0, 3.60), (0.2, 2.35), (0.4, 1.97), (0.6, 1.18), (0.8, 0.95), (0.9, 0.46), (1.0, 0.25)),
+        shares=((0.0, 3.60), (0.2, 2.35), (0.4, 1.97), (0.6, 1.32), (0.8, 1.06), (0.9, 0.52), (1.0, 0.28)),
         rates=((-17.4, 0.10), (30.0, 1.00), (45.0, 1.00), (55.0, 0.20), (60.0, 0.0)),
         nameplate_c_rate=2.5,
         nameplate_weight=0.17,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from math import isclose
 from typing import Literal
 
 from sim.clock import Clock
-from sim.files import Misfit, did_you_mean, key
+from sim.files import Misfit, key
 from sim.streams import Streams
 from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.drivers import Arrival, DriversConfig, draw_habits
 from twins.replay import desl_rows
-from twins.vehicle import PETROL_CAR, vehicle_models
+from twins.vehicle import PETROL_CAR, VehicleModel
 
 __all__ = ["ArrivalsConfig", "DemandConfig", "VehicleShare", "draw_arrivals"]
 
@@ -82,13 +82,8 @@ class ArrivalsConfig:
 class VehicleShare:
     """A model of vehicle in the mix."""
 
-    model: str = field(metadata=key("A model from the catalogue of vehicles."))
+    model: str = field(metadata=key("A model of vehicle, shipped or of the station's own."))
     share: float = field(metadata=key("Share of the vehicles; all shares add up to 1.", low=0, high=1))
-
-    def __post_init__(self) -> None:
-        """Refuse a model that does not exist."""
-        if self.model not in vehicle_models():
-            raise Misfit("model", f"unknown model {self.model}", did_you_mean(self.model, vehicle_models()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +110,15 @@ class DemandConfig:
         return replace(self, arrivals=replace(self.arrivals, sessions_per_day=sessions_per_day))
 
 
-def draw_arrivals(config: DemandConfig, clock: Clock, streams: Streams, duration_s: float) -> Iterator[Arrival]:
+def draw_arrivals(
+    config: DemandConfig, models: Mapping[str, VehicleModel], clock: Clock, streams: Streams, duration_s: float
+) -> Iterator[Arrival]:
     """The vehicles of a run, by time; days are those of the station's calendar, the first as far as it is left."""
     begin = clock.local(SimTime(0.0))
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     while (midnight.astimezone(UTC) - clock.start).total_seconds() < duration_s:
         times = _times_of(config.arrivals, clock, streams, midnight)
-        for t_s, arrival in zip(times, _draw(config, streams, times), strict=True):
+        for t_s, arrival in zip(times, _draw(config, models, streams, times), strict=True):
             if 0.0 <= t_s < duration_s:
                 yield arrival
         midnight = (midnight + timedelta(days=1)).replace(tzinfo=midnight.tzinfo)
@@ -137,7 +134,9 @@ def _times_of(arrivals: ArrivalsConfig, clock: Clock, streams: Streams, midnight
     return sorted(times)
 
 
-def _draw(config: DemandConfig, streams: Streams, times: list[float]) -> Iterator[Arrival]:
+def _draw(
+    config: DemandConfig, known: Mapping[str, VehicleModel], streams: Streams, times: list[float]
+) -> Iterator[Arrival]:
     if config.source is not None:
         rows = desl_rows()
         picked = streams["vehicle.draw"].integers(len(rows), size=len(times)).tolist()
@@ -145,7 +144,7 @@ def _draw(config: DemandConfig, streams: Streams, times: list[float]) -> Iterato
             row = rows[chosen].arrival()
             yield Arrival(t_s, row.model, row.soc_in_pct, row.soc_target_pct, row.habits)
         return
-    models = [vehicle_models()[one.model] for one in config.vehicles]
+    models = [known[one.model] for one in config.vehicles]
     total = sum(one.share for one in config.vehicles)
     shares = [one.share / total for one in config.vehicles]
     chosen_of = streams["vehicle.draw"].choice(len(models), size=len(times), p=shares)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel
 from sim.signals import State
 from sim.units import SimTime
 
-__all__ = ["Bay", "BayConfig", "Occupancy", "Outlet", "PlaceConfig", "SensorConfig"]
+__all__ = ["Bay", "BayConfig", "Occupancy", "Outlet", "PlaceConfig", "SensorConfig", "VehicleSoaked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +71,13 @@ OutletT = TypeVar("OutletT", bound=Outlet)
 
 
 class Bay(Generic[OutletT]):
-    """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says; a perfect one says that)."""
+    """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says; a perfect one says that).
+
+    The knob `soaked_c` is how warm the battery of the next car is at least.
+    """
 
     __slots__ = ("_kernel", "_sensor", "config", "evses", "is_listed", "is_promised", "number", "occupied", "on_seen",
-                 "path", "seen")  # fmt: skip
+                 "path", "seen", "soaked_c")  # fmt: skip
 
     def __init__(self, kernel: Kernel, config: BayConfig, number: int, sensor: SensorConfig) -> None:
         """`number` is its place in the station file, from 0."""
@@ -86,6 +91,7 @@ class Bay(Generic[OutletT]):
         if sensor.delay_s > 0.0 or sensor.miss_share > 0.0:
             self.seen = State(f"{self.path}.seen", Occupancy.FREE)
             kernel.add(self.seen)
+        self.soaked_c: Knob[float] = Knob(-inf, lambda: None)
         self.is_promised = False
         self.is_listed = False
         self.on_seen: Callable[[Bay[Any]], None] = lambda bay: None
@@ -121,3 +127,16 @@ class Bay(Generic[OutletT]):
     def _see(self) -> None:
         if self.seen.set(self._kernel.now, self.occupied.value):
             self.on_seen(self)
+
+
+@fault("vehicle.soaked", hits=Bay, zh="车辆暴晒后高温到站", clause="9.5.2", faces=("station", "platform"))
+@dataclass(frozen=True, kw_only=True)
+class VehicleSoaked:
+    """The next car at the bay stood in the sun: its battery comes this warm, and must wait or charge slowly."""
+
+    temp_c: float = field(default=62.0, metadata=bounds(low=30.0, high=90.0))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, bay: Bay[Any]) -> Iterable[Contribution]:
+        """Warm who comes."""
+        yield bay.soaked_c.force(self.temp_c)

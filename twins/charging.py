@@ -13,11 +13,15 @@ from sim.units import SimTime
 from twins.acceptance import ACCEPTANCE_MAPS
 from twins.bay import Bay, Occupancy
 from twins.billing import Bill, Billing
-from twins.bms import Bms, Pack
+from twins.bms import Bms
+from twins.cell_bms import CellBms
 from twins.drivers import Arrival
 from twins.evse import Evse
+from twins.isothermal_bms import IsothermalBms
+from twins.pack import Pack
 from twins.vehicle import VehicleModel
 from twins.visits import Session
+from twins.weather import Weather
 from twins.yard import Yard
 
 __all__ = ["Charging"]
@@ -36,7 +40,7 @@ class Charging:
         self,
         kernel: Kernel,
         yard: Yard,
-        air_temp_c: Callable[[SimTime], float],
+        weather: Weather,
         billing: Billing,
         *,
         has_pack_heat: bool,
@@ -44,7 +48,7 @@ class Charging:
         """`has_pack_heat`: whether charging warms the packs."""
         self._kernel = kernel
         self._yard = yard
-        self._air_temp_c = air_temp_c
+        self._weather = weather
         self._billing = billing
         self._has_pack_heat = has_pack_heat
         self.on_vehicle: Callable[[], None] = lambda: None
@@ -143,30 +147,33 @@ class Charging:
 
     def _bms(self, bay: Bay[Evse], evse: Evse, arrival: Arrival) -> Bms:
         model, habits = arrival.model, arrival.habits
-        air_c = self._air_temp_c(self._kernel.now)
+        now = self._kernel.now
+        air_c = self._weather.air_temp_c.at(now)
         power_kw = model.dc_max_kw if evse.model.kind == "dc" else model.ac_max_kw
         target_pct = arrival.soc_target_pct
         if habits.early_share < 1.0:
             target_pct = arrival.soc_in_pct + habits.early_share * (target_pct - arrival.soc_in_pct)
-        return Bms(
-            self._kernel,
-            f"{bay.path}.vehicle.bms",
-            _pack(model, power_kw),
-            arrival.soc_in_pct,
-            target_pct,
-            air_c + DRIVING_WARMTH_K,
-            air_c,
-            has_heat=self._has_pack_heat,
-            auxiliary_kw=habits.cooling_kw,
-            soc=evse.vehicle_soc,
-            cell_temp_c=evse.vehicle_temp_c,
-        )
+        pack, acceptance = _pack(model, power_kw), ACCEPTANCE_MAPS[model.acceptance]
+        path, soc_in_pct, temp_c = f"{bay.path}.vehicle.bms", arrival.soc_in_pct, air_c + DRIVING_WARMTH_K
+        if habits.soaked_k > 0.0:
+            temp_c += habits.soaked_k * self._weather.sun_w_m2.at(now) / 1_000.0
+        temp_c = max(temp_c, bay.soaked_c.value)
+        if self._has_pack_heat:
+            return CellBms(
+                self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, air_c,
+                auxiliary_kw=habits.cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
+                heat_kw=evse.vehicle_heat_kw,
+            )  # fmt: skip
+        return IsothermalBms(
+            self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, air_c,
+            auxiliary_kw=habits.cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
 def _pack(model: VehicleModel, power_kw: float) -> Pack:
     """The vehicles of one model share what is worked out once."""
-    return Pack(model.capacity_kwh, power_kw, ACCEPTANCE_MAPS[model.acceptance], float(model.platform_v))
+    return Pack(model.capacity_kwh, power_kw, model.chemistry, model.platform_v, model.pack)
 
 
 def _told(ended: simpy.Event, reason: str) -> None:

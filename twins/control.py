@@ -97,6 +97,13 @@ class Control(Twin):
             self.site_limit_kw.set(self._kernel.now, lowest_kw)
             self._kernel.touch(self)
 
+    def rebudget(self, name: str, budget_kw: float) -> None:
+        """From now on the narrower budget of this name is `budget_kw`, 0 or more; one that no EVSE has is let be."""
+        position = self._names.get(name)
+        if position is not None and budget_kw != self._budgets[position]:
+            self._budgets[position] = budget_kw
+            self._kernel.touch(self)
+
     def reprice(self, prices: Prices) -> None:
         """Energy has another price from now on."""
         self._prices = prices

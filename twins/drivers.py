@@ -53,6 +53,10 @@ class DriversConfig:
     hot_unplug_share: float = field(default=0.0, metadata=_share("Who pulls at the plug under load (clause 9.5.4)."))
     cooling_share: float = field(default=0.0, metadata=_share("Who leaves the air conditioning on (clause 9.5.3)."))
     cooling_kw: float = field(default=2.0, metadata=key("What it draws.", unit="kW", low=0, high=20))
+    soaked_share: float = field(default=0.0, metadata=_share("Whose car stood in the sun (clause 9.5.2)."))
+    soaked_k: float = field(
+        default=25.0, metadata=key("How much that warms its battery under 1000 W/m2.", unit="K", low=0, high=60)
+    )
     petrol_share: float = field(default=0.0, metadata=_share("Petrol cars that take a charging bay."))
     petrol_stay_mean_min: float = field(default=25.0, metadata=key("For how long.", unit="min", above=0, high=1e4))
 
@@ -75,6 +79,7 @@ class Habits(NamedTuple):
     hot_unplug_share: float = 1.0
     cooling_kw: float = 0.0
     petrol_stay_s: float = 0.0
+    soaked_k: float = 0.0
 
     @property
     def is_petrol(self) -> bool:
@@ -111,6 +116,7 @@ def draw_habits(config: DriversConfig, streams: Streams, count: int) -> Iterator
     is_cooling = _chosen(streams, "cooling", config.cooling_share, count)
     is_petrol = _chosen(streams, "petrol", config.petrol_share, count)
     petrol_s = _times(streams, "petrol_stay", config.petrol_stay_mean_min, count)
+    is_soaked = _chosen(streams, "soaked", config.soaked_share, count)
     balk_at = inf if config.balk_at is None else float(config.balk_at)
     for n in range(count):
         target = targets[n]
@@ -124,6 +130,7 @@ def draw_habits(config: DriversConfig, streams: Streams, count: int) -> Iterator
             hot[n] if is_hot[n] else 1.0,
             config.cooling_kw if is_cooling[n] else 0.0,
             petrol_s[n] if is_petrol[n] else 0.0,
+            config.soaked_k if is_soaked[n] else 0.0,
         )  # fmt: skip
 
 

@@ -27,7 +27,6 @@ __all__ = ["Evse", "EvseState", "LockState"]
 
 BMS_SILENCE_S = 1.0
 CONNECTION_TIMEOUT_S = 120.0
-_RISING = 1.05
 _SAME = 1e-9
 
 
@@ -59,7 +58,8 @@ class LockState(Enum):
 class Evse(Twin):
     """One outlet of a pile. Signals `power_kw` (what reaches the vehicle), `limit_kw`; states `state`, `lock`.
 
-    Of the vehicle that is, or was last, plugged in: `vehicle_soc` (0 to 1), `vehicle_temp_c` (its cells).
+    Of the vehicle that is, or was last, plugged in: `vehicle_soc` (0 to 1), `vehicle_temp_c` (its cells),
+    `vehicle_heat_kw` (what warms them).
 
     `claim_kw` bounds what it draws until it says otherwise; `granted_kw` is its share of the site's power.
     """
@@ -82,7 +82,11 @@ class Evse(Twin):
         self.lock = State(f"{path}.lock", LockState.UNLOCKED)
         self.vehicle_soc = Signal(f"{path}.vehicle_soc", "1")
         self.vehicle_temp_c = Signal(f"{path}.vehicle_temp_c", "C")
-        kernel.add(self.power_kw, self.limit_kw, self.state, self.lock, self.vehicle_soc, self.vehicle_temp_c)
+        self.vehicle_heat_kw = Signal(f"{path}.vehicle_heat_kw", "kW")
+        kernel.add(
+            self.power_kw, self.limit_kw, self.state, self.lock, self.vehicle_soc, self.vehicle_temp_c,
+            self.vehicle_heat_kw,
+        )  # fmt: skip
         self.contactor_closed = Knob(False, self._touch)
         self.bms: Bms | None = None
         self.session = ""
@@ -161,6 +165,8 @@ class Evse(Twin):
         self.bms, self.session, self.on_ended, self.on_started = bms, session, on_ended, on_started
         self.started_s = None
         bms.on_change = self._touch
+        if self.model.evse_max_a is not None:
+            bms.limit_current(self.model.evse_max_a)
         self._go(EvseState.PREPARING)
 
     def present(self, token: str) -> None:
@@ -265,6 +271,15 @@ class Evse(Twin):
             self._block_kw = block_kw
             self._recap()
 
+    def current_a(self, now: SimTime) -> float:
+        """What flows through its contacts: the vehicle's own draw goes the same way."""
+        voltage_v = self.voltage_v(now)
+        return 1_000.0 * self.power_kw.at(now) / voltage_v if voltage_v else 0.0
+
+    def voltage_v(self, now: SimTime) -> float:
+        """At its contacts; 0 while they are open."""
+        return self.bms.voltage_v(now) if self.bms is not None and self.is_charging else 0.0
+
     def offer(self, now: SimTime, limit_kw: float) -> None:
         """The site's allocation for this outlet; what it claims and has anyhow goes on unplanned."""
         if limit_kw == self.granted_kw:
@@ -316,7 +331,7 @@ class Evse(Twin):
         self.on_started()
         self._platform.started(self.path, self.session, self.token, self._started_kwh)
         self._go(EvseState.CHARGING)
-        self.claim_kw = self._next_claim(now)
+        self.claim_kw = self._claim(now)
         return self._charge(now) if self._control.join(self, now) else FOREVER
 
     def _charge(self, now: SimTime) -> SimTime:
@@ -337,19 +352,20 @@ class Evse(Twin):
         else:
             self._silent_since = None
         power = self.power_kw
-        limit_kw = self.granted_kw if self.granted_kw < self.cap_kw else self.cap_kw
         if bms.has_heat:
-            claim_kw = self._next_claim(now)
+            claim_kw = bms.claim_kw(now, self.cap_kw)
             if abs(claim_kw - self.claim_kw) > _SAME * claim_kw:
                 self._control.claimed(self, now, claim_kw)
-            ends = bms.draw(now, min(limit_kw, self.claim_kw), power)
+            ends = bms.draw(now, min(self.granted_kw, self.cap_kw, self.claim_kw), power)
         else:  # the wish can only fall: what it draws is within the claim that follows
-            ends = bms.draw(now, limit_kw, power)
+            ends = bms.draw(now, self.granted_kw if self.granted_kw < self.cap_kw else self.cap_kw, power)
             claim_kw = bms.asked_kw if bms.asked_kw < self.cap_kw else self.cap_kw
             if self.claim_kw - claim_kw > _SAME * claim_kw:
                 self._control.claimed(self, now, claim_kw)
         if ends <= now:
-            self._end(now, "target_reached")
+            if bms.alarm:
+                self._kernel.emit("alarm.raised", self.path, {"alarm": bms.alarm}, clause="8.3")
+            self._end(now, bms.alarm or "target_reached")
             return FOREVER
         top_kw = power.a + power.c
         if top_kw > self.peak_kw:
@@ -357,16 +373,10 @@ class Evse(Twin):
         self.on_drawn()
         return ends if ends < silence_ends else silence_ends
 
-    def _next_claim(self, now: SimTime) -> float:
-        """What the vehicle may draw until its next piece; a battery that warms may ask for more in between."""
-        bms = self.bms
-        assert bms is not None
-        wish_kw = bms.wish_kw(now)
-        if bms.has_heat:
-            if wish_kw <= self.claim_kw <= wish_kw * _RISING * _RISING:
-                return min(self.claim_kw, self.cap_kw)
-            wish_kw *= _RISING
-        return wish_kw if wish_kw < self.cap_kw else self.cap_kw
+    def _claim(self, now: SimTime) -> float:
+        """What the vehicle may draw until its next piece."""
+        assert self.bms is not None
+        return self.bms.claim_kw(now, self.cap_kw)
 
     def _end(self, now: SimTime, reason: str) -> None:
         was_charging = self.is_charging
@@ -379,7 +389,8 @@ class Evse(Twin):
         if not is_live:  # no plug is freed while it may be live
             self.lock.set(now, LockState.UNLOCKED)
         is_faulted = is_live or reason == "contactor_open" or bool(self._holds)
-        alarm = "bms_timeout" if reason == "bms_timeout" else ""
+        is_vehicles = reason == "bms_timeout" or (self.bms is not None and reason == self.bms.alarm)
+        alarm = reason if is_vehicles else ""
         if is_faulted:
             alarm = "contactor_welded" if is_live else self._holds.get(reason, "contactor_open")
             self._raise(alarm)
@@ -435,7 +446,7 @@ class Evse(Twin):
         now = self._kernel.now
         is_above = self.power_kw.at(now) > self.cap_kw
         # before it draws more, the others make room; what it cannot draw any more, they may have within this instant
-        self._control.claimed(self, now, min(self.claim_kw, self.cap_kw) if is_above else self._next_claim(now))
+        self._control.claimed(self, now, min(self.claim_kw, self.cap_kw) if is_above else self._claim(now))
         if is_above or self.claim_kw > before_kw:
             self._touch()
         self._control.recapped(self, now)

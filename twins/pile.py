@@ -12,6 +12,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from twins.bay import PlaceConfig
+from twins.cabinet import Cabinet, CabinetConfig
 from twins.control import Control
 from twins.evse import Evse, EvseState
 from twins.grid import METER_CLASSES
@@ -45,12 +46,18 @@ class PileConfig:
     """One cabinet of the station."""
 
     id: str = field(metadata=key("Name of the pile, as in `pile[A01]`.", pattern=ID_PATTERN))
-    model: str = field(metadata=key("A model from the catalogue of piles."))
+    model: str = field(metadata=key("A model of pile, shipped or of the station's own."))
     feeder: str = field(metadata=key("The feeder that supplies it."))
     evses: tuple[EvseConfig, ...] = field(metadata=key("Its EVSEs, in order.", count=(1, 100)))
     place: PlaceConfig = field(metadata=key("Where the cabinet stands."))
     stack: StackConfig | None = field(
         default=None, metadata=key("Of a split stack: its modules and their switches, instead of the model's.")
+    )
+    cabinet: CabinetConfig | None = field(
+        default=None, metadata=key("Heat of its cabinet, instead of the model's; {} takes the defaults.")
+    )
+    roof: Literal["canopy", "open"] | None = field(
+        default=None, metadata=key("What is over the cabinet; left out: what is over the first bay that it reaches.")
     )
 
 
@@ -63,6 +70,9 @@ class PileModel:
     rated_kw: float = field(metadata=key("Output of the cabinet, shared by its EVSEs.", unit="kW", above=0, high=5_000))
     evse_count: int = field(metadata=key("How many EVSEs it has.", low=1, high=100))
     evse_max_kw: float = field(metadata=key("Output of one EVSE at most.", unit="kW", above=0, high=5_000))
+    evse_max_a: float | None = field(
+        default=None, metadata=key("What its cable carries at most.", unit="A", above=0, high=2_000)
+    )
     no_load_loss_kw: float = field(metadata=key("Loss while its modules are on.", unit="kW", low=0, high=100))
     loss_ratio: float = field(metadata=key("Further loss as a share of the output.", low=0, high=0.2))
     blocks: tuple[float, ...] = field(
@@ -78,6 +88,7 @@ class PileModel:
     stack: StackConfig | None = field(
         default=None, metadata=key("Of a split stack: its modules and their switches; blocks have no place beside it.")
     )
+    cabinet: CabinetConfig = field(default=CabinetConfig(), metadata=key("Heat of its cabinet."))
     standby_kw: float = field(metadata=key("Drawn by its controls, always.", unit="kW", low=0, high=10))
     handshake_s: float = field(metadata=key("From plugged to parameters agreed.", unit="s", low=0, high=600))
     insulation_test_s: float = field(metadata=key("Length of the insulation test.", unit="s", low=0, high=600))
@@ -117,6 +128,9 @@ class Pile:
         self.config = config
         self.model = model
         self._kernel = kernel
+        self._control = control
+        self.share = 1.0
+        self.cabinet: Cabinet | None = None
         self.evses = [
             Evse(kernel, f"{self.path}.connector[{number}]", model, evse, control, platform)
             for number, evse in enumerate(config.evses, start=1)
@@ -142,6 +156,16 @@ class Pile:
     def fixed_kw(self) -> float:
         """What it draws at most beside its output's share: modules on, controls."""
         return self.model.no_load_loss_kw + self.model.standby_kw
+
+    def derate(self, share: float) -> None:
+        """Give no more than this share of the rating, 0 to 1, from now on; what that frees, others may have."""
+        self.share = share
+        limit_kw = self.model.rated_kw * share
+        for evse in self.evses:
+            evse.limit("heat", limit_kw if share < 1.0 else None)
+        if self.model.blocks:
+            self._switch_modules()
+        self._control.rebudget(self.path, limit_kw)
 
     def lock_out(self, cause: str, alarm: str) -> None:
         """None of its EVSEs serves while `cause` lasts."""
@@ -172,4 +196,5 @@ class Pile:
         for position, evse in enumerate(self.evses):
             share = blocks[position] / sum(blocks)
             is_shared = len(charging) > 1
-            evse.switch_block(self.model.rated_kw * self.model.block_yield * share if is_shared else inf)
+            block_kw = self.model.rated_kw * self.share * self.model.block_yield * share
+            evse.switch_block(block_kw if is_shared else inf)

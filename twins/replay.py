@@ -14,6 +14,7 @@ from sim.errors import FileProblem, FileProblems
 from sim.files import did_you_mean
 from sim.yaml_nodes import read_text
 from twins.drivers import Arrival, Habits
+from twins.pack import PackConfig
 from twins.vehicle import VehicleModel
 
 __all__ = ["ReplayRow", "desl_rows", "read_replay"]
@@ -32,14 +33,20 @@ class ReplayRow:
     power_max_kw: float
 
     def arrival(self) -> Arrival:
-        """The row as a vehicle on its way, its battery as the recorded site's were."""
+        """The row as a vehicle on its way, its battery as the recorded site's were.
+
+        Recorded capacities are 0.95 of what the terminals took: so much charge makes that energy of it again.
+        """
+        pack = PackConfig(capacity_ah=_RECORDED_AH_KWH * self.capacity_kwh)
         model = VehicleModel(
             name="recorded", capacity_kwh=self.capacity_kwh, dc_max_kw=self.power_max_kw,
             ac_max_kw=min(self.power_max_kw, 100.0), chemistry="nmc", acceptance="site_2022",
+            pack=pack,
         )  # fmt: skip
         return Arrival(self.arrival_s, model, self.soc_in_pct, self.soc_target_pct, Habits(stay_s=self.stay_s))
 
 
+_RECORDED_AH_KWH = 0.98 * 1_000.0 / 350.4
 _DESL = Path(__file__).parent / "data" / "desl" / "sessions_calibration.csv"
 _BOUNDS: dict[str, tuple[float, float, str]] = {
     "arrival_s": (0, 1e9, "seconds from the start, 0 or more"),

@@ -47,6 +47,7 @@ class SplitStack(Pile, Twin):
         super().__init__(kernel, config, model, control, platform)
         assert model.stack is not None
         self.stack = model.stack
+        self._module_kw = float(model.stack.module_kw)
         count, nobody = self.stack.modules, [0] * (len(self.evses) + 1)
         self.is_failed = [Knob(False, partial(self._failed, module)) for module in range(count)]
         self.is_stuck = [Knob(False, partial(self._stuck, module)) for module in range(count)]
@@ -74,6 +75,16 @@ class SplitStack(Pile, Twin):
         """The terminal that each module is at or on its way to; 0 for none."""
         return tuple(self._at)
 
+    def derate(self, share: float) -> None:
+        """Every module gives this share of its rating at most; vehicles may have more of them instead."""
+        self._module_kw = self.stack.module_kw * max(share, _EDGE)
+        super().derate(share)
+        for evse, count in zip(self.evses, self._serving[1:], strict=True):
+            evse.switch_block(count * self._module_kw)
+        self._unsure.update(range(1, len(self._wants)))
+        self._is_short, self._is_changed = False, True
+        self._kernel.touch(self)
+
     def plan(self, now: SimTime) -> SimTime:
         """Let modules that have arrived serve, and switch modules to where they are wanted."""
         arrives = self._arrives
@@ -98,7 +109,7 @@ class SplitStack(Pile, Twin):
 
     def _drawn(self, terminal: int) -> None:
         """A terminal has planned what it draws: look whether it then wants more or fewer modules."""
-        evse, held, module_kw = self.evses[terminal - 1], self._held[terminal], self.stack.module_kw
+        evse, held, module_kw = self.evses[terminal - 1], self._held[terminal], self._module_kw
         asked_kw = min(evse.bms.asked_kw, evse.ceiling_kw) if evse.bms is not None else 0.0
         is_more = asked_kw > (held + _EDGE) * module_kw and held >= self._wants[terminal]
         if is_more or asked_kw <= (held - 1 - DEADBAND) * module_kw:
@@ -124,7 +135,7 @@ class SplitStack(Pile, Twin):
         evse = self.evses[terminal - 1]
         if not evse.is_charging:
             return 1 if evse.is_starting else 0
-        asked = evse.asks_kw(now) / self.stack.module_kw
+        asked = evse.asks_kw(now) / self._module_kw
         held = self._held[terminal]
         if held - 1 - DEADBAND + _EDGE < asked <= held:
             return max(held, 1)
@@ -132,7 +143,7 @@ class SplitStack(Pile, Twin):
 
     def _foresee(self, terminal: int, now: SimTime) -> None:
         """When falling power frees a module; held down by the site, a vehicle tells only when it asks for no more."""
-        level_kw = (self._held[terminal] - 1 - DEADBAND) * self.stack.module_kw
+        level_kw = (self._held[terminal] - 1 - DEADBAND) * self._module_kw
         crossing = self.evses[terminal - 1].power_kw.crossing(level_kw, now) if level_kw > 0.0 else None
         self._gives_back[terminal] = FOREVER if crossing is None else crossing
 
@@ -193,7 +204,7 @@ class SplitStack(Pile, Twin):
             count = serving[terminal]
             if signal.a != count:
                 signal.set(now, float(count))
-                evse.switch_block(float(count * self.stack.module_kw))
+                evse.switch_block(count * self._module_kw)
         on = sum(held for held, wants in zip(self._held, self._wants, strict=True) if wants)
         self.modules_kw.set(now, self.model.no_load_loss_kw * on / self.stack.modules)
         self.free.set(now, float(self._at.count(0) - self._lost))

@@ -15,6 +15,7 @@ from twins import contactor as _contactor  # its faults
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
 from twins.billing import Billing
+from twins.cabinet import Cabinet
 from twins.charging import Charging
 from twins.control import Control
 from twins.drivers import Arrival
@@ -31,7 +32,7 @@ from twins.replay import ReplayRow
 from twins.sharing import Prices
 from twins.stack import SplitStack
 from twins.staff import Staff
-from twins.station_file import StationFile, pile_models
+from twins.station_file import StationFile
 from twins.tariff import Tariff
 from twins.visits import Visits
 from twins.warm_transformer import WarmTransformer
@@ -41,7 +42,9 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
-_PATH = re.compile(r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?((?:\.vehicle(?:\.bms)?)?)")
+_PATH = re.compile(
+    r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?(\.cabinet|(?:\.vehicle(?:\.bms)?)?)"
+)
 _FAULTS = (_contactor,)
 
 
@@ -62,6 +65,8 @@ class Station:
         self.grid = Grid(kernel, file.grid, inputs, self.weather.air_temp_c)
         self._set_budgets()
         self._supply_piles()
+        if file.heat.piles:
+            self._house_piles()
         counts = {pile.config.id: len(pile.evses) for pile in self.piles.values()}
         self.links = {
             identity: Link(kernel, identity)
@@ -83,9 +88,7 @@ class Station:
         self.money = MoneyBook(kernel, self.billing, [evse.energy_kwh for evse in self.evses])
         platform.on_transaction = self.money.transaction
         self._reprice()
-        self.charging = Charging(
-            kernel, self.yard, self.weather.air_temp_c.at, self.billing, has_pack_heat=file.heat.packs
-        )
+        self.charging = Charging(kernel, self.yard, self.weather, self.billing, has_pack_heat=file.heat.packs)
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
         self.kpis = Kpis(self)
@@ -94,7 +97,7 @@ class Station:
     def draw_demand(self, sessions_per_day: float | None, duration_s: float) -> None:
         """Let the file's own demand come, or so many vehicles a day of its kind."""
         demand = self.file.demand if sessions_per_day is None else self.file.demand.at_rate(sessions_per_day)
-        drawn = draw_arrivals(demand, self.kernel.clock, self.kernel.streams, duration_s)
+        drawn = draw_arrivals(demand, self.file.known_vehicles(), self.kernel.clock, self.kernel.streams, duration_s)
         self.visits.expect((arrival, None) for arrival in drawn)
 
     def replay(self, rows: tuple[ReplayRow, ...]) -> None:
@@ -126,7 +129,7 @@ class Station:
         else:
             pile = self.piles.get(name)
             if pile is None or number is None:
-                return pile
+                return pile.cabinet if pile is not None and rest == ".cabinet" else pile
             evse = pile.evses[int(number) - 1] if 1 <= int(number) <= len(pile.evses) else None
         if evse is None:
             return None
@@ -135,11 +138,20 @@ class Station:
         return evse.bms if rest == ".vehicle.bms" else None
 
     def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
-        model = pile_models()[config.model]
+        model = self.file.known_piles()[config.model]
         if config.stack is not None:
             model = replace(model, stack=config.stack)
         kind = Pile if model.stack is None else SplitStack
         return kind(self.kernel, config, model, self.control, platform)
+
+    def _house_piles(self) -> None:
+        """Every pile in its cabinet, in the sun if nothing is over it."""
+        roofs = {bay.id: bay.roof for bay in self.file.bays}
+        for pile in self.piles.values():
+            roof = pile.config.roof or roofs[pile.config.evses[0].reaches[0]]
+            sun_w_m2 = self.weather.sun_w_m2 if roof == "open" else None
+            heat = pile.config.cabinet or pile.model.cabinet
+            pile.cabinet = Cabinet(self.kernel, pile, heat, self.weather.air_temp_c, sun_w_m2)
 
     def _set_budgets(self) -> None:
         """What the grid carries, in kilowatts of output: with every module on, and each kilowatt at the worst ratio."""

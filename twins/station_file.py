@@ -21,6 +21,7 @@ from twins.ranges import advance, expanded, names_of, step
 from twins.reliability import ReliabilityConfig
 from twins.staff import StaffConfig
 from twins.tariff import TariffConfig
+from twins.vehicle import VehicleModel, vehicle_models
 from twins.weather import WeatherConfig
 from twins.yard import YardConfig
 
@@ -76,6 +77,9 @@ class HeatConfig:
     """Which heat is followed."""
 
     packs: bool = field(default=True, metadata=key("Whether charging warms the vehicles' packs."))
+    piles: bool = field(
+        default=False, metadata=key("Whether their losses warm the piles' cabinets, which then derate and cut off.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,12 @@ class StationFile:
     heat: HeatConfig = field(default=HeatConfig(), metadata=key("Which heat is followed."))
     weather: WeatherConfig = field(metadata=key("The weather."))
     demand: DemandConfig = field(metadata=key("Who comes, and when."))
+    pile_models: tuple[PileModel, ...] = field(
+        default=(), metadata=key("Models of piles of one's own, beside the shipped ones.", count=(0, 100))
+    )
+    vehicle_models: tuple[VehicleModel, ...] = field(
+        default=(), metadata=key("Models of vehicles of one's own, beside the shipped ones.", count=(0, 100))
+    )
     tariff: TariffConfig = field(metadata=key("What energy costs."))
     staff: StaffConfig | None = field(default=None, metadata=key("The people; without them nobody walks the site."))
     reliability: ReliabilityConfig | None = field(
@@ -100,6 +110,14 @@ class StationFile:
     endpoints: tuple[EndpointConfig, ...] = field(
         default=(), metadata=key("The station's face on wires; one so far.", count=(0, 1))
     )
+
+    def known_piles(self) -> Mapping[str, PileModel]:
+        """The models of piles that it may name."""
+        return {**pile_models(), **{model.name: model for model in self.pile_models}}
+
+    def known_vehicles(self) -> Mapping[str, VehicleModel]:
+        """The models of vehicles that it may name."""
+        return {**vehicle_models(), **{model.name: model for model in self.vehicle_models}}
 
 
 @cache
@@ -134,8 +152,10 @@ def read_station(path: Path) -> Document[StationFile]:
         raise FileProblems(problems)
     piles = list(expanded(document.value.piles, _pile))
     bays = list(expanded(document.value.bays, _bay))
-    problems = [*_repeated_ids(document, piles, bays), *_shared_places(document, bays), *_wiring(document, piles, bays),
-                *_limits(document)]  # fmt: skip
+    problems = [
+        *_models(document), *_repeated_ids(document, piles, bays), *_shared_places(document, bays),
+        *_wiring(document, piles, bays), *_limits(document),
+    ]  # fmt: skip
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
     value = replace(document.value, piles=tuple(pile for _, pile in piles), bays=tuple(bay for _, bay in bays))
@@ -161,6 +181,21 @@ def _bad_ranges(document: Document[StationFile]) -> Iterator[FileProblem]:
                 names_of(name)
             except Misfit as error:
                 yield document.problem(f"{path}[{at}].id", error.what, error.right)
+
+
+def _models(document: Document[StationFile]) -> Iterator[FileProblem]:
+    station = document.value
+    shipped = {"pile_models": pile_models(), "vehicle_models": vehicle_models()}
+    for path, own in (("pile_models", station.pile_models), ("vehicle_models", station.vehicle_models)):
+        names = [model.name for model in own]
+        for at, name in enumerate(names):
+            if name in shipped[path] or name in names[:at]:
+                yield document.problem(f"{path}[{at}].name", f"{name} is a model already", "a name of its own")
+    known = station.known_vehicles()
+    for at, share in enumerate(station.demand.vehicles):
+        if share.model not in known:
+            path = f"demand.vehicles[{at}].model"
+            yield document.problem(path, f"unknown model {share.model}", did_you_mean(share.model, known))
 
 
 def _repeated_ids(
@@ -195,7 +230,7 @@ def _shared_places(document: Document[StationFile], bays: Sequence[tuple[int, Ba
 def _wiring(
     document: Document[StationFile], piles: Sequence[tuple[int, PileConfig]], placed: Sequence[tuple[int, BayConfig]]
 ) -> Iterator[FileProblem]:
-    station, models = document.value, pile_models()
+    station, models = document.value, document.value.known_piles()
     bays = {bay.id: bay for _, bay in placed}
     feeders = [feeder.id for feeder in station.grid.feeders]
     reached: set[str] = set()

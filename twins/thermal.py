@@ -8,10 +8,10 @@ nothing is polled. A body that cannot reach any threshold is not woken at all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, inf
+from math import exp, inf, log
 
 from sim.kernel import Kernel, Rank, Twin
-from sim.signals import Signal
+from sim.signals import Curve, Signal
 from sim.sums import Sum
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 
@@ -92,9 +92,9 @@ class WarmBody(Twin):
         self.temp_c = Sum(f"{path}_temp_c", "C", [air_c, self.rise_k])
         kernel.add(self.rise_k, self.temp_c)
         self.thresholds: list[Threshold] = []
-        self._reach_c = inf
-        self._scratch = Signal("", "C")
-        self._is_watching = False
+        self._reach_c = self._room_k = inf
+        self._ahead = Signal("", "C")
+        self._is_watching = self._is_any_on = False
 
     @property
     def tau_s(self) -> float:
@@ -111,23 +111,24 @@ class WarmBody(Twin):
         self._reach_c = min(one.level_c for one in self.thresholds)
         if not self._is_watching:
             self._is_watching = True
-            self._air_c.watch(self._watch)
-        self._watch()
+            self._air_c.watch(self._air_changed)
+        self._air_changed()
 
-    def warm(self, now: SimTime, heat_w: float, slope_w_s: float = 0.0) -> None:
-        """From `now` on it is warmed by `heat_w`, which changes by `slope_w_s` a second until it is told anew."""
-        if heat_w == self._heat_w and slope_w_s == 0.0 == self._slope_w_s:
+    def warm(self, now: SimTime, heat_w: float, slope_w_s: float = 0.0, conductance_w_k: float | None = None) -> None:
+        """From `now` on it is warmed by `heat_w`, which changes by `slope_w_s` a second until it is told anew.
+
+        `conductance_w_k`: what it gives off for each kelvin over the air from `now` on too, if that changes; above 0.
+        """
+        if conductance_w_k is not None and conductance_w_k != self.conductance_w_k:
+            self.conductance_w_k = conductance_w_k
+        elif heat_w == self._heat_w and slope_w_s == 0.0 == self._slope_w_s:
             return
         self._heat_w, self._slope_w_s, self._since = heat_w, slope_w_s, now
         self._replan(now)
 
     def cool(self, now: SimTime, conductance_w_k: float) -> None:
         """From `now` on it gives off `conductance_w_k` for each kelvin over the air; above 0."""
-        if conductance_w_k == self.conductance_w_k:
-            return
-        self._heat_w, self._since = self.heat_w(now), now
-        self.conductance_w_k = conductance_w_k
-        self._replan(now)
+        self.warm(now, self.heat_w(now), self._slope_w_s, conductance_w_k)
 
     def plan(self, now: SimTime) -> SimTime:
         """Let the thresholds act that are reached; the next crossing."""
@@ -135,7 +136,7 @@ class WarmBody(Twin):
         for threshold in self.thresholds:
             if threshold.see(now, temp_c):
                 threshold.on_turn(threshold.is_on)
-        curve, air = self._scratch, self._air_c
+        curve, air = self._ahead, self._air_c
         rise = self.rise_k
         curve.set(
             now,
@@ -144,24 +145,49 @@ class WarmBody(Twin):
             rise.c * exp(-(now - rise.t0) / rise.tau) if rise.c != 0.0 else 0.0,
             rise.tau,
         )
-        return min((one.due(lambda level: self._crossing(level, now)) for one in self.thresholds), default=FOREVER)
+        lowest_c, highest_c = (-inf, inf) if curve.b == 0.0 else _next_hour(curve)
 
-    def _crossing(self, level_c: float, now: SimTime) -> SimTime:
-        return self._scratch.crossing(level_c, now) or FOREVER
+        def crossing(level_c: float) -> SimTime:
+            if lowest_c <= level_c <= highest_c:
+                return curve.crossing(level_c, now) or FOREVER
+            return SimTime(now + SECONDS_PER_HOUR)  # look again: a slope may get there later
+
+        self._is_any_on = any(one.is_on for one in self.thresholds)
+        return min((one.due(crossing) for one in self.thresholds), default=FOREVER)
 
     def _replan(self, now: SimTime) -> None:
         rise_k, tau_s = self.rise_k.at(now), self.tau_s
         slope = self._slope_w_s / self.conductance_w_k
         settled_k = self._heat_w / self.conductance_w_k - slope * tau_s
         self.rise_k.set(now, settled_k, slope, rise_k - settled_k, tau_s)
-        self._watch()
+        self._watch(rise_k, settled_k, slope)
 
-    def _watch(self) -> None:
-        """Have the thresholds looked at where one may be reached before the air's next hour, or one is on."""
-        if not self.thresholds:
-            return
+    def _air_changed(self) -> None:
         now, air, rise = self._kernel.now, self._air_c, self.rise_k
-        highest_k = inf if rise.b > 0.0 else max(rise.a + rise.b * (now - rise.t0), rise.at(now))
-        air_c = air.at(now) + max(0.0, air.b) * SECONDS_PER_HOUR
-        if highest_k + air_c >= self._reach_c or any(one.is_on for one in self.thresholds):
+        self._room_k = self._reach_c - air.at(now) - max(0.0, air.b) * SECONDS_PER_HOUR
+        self._watch(rise.at(now), rise.a + rise.b * (now - rise.t0), rise.b)
+
+    def _watch(self, rise_k: float, settled_k: float, slope: float) -> None:
+        """Have the thresholds looked at where one may be reached within the hour, or one is on.
+
+        The air changes from hour to hour. While its heat falls, a body gets no warmer than the heat of now would make
+        it.
+        """
+        highest_k = settled_k if slope >= 0.0 else settled_k + slope * self.tau_s
+        highest_k = highest_k if highest_k > rise_k else rise_k
+        if slope > 0.0:
+            highest_k += slope * SECONDS_PER_HOUR
+        if highest_k >= self._room_k or self._is_any_on:
             self._kernel.touch(self)
+        elif slope > 0.0 and self.thresholds:
+            self._kernel.wake(self, SimTime(self._kernel.now + SECONDS_PER_HOUR))
+
+
+def _next_hour(curve: Curve) -> tuple[float, float]:
+    """(lowest, highest) of a curve with a slope from its beginning on."""
+    length_s, a, b, c, tau = SECONDS_PER_HOUR, curve.a, curve.b, curve.c, curve.tau
+    begins, ends = a + c, a + b * length_s + c * exp(-length_s / tau)
+    turns = ends
+    if c / (tau * b) > 1.0 and (turn_s := tau * log(c / (tau * b))) < length_s:
+        turns = a + b * (turn_s + tau)
+    return min(begins, ends, turns), max(begins, ends, turns)

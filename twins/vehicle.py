@@ -10,6 +10,7 @@ from typing import Literal
 
 from sim.files import ID_PATTERN, Misfit, key, read_yaml
 from twins.acceptance import ACCEPTANCE_MAPS
+from twins.pack import PackConfig, refuse_unphysical
 
 __all__ = ["PETROL_CAR", "VehicleModel", "vehicle_models"]
 
@@ -29,12 +30,14 @@ class VehicleModel:
     )
     dc_max_kw: float = field(metadata=key("What it asks of a DC pile at most.", unit="kW", above=0, high=2_000))
     ac_max_kw: float = field(default=7.0, metadata=key("Its on-board charger.", unit="kW", low=0, high=100))
+    pack: PackConfig = field(default=PackConfig(), metadata=key("What is known of its battery."))
     acceptance: str = field(default="ev_fast", metadata=key("The map of what its battery takes."))
 
     def __post_init__(self) -> None:
         """Refuse a map that does not exist."""
         if self.acceptance not in ACCEPTANCE_MAPS:
             raise Misfit("acceptance", f"unknown map {self.acceptance}", f"one of {', '.join(ACCEPTANCE_MAPS)}")
+        refuse_unphysical(self.capacity_kwh, self.pack, self.chemistry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ _ERROR_CODE: Final = {
     "bms_timeout": "EVCommunicationError",
     "undervoltage": "UnderVoltage",
     "pile_failed": "InternalError",
+    "high_temperature": "HighTemperature",
 }
 
 
@@ -63,7 +64,7 @@ class EvseConnector:
         evse, t = self.evse, SimTime(now)
         power_w = evse.power_kw.at(t) * evse.meter_factor * 1000.0
         bms = evse.bms
-        voltage_v = bms.voltage_v(t) if bms is not None and evse.is_charging else 0.0
+        voltage_v = evse.voltage_v(t)
         return Sample(
             energy_wh=evse.energy_kwh(t) * 1000.0,
             power_w=power_w,

@@ -112,6 +112,18 @@ def test_a_wrong_deed_is_said_at_its_line(tmp_path: Path, old: str, new: str, sa
     assert _refusal(tmp_path, BARE + INJECT.replace(old, new))[0].startswith(said)
 
 
+def test_a_cabinet_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> None:
+    inject = 'timeline:\n  - {after_s: 5, inject: FAULT, target: "pile[A01].cabinet"}\n'
+    (found,) = _refusal(tmp_path, BARE + inject.replace("FAULT", "pile.fan_failed"))
+    assert found.startswith("8: timeline[0].target: the station has no pile[A01].cabinet")
+    station = find_station("two-outlet").read_text(encoding="utf-8")
+    (tmp_path / "warm.yaml").write_text(f"{station}\nheat: {{piles: true}}\n", encoding="utf-8")
+    warm = BARE.replace("station: two-outlet", "station: warm.yaml") + inject
+    _load(tmp_path, warm.replace("FAULT", "pile.fan_failed"))
+    (found,) = _refusal(tmp_path, warm.replace("FAULT", "pile.failed"))
+    assert "pile.failed hits Pile, and pile[A01].cabinet is Cabinet; did you mean pile[A01]" in found
+
+
 def test_names_of_faults_are_given_once_and_cleared_as_given(tmp_path: Path) -> None:
     entry = '  - {after_s: 5, inject: bms.mute, target: "bay[B01].vehicle.bms", as: quiet}\n'
     text = BARE + "timeline:\n" + entry * 2 + "  - {after_s: 9, clear: quit}\n"

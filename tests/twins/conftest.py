@@ -1,17 +1,22 @@
-"""The shipped two-outlet site in fast pace, with its own platform."""
+"""The shipped two-outlet site in fast pace, with its own platform; a station of one pile in its cabinet."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sim.clock import Clock
+from sim.events import Event
 from sim.kernel import Kernel
+from sim.units import SimTime
+from twins.cabinet import Cabinet
 from twins.platform import LocalPlatform
+from twins.replay import ReplayRow
 from twins.station import Station
 from twins.station_file import find_station, read_station
 from twins.visits import Session
@@ -49,3 +54,104 @@ def build() -> Build:
         return kernel, station, platform
 
     return make
+
+
+ONE_PILE = """\
+voltyard: 1
+station: {{id: ONE, timezone: Asia/Shanghai, operator: {{name: {{en: One pile, zh: 一桩站}}}}}}
+grid:
+  feed_kv: 10
+  transformer: {{id: T1, rating_kva: 1600, no_load_loss_kw: 1, load_loss_kw: 12}}
+  feeders: [{{id: F1, breaker_a: 2000}}]
+  meter: {{id: M1, class: 0.5}}
+  house_load_kw: 1
+control: {{policy: equal_share, site_limit_kw: 1000}}
+piles:
+  - id: A01
+    model: {model}
+    feeder: F1
+    evses: {evses}
+    place: {{x_m: 0, y_m: 0}}
+    {pile}
+bays: [{{id: B01..B{last:02d}, kind: fast, roof: {bay_roof}, place: {{x_m: 3, y_m: 0, step_x_m: 3}}}}]
+heat: {{packs: {packs}, piles: true}}
+weather: {weather}
+demand:
+  arrivals: {{profile: two_peaks, sessions_per_day: 10}}
+  vehicles: [{{model: lfp_60_400v, share: 1}}]
+tariff: {{energy_cny_kwh: 1, service_cny_kwh: 0.5}}
+"""
+
+
+class OnePile:
+    """A station of one pile that is read from a file, played by hand; names of signals are those after `pile[A01].`."""
+
+    def __init__(self, path: Path) -> None:
+        file = read_station(path).value
+        self.kernel = Kernel(Clock(datetime(2022, 7, 11), file.station.timezone), 1)
+        self.station = Station(self.kernel, file, LocalPlatform(self.kernel))
+        self.events: list[Event] = []
+        self.kernel.subscribe(self.events.append)
+        self.pile = self.station.piles["A01"]
+        assert self.pile.cabinet is not None
+        self.cabinet: Cabinet = self.pile.cabinet
+
+    def cars(self, *arrivals: tuple[float, int], **car: float) -> None:
+        """Cars at (s, connector), which take whatever they are given for hours; `car` says otherwise."""
+        hungry = {"capacity_kwh": 1_000.0, "soc_in_pct": 5.0, "soc_target_pct": 90.0, "power_max_kw": 400.0} | car
+        self.station.replay(tuple(ReplayRow(arrival_s=t, stay_s=None, connector=at, **hungry) for t, at in arrivals))
+
+    def inject(self, name: str, **values: float) -> None:
+        """A fault of its cabinet, which bears its own name."""
+        self.station.faults.inject(name, "pile[A01].cabinet", values, name)
+
+    def to(self, t: float) -> None:
+        """Go to this time."""
+        self.kernel.advance(SimTime(t))
+        self.kernel.jump(SimTime(t))
+
+    def until(self, is_met: Callable[[], bool], latest: float = 86_400.0) -> float:
+        """Go to the first instant, at rest, at which this holds; when that is."""
+        while not is_met():
+            assert self.kernel.next_time() <= latest, "it has not come about"
+            self.kernel.advance(self.kernel.next_time())
+        return self.kernel.now
+
+    def read(self, name: str) -> float:
+        """The value of a signal now."""
+        signal: Any = self.kernel.signals[f"pile[A01].{name}"]
+        return float(signal.at(self.kernel.now))
+
+    def told(self, kind: str) -> list[Event]:
+        """The events of this kind so far."""
+        return [event for event in self.events if event.kind == kind]
+
+
+@pytest.fixture
+def one_pile(tmp_path: Path) -> Callable[..., OnePile]:
+    """`one_pile(cabinet="{...}", model=..., count=..., weather="{...}", bay_roof=..., packs=...)`, all as in a file."""
+
+    def made(
+        model: str = "dc_120_1_eta95",
+        count: int = 1,
+        weather: str = "{air_temp_c: 35}",
+        bay_roof: str = "canopy",
+        packs: bool = False,
+        **pile: str,
+    ) -> OnePile:
+        path = tmp_path / "one-pile.yaml"
+        evses = ", ".join(f"{{reaches: [B{number:02d}]}}" for number in range(1, count + 1))
+        more = "\n    ".join(f"{name}: {value}" for name, value in pile.items())
+        text = ONE_PILE.format(
+            model=model,
+            evses=f"[{evses}]",
+            pile=more,
+            last=count,
+            bay_roof=bay_roof,
+            packs=str(packs).lower(),
+            weather=weather,
+        )
+        path.write_text(text, encoding="utf-8")
+        return OnePile(path)
+
+    return made

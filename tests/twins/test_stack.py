@@ -20,9 +20,11 @@ from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.acceptance import AcceptanceMap
 from twins.bay import PlaceConfig
-from twins.bms import Bms, Pack
+from twins.cell_bms import CellBms
 from twins.control import Control, ControlConfig
+from twins.isothermal_bms import IsothermalBms
 from twins.modules import StackConfig
+from twins.pack import Pack
 from twins.pile import EvseConfig, PileConfig
 from twins.platform import LocalPlatform
 from twins.stack import DEADBAND, SplitStack
@@ -61,8 +63,8 @@ class Bench:
         if not evse.is_ready:
             return
         self.count += 1
-        pack = Pack(80.0, power_kw, SLOPING)
-        bms = Bms(self.kernel, "bms", pack, soc_pct, target_pct, 25.0, 25.0, has_heat=self.has_heat)
+        kind = CellBms if self.has_heat else IsothermalBms
+        bms = kind(self.kernel, "bms", Pack(80.0, power_kw), SLOPING, soc_pct, target_pct, 25.0, 25.0)
         evse.plug(bms, f"S{self.count}", lambda reason: self.kernel.at(self.kernel.now, evse.unplug))
         evse.present("TAG")
 

@@ -1,0 +1,354 @@
+"""Physics sheet, section 1: packs of cars at stations built from files; segments beside steps of 0.1 s; protection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from math import exp, inf, sqrt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.clock import Clock
+from sim.errors import FileProblems
+from sim.events import Event
+from sim.kernel import Kernel
+from sim.signals import Signal
+from sim.units import SimTime
+from twins.acceptance import ACCEPTANCE_MAPS, AcceptanceMap
+from twins.cell_bms import CellBms
+from twins.drivers import Arrival, Habits
+from twins.pack import Pack, PackConfig
+from twins.platform import LocalPlatform
+from twins.station import Station
+from twins.station_file import find_station, read_station
+from twins.visits import Session
+
+WORKED = """
+vehicle_models:
+  - name: worked
+    capacity_kwh: 75
+    chemistry: nmc
+    dc_max_kw: 150
+    pack:
+      series_cells: 96
+      resistance_ohm: 0.08
+      slow_share: 0
+      activation_k: 0
+      entropy_mv_k: 0
+      mass_kg: 400
+      heat_capacity_j_kg_k: 1000
+      current_max_a: 200
+      cooling_w_k: {cooling}
+      coolant_c: 25
+      passive_w_k: 0
+"""
+COMMON = "  - {name: common, capacity_kwh: 60, chemistry: lfp, dc_max_kw: 120}\n"
+Place = Callable[..., tuple[Kernel, Station, list[Event], list[Session]]]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A station of the file `two-outlet`, its air at a temperature, with models of vehicles of its own."""
+
+    def build(models: str, air_c: float) -> tuple[Kernel, Station, list[Event], list[Session]]:
+        text = find_station("two-outlet").read_text(encoding="utf-8")
+        text = text.replace("monthly_mean_c: [1, 2, 6, 9, 14, 18, 20, 19, 15, 11, 5, 2]", f"air_temp_c: {air_c}")
+        path = tmp_path / "station.yaml"
+        path.write_text(text + models, encoding="utf-8")
+        file = read_station(path).value
+        kernel = Kernel(Clock(datetime(2022, 7, 6, 10), file.station.timezone), 1)
+        station = Station(kernel, file, LocalPlatform(kernel))
+        events: list[Event] = []
+        sessions: list[Session] = []
+        kernel.subscribe(events.append)
+        station.visits.on_session = sessions.append
+        return kernel, station, events, sessions
+
+    return build
+
+
+def come(station: Station, model: str, soc_pct: float, target_pct: float, habits: Habits | None = None) -> None:
+    vehicle = station.file.known_vehicles()[model]
+    station.visits.expect(iter([(Arrival(0.0, vehicle, soc_pct, target_pct, habits or Habits()), 0)]))
+
+
+def started(kernel: Kernel, station: Station) -> SimTime:
+    """Run until the charge has begun; when that was."""
+    run(kernel, 60.0)
+    assert station.evses[0].started_s is not None
+    return SimTime(station.evses[0].started_s)
+
+
+def run(kernel: Kernel, until_s: float) -> SimTime:
+    kernel.advance(SimTime(until_s))
+    kernel.jump(SimTime(until_s))
+    return kernel.now
+
+
+def test_section_1_200_a_through_80_milliohm_give_3200_w_and_warm_400_kg_by_half_a_kelvin_a_minute(
+    place: Place,
+) -> None:
+    kernel, station, _, _ = place(WORKED.format(cooling=0), 20.0)
+    come(station, "worked", 15.0, 90.0)
+    begin = started(kernel, station)
+    temp = kernel.signals["pile[A01].connector[1].vehicle_temp_c"]
+    heat = kernel.signals["pile[A01].connector[1].vehicle_heat_kw"]
+    start_c = temp.at(begin)  # type: ignore[union-attr]
+    assert start_c == pytest.approx(28.0)
+    for minutes in (1, 10, 30):
+        run(kernel, begin + 60.0 * minutes)
+        assert heat.at(kernel.now) == pytest.approx(3.2, rel=0.005)  # type: ignore[union-attr]
+        assert temp.at(kernel.now) - start_c == pytest.approx(0.48 * minutes, rel=0.005)  # type: ignore[union-attr]
+    assert station.evses[0].current_a(kernel.now) == pytest.approx(200.0, rel=0.005)
+
+
+def test_section_1_with_120_w_k_and_coolant_of_25_c_it_is_39_04_c_after_30_minutes(place: Place) -> None:
+    kernel, station, _, _ = place(WORKED.format(cooling=120), 22.0)
+    come(station, "worked", 15.0, 90.0)
+    begin = started(kernel, station)
+    temp = kernel.signals["pile[A01].connector[1].vehicle_temp_c"]
+    assert temp.at(begin) == pytest.approx(30.0)  # type: ignore[union-attr]
+    run(kernel, begin + 1_800.0)
+    assert temp.at(kernel.now) == pytest.approx(39.04, abs=0.05)  # type: ignore[union-attr]
+    pack = station.evses[0].bms.pack  # type: ignore[union-attr]
+    assert pack.heat_capacity_j_k / pack.cooling_w_k / 60.0 == pytest.approx(55.6, rel=0.005)
+
+
+EV = ACCEPTANCE_MAPS["ev_fast"]
+SITE = ACCEPTANCE_MAPS["site_2022"]
+MODULE = AcceptanceMap(
+    shares=((0.0, 1.0), (1.0, 1.0)), is_current=True, is_banded=True,
+    rates=((0.0, 0.1), (10.0, 0.2), (12.0, 0.5), (45.0, 0.2), (55.0, 0.0)),
+)  # fmt: skip
+CASES: dict[str, tuple[str, AcceptanceMap, float, float, float, float, float, float]] = {
+    # chemistry, map, capacity, nameplate, soc in, target, cells C (air is 5 K below), limit
+    "limited by the pile": ("nmc", EV, 75.0, 140.0, 15.0, 80.0, 30.0, 60.0),
+    "by what it asks for": ("nmc", EV, 75.0, 200.0, 10.0, 95.0, 28.0, 250.0),
+    "by its voltage": ("lfp", EV, 60.0, 110.0, 20.0, 100.0, 25.0, 250.0),
+    "cold": ("nmc", EV, 60.0, 120.0, 30.0, 85.0, 6.0, 250.0),
+    "the recorded site's map": ("nmc", SITE, 58.0, 120.0, 20.0, 90.0, 15.0, 150.0),
+    "bands": ("lfp", MODULE, 60.0, 120.0, 30.0, 60.0, 8.0, 250.0),
+}
+
+
+def reference(name: str) -> tuple[float, float, float, float]:
+    """(end in s, energy in kWh, temperature at the end, heat in kWh) by steps of 0.1 s of the sheet's equations."""
+    chemistry, acceptance, capacity, nameplate, soc_pct, target_pct, temp_c, limit_kw = CASES[name]
+    pack = Pack(capacity, nameplate, chemistry)  # type: ignore[arg-type]
+    cell, air_c, strength_kw = pack.chemistry, temp_c - 5.0, acceptance.strength_kw(capacity, nameplate)
+    soc, slow_v, t, energy_kwh, heat_kwh, band = soc_pct / 100.0, 0.0, 0.0, 0.0, 0.0, None
+    while soc < target_pct / 100.0 and t < 40_000.0:
+        warm = exp(pack.ohmic_k * (1.0 / (temp_c + 273.15) - 1.0 / 298.15))
+        ohmic_v = pack.ohmic_v * warm
+        inner_v = cell.ocv(soc) + pack.entropy_v_k * (temp_c - 25.0) + slow_v
+        band = acceptance.band(temp_c, band) if acceptance.is_banded else None
+        allowed = acceptance.rate(temp_c) if band is None else acceptance.band_rate(band)
+        wanted_kw = min(limit_kw, nameplate * acceptance.ceiling)
+        if acceptance.is_current:
+            rate = allowed * acceptance.share(soc)
+        else:
+            rate, wanted_kw = inf, min(wanted_kw, strength_kw * allowed * acceptance.share(soc))
+        wanted_v = wanted_kw / pack.unit_kw
+        rate = min(rate, 2.0 * wanted_v / (inner_v + sqrt(inner_v**2 + 4.0 * ohmic_v * wanted_v)))
+        rate = min(rate, (pack.max_v - inner_v) / ohmic_v)
+        if rate < 0.02 and inner_v + rate * ohmic_v > pack.max_v - 1e-6:
+            break
+        power_kw = rate * (inner_v + rate * ohmic_v) * pack.unit_kw
+        heat_kw = rate * (rate * ohmic_v + slow_v + pack.entropy_v_k * (temp_c + 273.15)) * pack.unit_kw
+        slow_at_v = rate * pack.slow_scale * cell.slow(soc) * exp(pack.slow_k * (1 / (temp_c + 273.15) - 1 / 298.15))
+        cooling_kw = (pack.cooling_w_k * max(0.0, temp_c - 25.0) + pack.passive_w_k * (temp_c - air_c)) / 1_000.0
+        slow_v += 0.1 * (slow_at_v - slow_v) / cell.slow_s
+        soc += 0.1 * rate / 3_600.0
+        temp_c += 100.0 * (heat_kw - cooling_kw) / pack.heat_capacity_j_k
+        energy_kwh += 0.1 * power_kw / 3_600.0
+        heat_kwh += 0.1 * heat_kw / 3_600.0
+        t += 0.1
+    return t, energy_kwh, temp_c, heat_kwh
+
+
+def drawn(name: str) -> tuple[CellBms, Signal, Signal, SimTime, int]:
+    chemistry, acceptance, capacity, nameplate, soc_pct, target_pct, temp_c, limit_kw = CASES[name]
+    kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Zurich"), 1)
+    power, heat = Signal("power_kw", "kW"), Signal("heat_kw", "kW")
+    pack = Pack(capacity, nameplate, chemistry)  # type: ignore[arg-type]
+    bms = CellBms(kernel, "bms", pack, acceptance, soc_pct, target_pct, temp_c, temp_c - 5.0, heat_kw=heat)
+    t, pieces = SimTime(0.0), 0
+    while (ends := bms.draw(t, limit_kw, power)) > t:
+        t, pieces = ends, pieces + 1
+    return bms, power, heat, t, pieces
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pieces_beside_steps_of_a_tenth_of_a_second(name: str) -> None:
+    bms, power, heat, t, pieces = drawn(name)
+    end_s, energy_kwh, temp_c, heat_kwh = reference(name)
+    assert t == pytest.approx(end_s, abs=2.0)
+    assert power.total_at(t) / 3_600.0 == pytest.approx(energy_kwh, rel=1e-3)
+    assert heat.total_at(t) / 3_600.0 == pytest.approx(heat_kwh, rel=1.5e-2)
+    assert bms.temp_c.at(t) == pytest.approx(temp_c, abs=0.1)
+    assert pieces <= 60
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_goes_in_is_stored_or_warms(name: str) -> None:
+    """Energy at the terminals is the open-circuit energy of the charge and heat; heat is stored or given off."""
+    bms, power, heat, t, _ = drawn(name)
+    soc_pct = CASES[name][4]
+    pack, steps, soc_out = bms.pack, 20_000, bms.soc.at(t)
+    width = (soc_out - soc_pct / 100.0) / steps
+    stored = sum(pack.chemistry.ocv(soc_pct / 100.0 + (n + 0.5) * width) for n in range(steps)) * width
+    entropy = pack.entropy_v_k * 298.15 * (soc_out - soc_pct / 100.0)
+    energy_kwh = power.total_at(t) / 3_600.0
+    assert (stored - entropy) * pack.unit_kw + heat.total_at(t) / 3_600.0 == pytest.approx(energy_kwh, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_heat_of_the_node_closes(name: str) -> None:
+    """What warms the pack has raised its temperature or gone to coolant and air, within a thousandth."""
+    chemistry, acceptance, capacity, nameplate, soc_pct, target_pct, temp_c, limit_kw = CASES[name]
+    kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Zurich"), 1)
+    power, heat, temp = Signal("power_kw", "kW"), Signal("heat_kw", "kW"), Signal("temp_c", "C")
+    pack = Pack(capacity, nameplate, chemistry)  # type: ignore[arg-type]
+    bms = CellBms(kernel, "bms", pack, acceptance, soc_pct, target_pct, temp_c, temp_c - 5.0, heat_kw=heat,
+                  cell_temp_c=temp)  # fmt: skip
+    t, given_off_kj = SimTime(0.0), 0.0
+    while (ends := bms.draw(t, limit_kw, power)) > t:
+        passive_kj = pack.passive_w_k * (temp.integral(t, ends) - (temp_c - 5.0) * (ends - t)) / 1_000.0
+        is_cooled = temp.at(t) > pack.coolant_c
+        cooled_kj = pack.cooling_w_k * (temp.integral(t, ends) - pack.coolant_c * (ends - t)) / 1_000.0
+        given_off_kj += passive_kj + (cooled_kj if is_cooled else 0.0)
+        t = ends
+    stored_kj = pack.heat_capacity_j_k * (temp.at(t) - temp_c) / 1_000.0
+    assert stored_kj + given_off_kj == pytest.approx(heat.total_at(t), rel=1e-3, abs=0.1)
+
+
+def test_a_car_that_stood_in_the_sun_waits_until_its_battery_takes_current(place: Place) -> None:
+    kernel, station, events, sessions = place("vehicle_models:\n" + COMMON, 36.0)
+    station.faults.inject("vehicle.soaked", "bay[B01]", {"temp_c": 62.0})
+    come(station, "common", 20.0, 40.0)
+    begin = started(kernel, station)
+    evse = station.evses[0]
+    assert evse.vehicle_temp_c.at(begin) == pytest.approx(62.0)
+    run(kernel, begin + 30.0)
+    assert evse.power_kw.at(kernel.now) == 0.0
+    run(kernel, begin + 12 * 3_600.0)
+    (session,) = sessions
+    assert (session.outcome, session.stop_reason) == ("charged", "target_reached")
+    assert session.energy_true_kwh == pytest.approx(60.0 * 0.2, rel=0.08)
+    assert not [event for event in events if event.kind == "alarm.raised"]
+
+
+def test_drivers_whose_cars_stood_in_the_sun_come_with_warm_batteries(place: Place) -> None:
+    kernel, station, _, _ = place("vehicle_models:\n" + COMMON, 30.0)
+    sun_w_m2 = station.weather.sun_w_m2
+    come(station, "common", 20.0, 80.0, Habits(soaked_k=25.0))
+    begin = started(kernel, station)
+    sun = sun_w_m2.at(begin)
+    assert sun > 300.0
+    assert station.evses[0].vehicle_temp_c.at(begin) == pytest.approx(38.0 + 0.025 * sun, abs=0.1)
+
+
+def test_a_frozen_battery_is_heated_before_it_is_charged(place: Place) -> None:
+    kernel, station, _, sessions = place("vehicle_models:\n" + COMMON, -15.0)
+    come(station, "common", 20.0, 40.0)
+    begin = started(kernel, station)
+    evse = station.evses[0]
+    run(kernel, begin + 60.0)
+    assert evse.power_kw.at(kernel.now) == pytest.approx(4.0), "its heater"
+    assert evse.vehicle_soc.at(kernel.now) == pytest.approx(0.2)
+    while evse.vehicle_temp_c.at(kernel.now) < -0.01:
+        run(kernel, kernel.now + 10.0)
+    heated_s = kernel.now - begin
+    pack = evse.bms.pack  # type: ignore[union-attr]
+    loss_w = pack.passive_w_k * 11.0
+    assert heated_s == pytest.approx(7.0 * pack.heat_capacity_j_k / (4_000.0 - loss_w), rel=0.02)
+    run(kernel, kernel.now + 4 * 3_600.0)
+    assert sessions[0].outcome == "charged"
+
+
+def injected(place: Place, fault: str, facts: dict[str, Any], air_c: float = 20.0, at_s: float = 60.0) -> Any:
+    kernel, station, events, sessions = place("vehicle_models:\n" + COMMON, air_c)
+    come(station, "common", 20.0, 95.0)
+    begin = started(kernel, station)
+    run(kernel, begin + at_s)
+    station.faults.inject(fault, "bay[B01].vehicle.bms", facts)
+    run(kernel, begin + 6 * 3_600.0)
+    return events, sessions[0]
+
+
+def test_a_defective_cell_is_warned_of_and_then_stopped_for_its_spread(place: Place) -> None:
+    events, session = injected(place, "vehicle.cell_defect", {"heat_w": 200.0})
+    warned = [event.data["limit"] for event in events if event.kind == "bms.warned"]
+    assert warned == ["cell_temperature_spread"]
+    assert session.stop_reason == "target_reached"
+    events, session = injected(place, "vehicle.cell_defect", {"heat_w": 400.0})
+    assert (session.outcome, session.stop_reason) == ("failed", "cell_temperature_spread")
+    assert [event.data["alarm"] for event in events if event.kind == "alarm.raised"] == ["cell_temperature_spread"]
+
+
+def test_a_cell_that_is_ahead_ends_the_charge_early(place: Place) -> None:
+    _, sound = injected(place, "vehicle.cell_drift", {"lead_pct": 0.1})
+    _, drifted = injected(place, "vehicle.cell_drift", {"lead_pct": 12.0})
+    assert sound.soc_out_pct == pytest.approx(95.0, abs=0.01)
+    assert drifted.stop_reason == "target_reached"
+    assert 80.0 < drifted.soc_out_pct < 90.0, "its fullest cell is full"
+
+
+def test_a_cell_far_ahead_is_overcharged_and_stops_the_charge(place: Place) -> None:
+    _, session = injected(place, "vehicle.cell_drift", {"lead_pct": 60.0}, at_s=1_500.0)
+    assert session.stop_reason == "cell_overvoltage"
+
+
+def test_without_coolant_the_battery_warms_asks_for_less_and_takes_longer(place: Place) -> None:
+    _, sound = injected(place, "vehicle.coolant_pump_failed", {"flow_share": 1.0}, air_c=38.0)
+    _, session = injected(place, "vehicle.coolant_pump_failed", {}, air_c=38.0)
+    assert session.stopped_s - session.started_s > 1.1 * (sound.stopped_s - sound.started_s)
+
+
+def test_a_battery_that_passes_60_c_while_charging_is_stopped(tmp_path: Path, place: Place) -> None:
+    """A map that minds no temperature, no coolant, a high current: the BMS's own limits are what is left."""
+    kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Zurich"), 1)
+    events: list[Event] = []
+    kernel.subscribe(events.append)
+    takes_all = AcceptanceMap(shares=((0.0, 1.0), (1.0, 1.0)), rates=((-20.0, 2.5), (90.0, 2.5)), is_current=True)
+    pack = Pack(60.0, 500.0, "nmc", config=PackConfig(cooling_w_k=0.0))
+    power = Signal("power_kw", "kW")
+    bms = CellBms(kernel, "bms", pack, takes_all, 5.0, 95.0, 48.0, 40.0)
+    t = SimTime(0.0)
+    while (ends := bms.draw(t, 500.0, power)) > t:
+        t = ends
+    assert bms.alarm == "cell_overtemperature"
+    assert bms.temp_c.at(t) == pytest.approx(60.0, abs=1e-3)
+    assert [event.data["limit"] for event in events] == ["cell_temperature"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("mass_kg", "-400", "mass_kg"),
+        ("heat_capacity_j_kg_k", "0", "heat_capacity_j_kg_k"),
+        ("resistance_ohm", "-0.1", "resistance_ohm"),
+        ("slow_share", "1.2", "slow_share"),
+        ("cooling_w_k", "-5", "cooling_w_k"),
+        ("capacity_ah", "2000", "hold"),
+    ],
+)
+def test_packs_outside_physics_are_refused_with_file_line_and_key(
+    place: Place, key: str, value: str, said: str
+) -> None:
+    models = WORKED.format(cooling=120)
+    lines = [f"      {key}: {value}" if line.strip().startswith(f"{key}:") else line for line in models.split("\n")]
+    if not any(key in line for line in models.split("\n")):
+        lines.insert(-1, f"      {key}: {value}")
+    with pytest.raises(FileProblems) as refused:
+        place("\n".join(lines), 20.0)
+    (problem,) = refused.value.problems
+    assert problem.key.startswith("vehicle_models[0]") and problem.line > 0
+    assert said in str(problem)
+
+
+def test_a_model_named_twice_and_an_unknown_one_are_refused(place: Place) -> None:
+    with pytest.raises(FileProblems, match="is a model already"):
+        place("vehicle_models:\n" + COMMON.replace("common", "nmc_75_400v"), 20.0)
