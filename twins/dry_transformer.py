@@ -16,11 +16,12 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import SimTime
+from twins.hot_spot import Rise
 from twins.insulation import DRY_CLASSES
 from twins.thermal import Threshold
 from twins.transformer import TransformerConfig
 from twins.transformer_heat import DryHeatConfig, Levels
-from twins.warm_transformer import Rise, WarmTransformer
+from twins.warm_transformer import WarmTransformer
 
 __all__ = ["DryTransformer", "FanFailed", "FanState"]
 
@@ -64,7 +65,7 @@ class DryTransformer(WarmTransformer):
         if heat.fans is not None:
             switches.append(Threshold(heat.fans.on_c, self._want_fans, clear_c=heat.fans.off_c, hold_s=0.0))
         self.guard("pt100", self.pt100_c, Levels(heat.alarm_c, heat.trip_c), *switches)
-        self.settle(kernel.now)
+        self.hot_spot.settle(kernel.now)
 
     def asked_k(self, load_kw: float) -> tuple[float, ...]:
         """The hot spot's rise under this load."""

@@ -6,10 +6,11 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SimTime
+from twins.hot_spot import Rise
 from twins.insulation import PAPERS
 from twins.transformer import TransformerConfig
 from twins.transformer_heat import Levels, OilHeatConfig
-from twins.warm_transformer import Rise, WarmTransformer
+from twins.warm_transformer import WarmTransformer
 
 __all__ = ["OilTransformer"]
 
@@ -41,7 +42,7 @@ class OilTransformer(WarmTransformer):
         kernel.add(self.top_oil_c, self.winding_c)
         self.guard("top_oil", self.top_oil_c, Levels(heat.alarm_top_oil_c, heat.trip_top_oil_c))
         self.guard("winding", self.winding_c, Levels(heat.alarm_hot_spot_c, heat.trip_hot_spot_c))
-        self.settle(kernel.now)
+        self.hot_spot.settle(kernel.now)
 
     def asked_k(self, load_kw: float) -> tuple[float, ...]:
         """Top oil over the air, gradient, and what the gradient loses of it in the end."""

@@ -60,8 +60,9 @@ def run_transformer(parameters: TransformerParameters) -> dict[str, Any]:
     trial = _Trial(parameters)
     transformer, kernel = trial.transformer, trial.kernel
     reading = transformer.pt100_c if isinstance(transformer, DryTransformer) else transformer.top_oil_c
-    signals: list[Signal | Sum] = [transformer.load_share, transformer.hot_spot_c, reading, transformer.ageing.rate,
-               transformer.ageing.loss_h]  # fmt: skip
+    hot_spot = transformer.hot_spot
+    signals: list[Signal | Sum] = [transformer.load_share, hot_spot.temp_c, reading, hot_spot.ageing.rate]
+    signals.append(hot_spot.ageing.loss_h)
     rows = []
     for number in range(int(parameters.hours * SECONDS_PER_HOUR / parameters.step_s + 1e-9) + 1):
         now = SimTime(number * parameters.step_s)

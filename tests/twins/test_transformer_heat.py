@@ -198,13 +198,13 @@ def test_section_4_dry_step(site: Callable[..., Site]) -> None:
     assert dry.at("hot_spot_c") == pytest.approx(110.6, rel=0.005)
     dry.load(1.3)
     reached = {}
-    signal = dry.transformer.hot_spot_c
+    signal = dry.transformer.hot_spot.temp_c
     for minutes in range(1, 31):
         before = dry.kernel.now
         dry.run_to(60.0 * minutes)
         for level_c in (130.0, 155.0, 170.0):
             if signal.at(dry.kernel.now) >= level_c and level_c not in reached:
-                back = signal.crossing(level_c, SimTime(max(before, dry.transformer.rises[0].signal.t0)))
+                back = signal.crossing(level_c, SimTime(max(before, dry.transformer.hot_spot.rises[0].signal.t0)))
                 reached[level_c] = (back or dry.kernel.now) / 60.0
         for at_min, hot_spot_c in ((10, 144.5), (20, 168.8), (30, 186.2)):
             if minutes == at_min:
@@ -336,7 +336,7 @@ class Reference:
 def test_a_wandering_load_is_followed_within_half_a_kelvin(site: Callable[..., Site], heat: str, seed: int) -> None:
     one = site(heat, air_c=35.0, share=0.4)
     reference = Reference(one)
-    worst_k, worst_lost, rise = 0.0, 0.0, one.transformer.rises[0].signal
+    worst_k, worst_lost, rise = 0.0, 0.0, one.transformer.hot_spot.rises[0].signal
     for t in wander(one, 8.0, seed):
         while one.kernel.now < t:
             until = min(t, one.kernel.now + 20.0)
@@ -348,7 +348,7 @@ def test_a_wandering_load_is_followed_within_half_a_kelvin(site: Callable[..., S
     assert worst_k < 0.5
     assert worst_lost < 0.01
     now = one.kernel.now
-    gained = one.transformer.rises[0].tau_s * (rise.at(now) - reference.started[0])
+    gained = one.transformer.hot_spot.rises[0].tau_s * (rise.at(now) - reference.started[0])
     assert gained == pytest.approx(reference.fed - rise.total_at(now), abs=1e-3 * reference.fed), (
         "what is asked is kept"
     )
@@ -365,7 +365,12 @@ def test_real_charges_are_followed_within_half_a_kelvin(kind: str, tmp_path: Pat
     station = Station(kernel, file, LocalPlatform(kernel))
     station.draw_demand(600.0, 6 * 3_600.0)
     transformer: Any = station.grid.transformer
-    rises, lost_h, worst_k, hottest_c = [rise.signal.at(SimTime(0.0)) for rise in transformer.rises], 0.0, 0.0, 0.0
+    rises, lost_h, worst_k, hottest_c = (
+        [rise.signal.at(SimTime(0.0)) for rise in transformer.hot_spot.rises],
+        0.0,
+        0.0,
+        0.0,
+    )
     for second in range(1, 6 * 3_600 + 1):
         now = SimTime(second)
         kernel.advance(now)
@@ -378,13 +383,13 @@ def test_real_charges_are_followed_within_half_a_kelvin(kind: str, tmp_path: Pat
                 20_475.0 * (1.0 / 418.0 - 1.0 / (hot_c + 273.0)) if kind == "dry" else log(2.0) * (hot_c - 98.0) / 6.0
             )
             lost_h += exp(rate) * 0.1 / 3_600.0
-            for at, rise in enumerate(transformer.rises):
+            for at, rise in enumerate(transformer.hot_spot.rises):
                 rises[at] += 0.1 * (asked[at] - rises[at]) / rise.tau_s
         hottest_c = max(hottest_c, air_c + sum(rises))
-        worst_k = max(worst_k, abs(transformer.hot_spot_c.at(now) - air_c - sum(rises)))
+        worst_k = max(worst_k, abs(transformer.hot_spot.temp_c.at(now) - air_c - sum(rises)))
     assert hottest_c > 95.0, "it was a busy evening"
     assert worst_k < 0.5
-    assert transformer.ageing.loss_h.at(kernel.now) == pytest.approx(lost_h, rel=0.01)
+    assert transformer.hot_spot.ageing.loss_h.at(kernel.now) == pytest.approx(lost_h, rel=0.01)
 
 
 # The protection
