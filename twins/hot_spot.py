@@ -68,13 +68,13 @@ class HotSpot:
         self, kernel: Kernel, path: str, rises: Sequence[Rise], air_c: Signal, load_kw: Sum, rated_kw: float,
         cooling: Cooling, insulation: Insulation, on_due: Callable[[], None],
     ) -> None:  # fmt: skip
-        """`on_due` hears when `ends` has changed; it is now where the load has stepped far."""
+        """`on_due` hears when `ends` has come nearer, even to now."""
         self.rises = rises
         signals = [rise.signal for rise in rises]
         self.temp_c = Sum(f"{path}.hot_spot_c", "C", [air_c, *signals])
         kernel.add(*signals, self.temp_c)
         self.ageing = Ageing(kernel, path, insulation)
-        self.ends = self._planned_ends = FOREVER
+        self.ends = FOREVER
         self.highest_c = inf
         self._kernel = kernel
         self._air_c = air_c
@@ -134,7 +134,7 @@ class HotSpot:
             ends_s = min(ends_s, sqrt(8.0 * may_bend_k / bends))
         if air.b != 0.0:
             ends_s = min(ends_s, SECONDS_PER_HOUR)
-        self.ends = self._planned_ends = SimTime(now + ends_s)
+        self.ends = SimTime(now + ends_s)
         self.highest_c = highest_c
         self._course.allow(_STEP_K / creep if creep > 0.0 else inf)
         if ends_s < inf:
@@ -148,5 +148,6 @@ class HotSpot:
 
     def _due_by(self, t: SimTime) -> None:
         """The load has changed: it must be looked at by then."""
-        self.ends = min(t, self._planned_ends)
-        self._on_due()
+        if t < self.ends:
+            self.ends = t
+            self._on_due()
