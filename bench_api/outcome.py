@@ -21,6 +21,7 @@ from twins.books import EnergyBook, energy_book
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
+    from twins.station import Station
 
 __all__ = ["Outcome", "conclude"]
 
@@ -105,21 +106,28 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
         messages = {
             name: getattr(book, name) for name in ("started", "stopped", "open", "lost", "doubled", "misordered")
         }
-        undelivered = book.undelivered
+        undelivered, owed = book.undelivered, bench.endpoint.undelivered()
     else:
         local = bench.platform
         messages = {"started": local.begun, "stopped": local.stopped, "open": len(local.open), "lost": 0,
                     "doubled": 0, "misordered": local.misordered}  # fmt: skip
-        undelivered = 0
+        undelivered, owed = 0, []
     money, unexplained = station.money.document(now), station.money.check(now)
-    books = {"energy": asdict(energy), "money": money, "messages": messages, "unexplained": unexplained}
+    books = {"energy": asdict(energy), "money": money, "periods": station.money.periods(), "messages": messages,
+             "undelivered": owed, "unexplained": unexplained}  # fmt: skip
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
     if undelivered:
-        wrong.append(f"{undelivered} ended, but the CSMS has not taken their end")
+        wrong.append(f"{undelivered} ended, but the CSMS has not taken their end{_behind(station)}")
     if messages["started"] != messages["stopped"] + messages["open"]:
         wrong.append("started, stopped and open do not add up")
     findings = {"energy": "", "money": "", "messages": "transactions: " + ", ".join(wrong) if wrong else ""}
     return books, findings
+
+
+def _behind(station: Station) -> str:
+    """The wires that are cut as the run ends, by the faults that cut them."""
+    cut = [one for link in station.links.values() for one in station.faults.leaning_on(link.is_cut)]
+    return f"; behind it: {', '.join(cut)}" if cut else ""
 
 
 def _check_books(books: dict[str, Any]) -> None:

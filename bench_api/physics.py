@@ -12,6 +12,7 @@ from sim.errors import FileProblem, FileProblems
 from sim.files import read_words
 from sim.registry import Registry
 from sim.yaml_nodes import read_text
+from twins.contact_curve import ContactParameters, run_contact
 from twins.pack_charge import PackChargeParameters, charge_cell
 from twins.queueing import QueueParameters, run_queue
 from twins.steady_pile import PileDeratingParameters, run_pile_derating
@@ -42,6 +43,10 @@ MODELS.add(
     Model("A cabinet with a pile that is asked for a steady output", PileDeratingParameters, run_pile_derating),
 )
 MODELS.add("transformer", Model("A transformer's heat under a stated load", TransformerParameters, run_transformer))
+MODELS.add(
+    "connector",
+    Model("A connector's contact under a stated current", ContactParameters, lambda given: asdict(run_contact(given))),
+)
 
 
 def run_model(name: str, params: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from scenarios.loader import LoadedScenario
 from scenarios.schema import Scenario
 from sim.clock import Clock
 from sim.errors import UsageError
+from sim.faults import FAULTS
 from sim.files import read_yaml
 from sim.reading import Run
 from sim.units import SimTime
@@ -31,8 +32,12 @@ _LIBRARIES = ("voltyard", "simpy", "numpy", "ocpp", "picows", "orjson")
 def provenance(
     loaded: LoadedScenario, seed: int, pace: str, level: str, command: str, vehicles: str | None
 ) -> dict[str, Any]:
-    """The meta rows of a run that begins; `vehicles` is the text of a replayed table where the file is not at hand."""
-    scenario, path = loaded.document.value, loaded.document.path
+    """The meta rows of a run that begins; `vehicles` is the text of a replayed table where the file is not at hand.
+
+    Figures and reports find here what the files say for people: the station's name, the tariff's civil day, and what
+    faults are called, in the words of the version that ran.
+    """
+    scenario, path, station = loaded.document.value, loaded.document.path, loaded.station.value
     replayed = scenario.demand.replay if scenario.demand is not None else None
     if vehicles is None:
         vehicles = read_text(path.parent / replayed) if replayed else ""
@@ -40,6 +45,9 @@ def provenance(
         "scenario": path.stem,
         "station": loaded.station.path.stem,
         "title": {"en": scenario.title.en, "zh": scenario.title.zh},
+        "station_name": {"en": station.station.operator.name.en, "zh": station.station.operator.name.zh},
+        "tariff": [level._asdict() for level in station.tariff.levels],
+        "fault_titles": {name: {"en": _spoken(name), "zh": spec.title_zh} for name, spec in FAULTS.items()},
         "seed": seed,
         "pace": pace,
         "level": level,
@@ -51,6 +59,12 @@ def provenance(
         "file_station": read_text(loaded.station.path),
         "file_vehicles": vehicles,
     }
+
+
+def _spoken(name: str) -> str:
+    """The name of a fault as words: `pile.contactor_stuck` is a pile contactor stuck."""
+    words = name.replace(".", " ").replace("_", " ")
+    return words[0].upper() + words[1:] if not words.startswith("bms ") else "BMS" + words[3:]
 
 
 def weather_note(weather: Weather) -> dict[str, str]:

@@ -16,12 +16,14 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bench_api.report_facts import gather
+from bench_api.report_words import LANGUAGES, said
 from sim.errors import UsageError
 from sim.reading import Run
 
-__all__ = ["LANGUAGES", "write_report"]
+__all__ = ["write_report"]
 
-LANGUAGES = ("en", "zh")
+PICTURES = ("load_curve", "waiting", "session_gantt")
+"""What a reader wants first; figures of others follow."""
 
 
 def write_report(run_dir: Path | str) -> Path:
@@ -60,7 +62,7 @@ def _figures(run: Run, folder: Path) -> dict[str, dict[str, Markup]]:
 
     folder.mkdir(exist_ok=True)
     pictures: dict[str, dict[str, Markup]] = {}
-    for name in figure_names():
+    for name in sorted(figure_names(), key=lambda name: (PICTURES.index(name) if name in PICTURES else 9, name)):
         for lang in LANGUAGES:
             svg = to_svg(draw(name, run, lang))
             (folder / f"{name}.{lang}.svg").write_text(svg, encoding="utf-8")
@@ -78,18 +80,19 @@ def _inline(svg: str, prefix: str) -> Markup:
 
 def _page(facts: dict[str, Any], pictures: dict[str, dict[str, Markup]]) -> str:
     templates = files("bench_api") / "templates"
-    words: dict[str, list[str]] = json.loads((templates / "words.json").read_text(encoding="utf-8"))
 
     def both(value: Any) -> Markup:
         """Text in both languages: a mapping of languages, or the same text twice said once."""
         if isinstance(value, dict) and set(value) & set(LANGUAGES):
             pair = [str(value.get(lang) or value.get("en") or value.get("zh") or "") for lang in LANGUAGES]
+            if pair[0] == pair[1]:
+                return Markup("{}").format(pair[0])
             return Markup('<span lang="en">{}</span><span lang="zh">{}</span>').format(*pair)
         return Markup("{}").format("" if value is None else value)
 
     def t(key: str) -> Markup:
         """A word of ours in both languages; a name that has none stands for itself."""
-        return both(dict(zip(LANGUAGES, words[key], strict=True)) if key in words else key)
+        return both(said(key))
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(t=t, both=both)

@@ -1,13 +1,17 @@
-"""Tables of a report: what each pile did, and where the money came from."""
+"""The short tables of a report: what each pile did, what the tariff brought in, what failed and for how long."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from typing import Any
 
-from sim.reading import Run
+from bench_api.report_words import Said, clock, place, said, sentence, span, words
+from plots.in_force import fault_windows
+from sim.reading import EventRow, Run
 
-__all__ = ["bill_sums", "pile_table"]
+__all__ = ["issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills"]
+
+MOST_TROUBLES, MOST_UNDELIVERED = 200, 20
 
 
 def pile_table(run: Run) -> list[dict[str, str]]:
@@ -39,15 +43,110 @@ def pile_table(run: Run) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def bill_sums(run: Run) -> dict[str, Any]:
-    """What all bills amount to by kind in CNY, and how many there are; empty where no bill was issued."""
-    sums: defaultdict[str, float] = defaultdict(float)
-    count = 0
-    for event in run.events(kind="bill.issued"):
-        count += 1
-        for name in ("energy_cny", "service_cny", "occupancy_cny", "total_cny"):
-            sums[name] += float(event.data.get(name) or 0.0)
-    return {"count": count, **{name: f"{value:,.2f}" for name, value in sums.items()}} if count else {}
+def tariff_table(run: Run, books: dict[str, Any]) -> dict[str, Any]:
+    """Each period with its times, prices (CNY/kWh), energy sold (kWh) and money (CNY); empty where none is known.
+
+    Energy and money are of the charges that have ended, as billed.
+    """
+    levels = run.meta_json("tariff")
+    if not isinstance(levels, list):
+        return {}
+    sold = {row["name"]: row for row in books.get("periods") or []}
+    whole_kwh = sum(row["energy_kwh"] for row in sold.values())
+    rows: dict[str, dict[str, Any]] = {}
+    for level in levels:
+        name = str(level["name"])
+        times = f"{_time(level['begin_min'])}–{_time(level['end_min'])}"
+        if name in rows:
+            rows[name]["times"] += f", {times}"
+            continue
+        row = sold.get(name, {"energy_kwh": 0.0, "energy_cny": 0.0, "service_cny": 0.0})
+        rows[name] = {
+            "name": said(f"period.{name}") if f"period.{name}" in words() else {"en": name, "zh": name}, "times": times,
+            "energy_price": f"{level['energy_cny_kwh']:.2f}", "service_price": f"{level['service_cny_kwh']:.2f}",
+            "kwh": f"{row['energy_kwh']:,.1f}",
+            "share": f"{100.0 * row['energy_kwh'] / whole_kwh:.1f}" if whole_kwh else "",
+            "energy": f"{row['energy_cny']:,.2f}", "service": f"{row['service_cny']:,.2f}",
+            "both": f"{row['energy_cny'] + row['service_cny']:,.2f}",
+        }  # fmt: skip
+    energy_cny, service_cny = (sum(row[key] for row in sold.values()) for key in ("energy_cny", "service_cny"))
+    occupancy_cny = float((books.get("money") or {}).get("occupancy_cny") or 0.0)
+    return {
+        "rows": list(rows.values()), "is_sold": bool(sold), "kwh": f"{whole_kwh:,.1f}", "energy": f"{energy_cny:,.2f}",
+        "service": f"{service_cny:,.2f}", "occupancy": f"{occupancy_cny:,.2f}",
+        "all": f"{energy_cny + service_cny + occupancy_cny:,.2f}",
+    }  # fmt: skip
+
+
+def issued_bills(run: Run) -> dict[str, Any]:
+    """How many bills are final and what they amount to in CNY; empty where none is.
+
+    With an occupancy fee a bill is final when the car has left, else with the end of its charge.
+    """
+    totals = [float(event.data.get("total_cny") or 0.0) for event in run.events(kind="bill.issued")]
+    return {"count": f"{len(totals):,}", "total": f"{sum(totals):,.2f}"} if totals else {}
+
+
+def undelivered_bills(run: Run, sessions: list[str]) -> list[Said]:
+    """Bills of charges whose end the platform has not taken, each with the cut wire that is behind it, if one is."""
+    wanted = set(sessions)
+    cuts = {window.subject: window for window in fault_windows(run) if window.subject.startswith("link[")}
+    found: list[Said] = []
+    for car in run.sessions():
+        if car.id not in wanted or len(found) == MOST_UNDELIVERED:
+            continue
+        links = (f"link[{car.pile}]", f"link[{car.pile}-{car.connector}]")
+        window = next((cuts[link] for link in links if link in cuts), None)
+        if window is None:
+            behind = said("books.no_fault")
+        else:
+            behind = sentence("books.behind", title=dict(window.titles), where=place(window.subject), id=window.id,
+                              since=clock(run, window.active_s))  # fmt: skip
+        where, money = place(f"pile[{car.pile}].connector[{car.connector}]"), f"{car.cost_cny or 0.0:,.2f}"
+        found.append(sentence("books.undelivered", id=car.id, where=where, money=money, behind=behind))
+    if len(sessions) > len(found):
+        found.append(sentence("books.more", n=len(sessions) - len(found)))
+    return found
+
+
+def trouble_table(run: Run) -> list[dict[str, Any]]:
+    """Faults from their activation to their clearing and alarms, in the order of time, each placed along the run.
+
+    The same alarm at one instant in many places is one row.
+    """
+    whole_s = max(run.duration_s, 1e-9)
+    rows: list[dict[str, Any]] = []
+    for window in fault_windows(run):
+        is_active = window.active_s is not None
+        begin_s = window.armed_s if window.active_s is None else window.active_s
+        end_s = run.duration_s if window.cleared_s is None else window.cleared_s
+        rows.append({
+            "t_s": begin_s, "kind": "fault.active" if is_active else "fault.armed", "title": dict(window.titles),
+            "name": window.name, "subject": place(window.subject), "clause": window.clause,
+            "time": clock(run, begin_s), "end": clock(run, window.cleared_s), "span": span(end_s - begin_s),
+            "left": min(100.0 * begin_s / whole_s, 99.4), "width": max(0.6, 100.0 * (end_s - begin_s) / whole_s),
+        })  # fmt: skip
+    alarms: dict[tuple[float, str], list[EventRow]] = {}
+    for event in run.events(kind="alarm.raised"):
+        alarms.setdefault((event.t_s, str(event.data.get("alarm", event.kind))), []).append(event)
+    for (t_s, alarm), raised in alarms.items():
+        rows.append({
+            "t_s": t_s, "kind": "alarm.raised", "title": said(alarm), "name": alarm, "subject": _places(raised),
+            "clause": raised[0].clause, "time": clock(run, t_s), "end": "", "span": None,
+            "left": min(100.0 * t_s / whole_s, 99.4), "width": 0.6,
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: float(row["t_s"]))[:MOST_TROUBLES]
+
+
+def _places(events: list[EventRow]) -> Said:
+    where = place(events[0].subject)
+    if len(events) == 1:
+        return where
+    return sentence("places", where=where, more=len(events) - 1)
+
+
+def _time(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _pile_of(subject: str) -> str:

@@ -16,7 +16,8 @@ __all__ = ["waiting"]
 STEPS = 1440
 WORDS = {
     "en": {
-        "title": "Waiting line", "line": "Vehicles in the line", "turned_away": "Turned away", "reneged": "Gave up",
+        "title": "Waiting line", "line": "Vehicles in the line", "turned_away": "Turned away",
+        "reneged": "Gave up waiting",
         "waits": "{n} of {all} cars had to wait; waits of those served: median {p50}, 95 % within {p95}, mean {mean}",
         "nobody": "No car had to wait", "none": "No waiting line was recorded (needs the level `all`)",
         "count": "Vehicles", "s": "s", "min": "min",
@@ -59,7 +60,7 @@ def waiting(run: Run, lang: str = "en") -> Figure:
 
 
 def _gone(axes: Axes, run: Run, words: dict[str, str], top: float) -> None:
-    for outcome, mark, colour, height in (("turned_away", "v", LIMIT, 1.3), ("reneged", "X", PALETTE[3], 1.15)):
+    for outcome, mark, colour, height in (("turned_away", "v", LIMIT, 1.3), ("reneged", "X", LIMIT, 1.15)):
         times = [one.left_s if one.left_s is not None else one.arrived_s for one in run.sessions()
                  if one.outcome == outcome]  # fmt: skip
         if times:

@@ -63,6 +63,7 @@ EVENT_KINDS = (
 )
 """Kinds that the kernel and the twins emit; a test compares them with the sources."""
 
+_COLD = ": its file would have to say `heat: {connectors: true}`"
 _GUEST = re.compile(r"\.(vehicle|bms)(\.|$)")
 
 
@@ -106,21 +107,15 @@ class StationCatalogue:
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
         station = self._station
-        piles, grid = station.piles.values(), station.grid
-        paths = [evse.path for evse in station.evses]
-        paths += [pile.path for pile in piles]
-        paths += [pile.cabinet.path for pile in piles if pile.cabinet is not None]
-        paths += [bay.path for bay in station.bays.values()]
-        paths += [link.path for link in station.links.values()]
-        paths += [grid.transformer.path, grid.feed.path]
-        return [*paths, *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
+        return [*station.things, *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""
         guest = _GUEST.search(path)
         host = path[: guest.start()] if guest else path
         if self._station.find(host) is None:
-            return f"the station has no {host or path}"
+            is_cold = host.endswith(".contact") and not self._station.file.heat.connectors
+            return f"the station has no {host or path}" + (_COLD if is_cold else "")
         thing, hits = self._station.find(path), FAULTS.get(fault).hits
         if thing is not None and not isinstance(thing, hits):
             is_cold = issubclass(hits, WarmTransformer) and type(thing) is Transformer

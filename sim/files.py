@@ -151,9 +151,13 @@ _BOUNDS = {
 def _without_branches(root: Node, shape: Any, errors: list[Any]) -> list[Any]:
     """Where a union fits in no branch, one error: what goes wrong further in, else all that it could have been."""
     kept: dict[tuple[Any, ...], Any] = {}
-    places = [_locate(root, shape, error["loc"][1:], error["type"])[0] for error in errors]
-    for steps, error in zip(places, errors, strict=True):
+    found = [_locate(root, shape, error["loc"][1:], error["type"])[:2] for error in errors]
+    places = [steps for steps, _ in found]
+    for (steps, node), error in zip(found, errors, strict=True):
         kind = error["type"]
+        is_told_elsewhere = sum(other[: len(steps)] == steps for other in places) > 1
+        if kind == "literal_error" and isinstance(node.value, dict | list) and is_told_elsewhere:
+            continue  # no word was meant
         if kind not in _KINDS:
             kept[(*steps, kind, *error["loc"])] = error
         elif not any(len(other) > len(steps) and other[: len(steps)] == steps for other in places):

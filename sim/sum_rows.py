@@ -1,7 +1,8 @@
 """Recorded rows of sums, written from the rows of their parts, many at a time.
 
-Between two breakpoints of its parts a sum of exponentials is no single segment. Its row has the true value at both ends
-and the true integral, in the form `a + b*dt + c*exp(-dt/h)`: a reader of the recording re-integrates the same energy.
+Where no more than one part decays, a row is the sum itself. Where several do, the sum is no single segment between two
+breakpoints: its row has the true value at both ends and the true integral, in the form `a + b*dt + c*exp(-dt/h)`, so
+that a reader of the recording re-integrates the same energy.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from math import exp
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,26 +114,51 @@ def sum_rows(
     cuts = np.unique(np.concatenate([*inner, tunings[:, 0], np.array([begin])]))
     starts = cuts[(cuts >= begin) & (cuts < end)]
     lengths = np.append(starts[1:], end) - starts
-    at_start, at_end, area = np.zeros(len(starts)), np.zeros(len(starts)), np.zeros(len(starts))
+    at_start, at_end, area, slope, swing, decaying = (np.zeros(len(starts)) for _ in range(6))
+    tau = np.full(len(starts), np.inf)
     for rows, weight in parts:
-        first, last, integral = _over(rows, starts, lengths)
-        at_start += weight * first
-        at_end += weight * last
-        area += weight * integral
+        over = _over(rows, starts, lengths)
+        at_start += weight * over.at_start
+        at_end += weight * over.at_end
+        area += weight * over.area
+        if over.slope is not None:
+            slope += weight * over.slope
+        if over.decays is not None:
+            decaying[over.decays] += 1.0
+            swing[over.decays] += weight * over.swing
+            tau[over.decays] = over.tau
     at_start, at_end, area = at_start + inner_offset, at_end + inner_offset, area + inner_offset * lengths
     tuned = tunings[np.maximum(np.searchsorted(tunings[:, 0], starts, side="right") - 1, 0)]
     scale, offset = tuned[:, 1], tuned[:, 2]
     at_start, at_end, area = offset + scale * at_start, offset + scale * at_end, offset * lengths + scale * area
-    return _fitted(starts, lengths, at_start, at_end, area)
+    slope, swing = scale * slope, scale * swing
+    fitted = np.column_stack((starts, at_start - swing, slope, swing, tau))
+    several = np.flatnonzero(decaying > 1.0)
+    if len(several):
+        fitted[several] = _fitted(*(of[several] for of in (starts, lengths, at_start, at_end, area)))
+    return fitted
 
 
-def _over(rows: Floats, starts: Floats, lengths: Floats) -> tuple[Floats, Floats, Floats]:
-    """(value at start, value at end, integral) over intervals that no breakpoint of the rows divides."""
+class _Over(NamedTuple):
+    """A part over intervals that none of its breakpoints divides; `decays` are those in which it does."""
+
+    at_start: Floats
+    at_end: Floats
+    area: Floats
+    slope: Floats | None
+    decays: NDArray[np.intp] | None
+    swing: Floats
+    tau: Floats
+
+
+def _over(rows: Floats, starts: Floats, lengths: Floats) -> _Over:
     which = np.searchsorted(rows[:, 0], starts, side="right") - 1
     np.maximum(which, 0, out=which)
     at_start = rows[which, 1]
     area = at_start * lengths
     at_end = at_start.copy()
+    slope, some = None, None
+    swing = tau = _NONE
     if rows[:, 2].any():
         slope, age = rows[which, 2], starts - rows[which, 0]
         at_start += slope * age
@@ -147,7 +174,7 @@ def _over(rows: Floats, starts: Floats, lengths: Floats) -> tuple[Floats, Floats
         at_start[some] += swing
         at_end[some] += swing * (1.0 + fallen)
         area[some] -= swing * tau * fallen
-    return at_start, at_end, area
+    return _Over(at_start, at_end, area, slope, some, swing, tau)
 
 
 def _fitted(starts: Floats, lengths: Floats, at_start: Floats, at_end: Floats, area: Floats) -> NDArray[np.float64]:

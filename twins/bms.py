@@ -95,6 +95,10 @@ class Bms(ABC):
         """What outlet and cable carry at most; acts from the next piece on."""
 
     @abstractmethod
+    def current(self, now: SimTime, power: Curve) -> tuple[float, float, float]:
+        """What flows at `power` in the present piece, which begins now: `a + c exp(-dt / tau)` in A, as (a, c, tau)."""
+
+    @abstractmethod
     def rest(self, now: SimTime) -> None:
         """Stop charging."""
 

@@ -18,7 +18,7 @@ from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.acceptance import AcceptanceMap
 from twins.bms import Bms
 from twins.charge_piece import Piece
-from twins.forecast import NEAR_SOC, Forecast
+from twins.forecast import NEAR_SOC, NOTHING, Forecast
 from twins.pack import Pack
 
 __all__ = ["CellBms", "CellDefect", "CellDrift", "CoolantPumpFailed"]
@@ -41,7 +41,8 @@ class CellBms(Bms):
     """
 
     __slots__ = (
-        "_forecast", "_foreseen", "_is_resting", "_slow_v", "_warned", "defect_w", "flow", "heat_kw", "lead",
+        "_forecast", "_foreseen", "_is_resting", "_other_kw", "_piece_rate", "_slow_v", "_warned", "defect_w", "flow",
+        "heat_kw", "lead",
     )  # fmt: skip
 
     has_heat = True
@@ -66,6 +67,7 @@ class CellBms(Bms):
         self._forecast.watched_c = WARN_C if temp_c < WARN_C else STOP_C
         self._is_resting = True
         self._warned: set[str] = set()
+        self._piece_rate, self._other_kw = NOTHING, 0.0
         self.flow: Knob[float] = Knob(1.0, self._defects_changed)
         self.lead: Knob[float] = Knob(0.0, self._defects_changed)
         self.defect_w: Knob[float] = Knob(0.0, self._defects_changed)
@@ -130,6 +132,12 @@ class CellBms(Bms):
         inner_v = pack.rest_v(soc, temp_c) + self._slow_v.at(now)
         return pack.series * (inner_v + self._rate(now) * pack.ohmic(temp_c))
 
+    def current(self, now: SimTime, power: Curve) -> tuple[float, float, float]:
+        """The pack's own, and what the car draws for itself at the voltage of now."""
+        rate, capacity_ah = self._piece_rate, self.pack.capacity_ah
+        other_a = 1_000.0 * self._other_kw / self.voltage_v(now) if self._other_kw > 0.0 else 0.0
+        return capacity_ah * rate.a + other_a, capacity_ah * rate.c, rate.tau
+
     def current_a(self, now: SimTime) -> float:
         """Into the pack."""
         return self._rate(now) * self.pack.capacity_ah
@@ -150,6 +158,7 @@ class CellBms(Bms):
         power.set(now, auxiliary_kw + shape.a, 0.0, shape.c, shape.tau)
         risen = rate.c * rate.tau / SECONDS_PER_HOUR if rate.c != 0.0 else 0.0
         self.soc.set(now, self.soc.at(now) + risen, rate.a / SECONDS_PER_HOUR, -risen, rate.tau)
+        self._piece_rate, self._other_kw = rate, auxiliary_kw + (shape.a if rate is NOTHING else 0.0)
         self._slow_v.set(now, *piece.lead.form(self._slow_v.at(now), self.pack.chemistry.slow_s))
         self.heat_kw.set(now, piece.heat_kw, piece.heat_kw_s)
         self.temp_c.set(now, *self._forecast.warming(self.temp_c.at(now), piece.heat_kw, piece.heat_kw_s))

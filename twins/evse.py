@@ -20,6 +20,7 @@ from twins.ports import PlatformPort
 
 if TYPE_CHECKING:
     from twins.bms import Bms
+    from twins.contact import Contact
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
@@ -89,6 +90,7 @@ class Evse(Twin):
         )  # fmt: skip
         self.contactor_closed = Knob(False, self._touch)
         self.bms: Bms | None = None
+        self.contact: Contact | None = None
         self.session = ""
         self.token = ""
         self.on_ended: Callable[[str], None] = lambda reason: None
@@ -109,6 +111,7 @@ class Evse(Twin):
         self.ceiling_kw = self.cap_kw = model.evse_max_kw
         self._stop_reason = ""
         self._holds: dict[str, str] = {}
+        self._warnings: list[str] = []
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
         self._is_in_service = True
@@ -255,6 +258,20 @@ class Evse(Twin):
         if self._holds.pop(cause, None) is not None:
             self._touch()
 
+    def warn(self, alarm: str) -> None:
+        """Serve on with this alarm; the platform hears of the first of them, unless it knows of a lock-out."""
+        self._warnings.append(alarm)
+        self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="10.2.1")
+        if len(self._warnings) == 1:
+            self._tell_warning()
+
+    def calm(self, alarm: str) -> None:
+        """That alarm is over; the platform hears it of the last."""
+        self._warnings.remove(alarm)
+        self._kernel.emit("alarm.cleared", self.path, {"alarm": alarm}, clause="10.2.1")
+        if not self._warnings:
+            self._tell_warning()
+
     # What others allow it
 
     def limit(self, source: str, limit_kw: float | None) -> None:
@@ -264,6 +281,13 @@ class Evse(Twin):
         else:
             self._limits[source] = limit_kw
         self._recap()
+
+    def derate(self, source: str, share: float | None) -> None:
+        """Hold the output at this share of what it gives now or, where it gives nothing, could; None lifts that."""
+        if share is None:
+            self.limit(source, None)
+        else:
+            self.limit(source, share * (self.power_kw.at(self._kernel.now) or self.model.evse_max_kw))
 
     def switch_block(self, block_kw: float) -> None:
         """The cabinet has switched modules of this much power to the outlet."""
@@ -367,6 +391,8 @@ class Evse(Twin):
                 self._kernel.emit("alarm.raised", self.path, {"alarm": bms.alarm}, clause="8.3")
             self._end(now, bms.alarm or "target_reached")
             return FOREVER
+        if self.contact is not None:
+            self.contact.carry(now, ends, *bms.current(now, power))
         top_kw = power.a + power.c
         if top_kw > self.peak_kw:
             self.peak_kw = top_kw
@@ -384,6 +410,8 @@ class Evse(Twin):
         if self.bms is not None and was_charging:
             self.power_kw.set(now, 0.0)
             self.bms.rest(now)
+            if self.contact is not None:
+                self.contact.carry(now, FOREVER, 0.0)
         self.contactor_closed.rebase(False)
         is_live = self.contactor_closed.value
         if not is_live:  # no plug is freed while it may be live
@@ -458,11 +486,21 @@ class Evse(Twin):
         if self.state.set(self._kernel.now, state):
             word = _WORDS[state]
             self._kernel.emit("evse.state", self.path, {"state": word})
-            self._platform.status(self.path, word, alarm)
+            self._platform.status(self.path, word, alarm or self._warning)
             if state is EvseState.CHARGING:
                 self.on_switched()
             elif state is EvseState.AVAILABLE and self.bms is None:
                 self.on_free()
+
+    @property
+    def _warning(self) -> str:
+        """The first of the alarms that it serves on with."""
+        return self._warnings[0] if self._warnings else ""
+
+    def _tell_warning(self) -> None:
+        state = self.state.value
+        if state is not EvseState.FAULTED:
+            self._platform.status(self.path, _WORDS[state], self._warning)
 
     def _touch(self) -> None:
         self._kernel.touch(self)

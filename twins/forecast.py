@@ -17,7 +17,7 @@ from twins.cells import KELVIN, WARM_K
 from twins.charge_piece import Lead, Piece, Point, Shape, area, shape_of, value
 from twins.pack import Pack
 
-__all__ = ["NEAR_SOC", "Forecast"]
+__all__ = ["NEAR_SOC", "NOTHING", "Forecast"]
 
 LIMIT: Final = 0
 DEMAND: Final = 1
@@ -239,7 +239,7 @@ class Forecast:
             opens_c = max(opens_c or -inf, self.pack.heated_to_c)
         if opens_c is None or self._limit_kw <= 0.0:
             length_s = self._until_watched(temp_c, self.defect_kw, 0.0, inf)
-            return Piece(length_s, _NOTHING, _NOTHING, self.defect_kw, 0.0, _NO_LEAD, 0.0)
+            return Piece(length_s, NOTHING, NOTHING, self.defect_kw, 0.0, _NO_LEAD, 0.0)
         heater_kw = min(self.pack.heater_kw, self._limit_kw) if temp_c < opens_c else 0.0
         heat_kw = heater_kw + self.defect_kw
         conductance_w_k, forced_c = self._cooling(temp_c)
@@ -251,7 +251,7 @@ class Forecast:
         elif not conductance_w_k and heat_kw > 0.0 and opens_c > temp_c:
             length_s = (opens_c - temp_c) * self.pack.heat_capacity_j_k / (1_000.0 * heat_kw)
         length_s = self._until_watched(temp_c, heat_kw, 0.0, length_s)
-        return Piece(length_s, Shape(heater_kw, 0.0, inf), _NOTHING, heat_kw, 0.0, _NO_LEAD, heater_kw)
+        return Piece(length_s, Shape(heater_kw, 0.0, inf), NOTHING, heat_kw, 0.0, _NO_LEAD, heater_kw)
 
     def _cooling(self, temp_c: float) -> tuple[float, float]:
         """(conductance in W/K, temperature it leads to); the coolant runs while the pack is warmer than it."""
@@ -294,6 +294,6 @@ class Forecast:
         return max(1e-3, (high_c - temp_c) if warming_k_s > 0.0 else (temp_c - low_c))
 
 
-_NOTHING = Shape(0.0, 0.0, inf)
+NOTHING = Shape(0.0, 0.0, inf)
 _NO_LEAD = Lead(0.0, 0.0)
-_FULL = Piece(0.0, _NOTHING, _NOTHING, 0.0, 0.0, _NO_LEAD, 0.0)
+_FULL = Piece(0.0, NOTHING, NOTHING, 0.0, 0.0, _NO_LEAD, 0.0)

@@ -72,7 +72,10 @@ class GridConfig:
 
 
 class Grid:
-    """Feed, transformer, feeders and trade meter. Signals `grid.power_kw` (import), `grid.loss_kw`, `grid.house_kw`."""
+    """Feed, transformer, feeders and trade meter. Signals `grid.power_kw` (import), `grid.loss_kw`, `grid.house_kw`.
+
+    Limits are signals beside what they limit: `grid.contract_limit_kw` of the import, `feeder[ID].limit_kw`.
+    """
 
     def __init__(self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]], air_c: Signal) -> None:
         """`inputs` are the piles' input signals by feeder id; `air_c` is the air at the transformer."""
@@ -86,6 +89,10 @@ class Grid:
         }
         self.load_kw = Sum("grid.load_kw", "kW", [*self.feeders.values(), self.house_kw])
         kernel.add(self.house_kw, *self.feeders.values(), self.load_kw)
+        for feeder in config.feeders:
+            kernel.add(Signal(f"grid.feeder[{feeder.id}].limit_kw", "kW", self.feeder_limit_kw(feeder.id)))
+        if config.contract_limit_kw is not None:
+            kernel.add(Signal("grid.contract_limit_kw", "kW", config.contract_limit_kw))
         self.transformer = self._transformer(air_c)
         self.loss_kw, self.power_kw = self.transformer.loss_kw, self.transformer.power_kw
 

@@ -61,6 +61,11 @@ class IsothermalBms(Bms):
         own_kw = self.pack.power_max_kw * self.acceptance.ceiling
         self._ceiling_kw = min(own_kw, limit_a * self.voltage_v(self._kernel.now) / 1_000.0)
 
+    def current(self, now: SimTime, power: Curve) -> tuple[float, float, float]:
+        """At the voltage of now."""
+        per_kw = 1_000.0 / self.voltage_v(now)
+        return per_kw * power.a, per_kw * power.c, power.tau
+
     def draw(self, now: SimTime, limit_kw: float, power: Signal) -> SimTime:
         """Plan the next piece of the charge under `limit_kw`."""
         soc = self.soc.at(now)

@@ -45,6 +45,7 @@ class MoneyBook:
         self._read_kwh = self._total_kwh(kernel.now)
         self._registered_kwh = dict.fromkeys(self._tariff.periods, 0.0)
         self._billed_kwh = {(kind, name): 0.0 for kind in (ENERGY, SERVICE) for name in self._prices}
+        self._billed_fen = dict.fromkeys(self._billed_kwh, 0)
         self._bills_fen = 0
         self._transactions_cny = 0.0
         self._occupancy_fen = 0
@@ -80,6 +81,14 @@ class MoneyBook:
             "occupancy_cny": self._occupancy_fen / 100,
         }
 
+    def periods(self) -> list[dict[str, str | float]]:
+        """What was sold in each period of the tariff, in its order: kWh and CNY of the charges that have ended."""
+        return [
+            {"name": name, "energy_kwh": self._billed_kwh[ENERGY, name],
+             "energy_cny": self._billed_fen[ENERGY, name] / 100, "service_cny": self._billed_fen[SERVICE, name] / 100}
+            for name in self._prices
+        ]  # fmt: skip
+
     def check(self, now: SimTime) -> list[str]:
         """What is unexplained at `now`, in words; empty where the book closes. The first twenty of each kind."""
         found = list(self._findings)
@@ -112,6 +121,7 @@ class MoneyBook:
         for kind, name, energy_kwh, _, _, amount_fen in bill.lines:
             period = self._prices[name]
             self._billed_kwh[kind, name] += energy_kwh
+            self._billed_fen[kind, name] += amount_fen
             self._bills_fen += amount_fen
             price_cny = period.energy_cny_kwh if kind == ENERGY else period.service_cny_kwh
             if abs(amount_fen / 100 - energy_kwh * price_cny) > HALF_FEN_CNY:

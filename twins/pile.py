@@ -13,6 +13,7 @@ from sim.signals import Signal
 from sim.sums import Sum
 from twins.bay import PlaceConfig
 from twins.cabinet import Cabinet, CabinetConfig
+from twins.connector import ConnectorConfig
 from twins.control import Control
 from twins.evse import Evse, EvseState
 from twins.grid import METER_CLASSES
@@ -59,6 +60,9 @@ class PileConfig:
     roof: Literal["canopy", "open"] | None = field(
         default=None, metadata=key("What is over the cabinet; left out: what is over the first bay that it reaches.")
     )
+    connector: ConnectorConfig | None = field(
+        default=None, metadata=key("Of a DC pile: the kind of its connectors, instead of the model's.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +93,18 @@ class PileModel:
         default=None, metadata=key("Of a split stack: its modules and their switches; blocks have no place beside it.")
     )
     cabinet: CabinetConfig = field(default=CabinetConfig(), metadata=key("Heat of its cabinet."))
+    connector: ConnectorConfig | None = field(
+        default=None, metadata=key("Of a DC pile: the kind of its connectors; left out, 250 A without coolant.")
+    )
     standby_kw: float = field(metadata=key("Drawn by its controls, always.", unit="kW", low=0, high=10))
     handshake_s: float = field(metadata=key("From plugged to parameters agreed.", unit="s", low=0, high=600))
     insulation_test_s: float = field(metadata=key("Length of the insulation test.", unit="s", low=0, high=600))
     precharge_s: float = field(metadata=key("Length of the pre-charge.", unit="s", low=0, high=600))
 
     def __post_init__(self) -> None:
-        """Refuse blocks and modules that do not fit the EVSEs."""
+        """Refuse blocks and modules that do not fit the EVSEs, and DC contacts of an AC pile."""
+        if self.connector is not None and self.kind == "ac":
+            raise Misfit("connector", "an AC pile has no DC contacts", "leave it out")
         if self.blocks and (len(self.blocks) != self.evse_count or min(self.blocks) <= 0):
             raise Misfit("blocks", f"{list(self.blocks)} does not fit", f"{self.evse_count} numbers above 0, or none")
         if self.stack is None:

@@ -7,7 +7,7 @@ the arrivals is taken out by quantities of the same vehicles whose mean is known
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf, log, sqrt
@@ -19,6 +19,7 @@ import simpy
 from sim.clock import Clock
 from sim.files import Misfit, key
 from sim.kernel import Kernel
+from sim.series import Floats
 from sim.units import SimTime
 from twins.bay import Bay, BayConfig, PlaceConfig, SensorConfig
 from twins.control_variates import BATCHES, Batches, Controls
@@ -64,6 +65,11 @@ class QueueParameters:
         return self.waiting_places is None and self.patience_mean_s is None
 
     @property
+    def warm_up(self) -> int:
+        """How many come before those that are counted."""
+        return int(self.sessions * _WARM_UP_SHARE)
+
+    @property
     def service_mean_s(self) -> float:
         """Mean of the service time."""
         return self.offered_erl * _DAY_S / self.sessions_per_day
@@ -73,7 +79,8 @@ class QueueParameters:
 class QueueResult:
     """Shares are of arrivals; `wait_mean_s` is over those admitted, who gave up included; se are standard errors.
 
-    2 % of the sessions come before as warm-up; means and errors are of 100 batches of vehicles in a row.
+    2 % of the sessions come before as warm-up; means and errors are of 100 batches of vehicles in a row, from which
+    the control variates have taken chance.
     """
 
     sessions: int
@@ -85,8 +92,8 @@ class QueueResult:
     reneged_se: float
 
 
-def run_queue(parameters: QueueParameters) -> QueueResult:
-    """Run one experiment; some 20 microseconds a session on a current processor."""
+def run_queue(parameters: QueueParameters, told: Callable[[Session], None] | None = None) -> QueueResult:
+    """Run one experiment; `told` hears of each session as it ends. Some 20 microseconds a session."""
     kernel = Kernel(Clock(datetime(2022, 1, 1), "UTC"), parameters.seed)
     bays = []
     for number in range(parameters.servers):
@@ -96,14 +103,15 @@ def run_queue(parameters: QueueParameters) -> QueueResult:
         bays.append(bay)
     places = inf if parameters.waiting_places is None else parameters.waiting_places
     visits = Visits(kernel, Yard(kernel, YardConfig(), bays, places), _StatedStay(kernel))
-    warm_up = int(parameters.sessions * _WARM_UP_SHARE)
-    batches = Batches(parameters.sessions, warm_up)
+    batches = Batches(parameters.sessions, parameters.warm_up)
     controls = Controls(
         parameters.servers, parameters.offered_erl, _DAY_S / parameters.sessions_per_day, parameters.cv, batches,
         has_endless_line=parameters.is_endless,
     )  # fmt: skip
     tally = _Tally(batches)
     visits.on_over = tally.over
+    if told is not None:
+        visits.on_session = told
     visits.expect(_arrivals(kernel, parameters, controls))
     while not tally.is_full:
         kernel.advance(SimTime(kernel.now + _DAY_S))
@@ -155,10 +163,19 @@ class _Tally:
 
     def result(self, controls: Controls) -> QueueResult:
         arrivals, waits, turned_away, reneged = self._sums.T
-        wait_s, wait_se_s = controls.adjusted(waits / np.maximum(arrivals - turned_away, 1.0))
-        away, away_se = controls.adjusted(turned_away / arrivals)
-        gave_up, gave_up_se = controls.adjusted(reneged / arrivals)
+        wait_s, wait_se_s = controls.adjusted(_ratios(waits, arrivals - turned_away))
+        away, away_se = controls.adjusted(_ratios(turned_away, arrivals))
+        gave_up, gave_up_se = controls.adjusted(_ratios(reneged, arrivals))
         return QueueResult(int(arrivals.sum()), wait_s, wait_se_s, away, away_se, gave_up, gave_up_se)
+
+
+def _ratios(tops: Floats, bottoms: Floats) -> Floats:
+    """One value a batch whose mean is the ratio of the sums: the mean of the batches' own ratios would be biased."""
+    if not np.any(tops):
+        return tops
+    ratio = tops.sum() / bottoms.sum()
+    values: Floats = ratio + (tops - ratio * bottoms) / bottoms.mean()
+    return values
 
 
 def _arrivals(kernel: Kernel, parameters: QueueParameters, controls: Controls) -> Iterator[tuple[Arrival, int | None]]:

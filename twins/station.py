@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
@@ -17,7 +17,10 @@ from twins.bay import Bay
 from twins.billing import Billing
 from twins.cabinet import Cabinet
 from twins.charging import Charging
+from twins.connector import ConnectorConfig
+from twins.contact import Contact
 from twins.control import Control
+from twins.cooled_contact import CooledContact
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.grid import Grid
@@ -42,14 +45,15 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
-_PATH = re.compile(
-    r"(pile|bay|link|grid\.transformer)\[([^\]]+)\](?:\.connector\[(\d+)\])?(\.cabinet|(?:\.vehicle(?:\.bms)?)?)"
-)
+_GUEST = ".vehicle.bms"
 _FAULTS = (_contactor,)
 
 
 class Station:
-    """A station alive in a kernel. `find` gives the thing at a path, or None while it is not there."""
+    """A station alive in a kernel. `find` gives the thing at a path, or None while it is not there.
+
+    `things` are those that stay, by path; vehicles come and go.
+    """
 
     def __init__(self, kernel: Kernel, file: StationFile, platform: PlatformPort) -> None:
         """Builds the twins of a checked station file."""
@@ -81,6 +85,7 @@ class Station:
         self.repairs = Repairs(kernel, file.reliability, self.staff, piles, self.faults)
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
+        self.things = self._all_things()
         places = sum(bay.kind == "waiting" for bay in file.bays)
         self.yard = Yard(kernel, file.yard, list(self.bays.values()), places)
         self.tariff = Tariff(file.tariff, kernel.clock)
@@ -112,37 +117,44 @@ class Station:
 
     def find(self, path: str) -> object | None:
         """The twin at `path`: `pile[A01]`, `pile[A01].connector[1]`, `bay[B01].vehicle.bms` and the like."""
-        match = _PATH.fullmatch(path)
-        if match is None:
-            return self.grid.feed if path == self.grid.feed.path else None
-        kind, name, number, rest = match.groups()
-        if kind == "link":
-            return self.links.get(name) if not (number or rest) else None
-        if kind == "grid.transformer":
-            transformer = self.grid.transformer
-            return transformer if name == transformer.config.id and not (number or rest) else None
-        if kind == "bay":
-            bay = self.bays.get(name)
-            if bay is None or not rest:
-                return bay
-            evse = next((evse for evse, _, _ in bay.evses if evse.bms is not None), None)
-        else:
-            pile = self.piles.get(name)
-            if pile is None or number is None:
-                return pile.cabinet if pile is not None and rest == ".cabinet" else pile
-            evse = pile.evses[int(number) - 1] if 1 <= int(number) <= len(pile.evses) else None
-        if evse is None:
-            return None
-        if not rest:
-            return evse
-        return evse.bms if rest == ".vehicle.bms" else None
+        if not path.endswith(_GUEST):
+            return self.things.get(path)
+        host = self.things.get(path.removesuffix(_GUEST))
+        if isinstance(host, Bay):
+            host = next((evse for evse, _, _ in host.evses if evse.bms is not None), None)
+        return host.bms if isinstance(host, Evse) else None
+
+    def _all_things(self) -> dict[str, object]:
+        piles, grid = self.piles.values(), self.grid
+        things: list[Any] = [
+            *self.evses,
+            *piles,
+            *self.bays.values(),
+            *self.links.values(),
+            grid.transformer,
+            grid.feed,
+        ]
+        things += [pile.cabinet for pile in piles if pile.cabinet is not None]
+        things += [evse.contact for evse in self.evses if evse.contact is not None]
+        return {thing.path: thing for thing in things}
 
     def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
         model = self.file.known_piles()[config.model]
         if config.stack is not None:
             model = replace(model, stack=config.stack)
+        if config.connector is not None:
+            model = replace(model, connector=config.connector)
         kind = Pile if model.stack is None else SplitStack
-        return kind(self.kernel, config, model, self.control, platform)
+        pile = kind(self.kernel, config, model, self.control, platform)
+        if self.file.heat.connectors and model.kind == "dc":
+            self._warm_contacts(pile)
+        return pile
+
+    def _warm_contacts(self, pile: Pile) -> None:
+        connector = pile.model.connector or ConnectorConfig()
+        kind = Contact if connector.cooled is None else CooledContact
+        for evse in pile.evses:
+            evse.contact = kind(self.kernel, evse, connector, self.weather.air_temp_c)
 
     def _house_piles(self) -> None:
         """Every pile in its cabinet, in the sun if nothing is over it."""

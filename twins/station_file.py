@@ -80,6 +80,7 @@ class HeatConfig:
     piles: bool = field(
         default=False, metadata=key("Whether their losses warm the piles' cabinets, which then derate and cut off.")
     )
+    connectors: bool = field(default=False, metadata=key("Whether it warms the contacts of the DC connectors."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +245,8 @@ def _wiring(
             yield document.problem(f"{here}.evses", what, f"{model.evse_count} entries")
         if model is not None and pile.stack is not None:
             yield from _stack(document, here, pile.stack, model)
+        if model is not None and model.kind == "ac" and pile.connector is not None:
+            yield document.problem(f"{here}.connector", f"{model.name} has no DC contacts", "leave it out")
         if pile.feeder not in feeders:
             yield document.problem(
                 f"{here}.feeder", f"unknown feeder {pile.feeder}", did_you_mean(pile.feeder, feeders)

@@ -10,6 +10,7 @@ from sim.ceilings import Ceiling
 from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel
+from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SimTime
 from twins.transformer_heat import DryHeatConfig, OilHeatConfig
@@ -30,10 +31,7 @@ class TransformerConfig:
     load_loss_kw: float = field(metadata=key("Loss in the windings at rated power.", unit="kW", low=0, high=1_000))
     heat: DryHeatConfig | OilHeatConfig | None = field(
         default=None,
-        metadata={
-            **key("How it warms and ages, and what guards it; left out, it stays cold."),
-            "discriminator": "kind",
-        },
+        metadata=key("How it warms and ages, and what guards it; left out, its heat is not followed.", by="kind"),
     )
 
     @property
@@ -45,6 +43,7 @@ class TransformerConfig:
 class Transformer:
     """Follows its load from band to band. Sums `grid.loss_kw` and `grid.power_kw`, which is what it takes in.
 
+    Signal `limit_kw`: the load that it may carry now.
     Its load loss bends with power; it is followed by the chord of bands a fifth of the rating wide. It looks when an
     instant has come to rest: what powers are within one, while shares are handed on, is no load.
     """
@@ -58,6 +57,8 @@ class Transformer:
         kernel.add(self.loss_kw, self.power_kw)
         self.peak_kw = 0.0
         self.rating_share: Knob[float] = Knob(1.0, self._rerated)
+        self.limit = Signal(f"{self.path}.limit_kw", "kW", config.highest_kva * power_factor)
+        kernel.add(self.limit)
         self._is_live = True
         self.on_limit: Callable[[], None] = lambda: None
         self._kernel = kernel
@@ -114,6 +115,7 @@ class Transformer:
         self.loss_kw.retune(now, slope, no_load_kw - config.load_loss_kw * low * high)
 
     def _rerated(self) -> None:
+        self.limit.set(self._kernel.now, self.limit_kw)
         self._kernel.emit("transformer.limited", self.path, {"limit_kw": self.limit_kw})
         self.on_limit()
 

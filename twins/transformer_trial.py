@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -83,15 +83,14 @@ class _Trial:
         self._asked_kw = parameters.load[0].share * _RATING_KVA
         self._load_kw = Signal("load_kw", "kW", self._asked_kw)
         air_c = Signal("air_c", "C", parameters.ambient_c)
-        config = TransformerConfig(
-            id="T1", rating_kva=_RATING_KVA, no_load_loss_kw=0.0, load_loss_kw=0.0, heat=parameters.heat
-        )
+        heat = replace(parameters.heat, limit_share=max(step.share for step in parameters.load))
+        config = TransformerConfig(id="T1", rating_kva=_RATING_KVA, no_load_loss_kw=0.0, load_loss_kw=0.0, heat=heat)
         load = Sum("all_load_kw", "kW", [self._load_kw])
         self.transformer: DryTransformer | OilTransformer
-        if isinstance(parameters.heat, DryHeatConfig):
-            self.transformer = DryTransformer(kernel, config, parameters.heat, 1.0, load, air_c)
+        if isinstance(heat, DryHeatConfig):
+            self.transformer = DryTransformer(kernel, config, heat, 1.0, load, air_c)
         else:
-            self.transformer = OilTransformer(kernel, config, parameters.heat, 1.0, load, air_c)
+            self.transformer = OilTransformer(kernel, config, heat, 1.0, load, air_c)
         self.transformer.breaker.on_switched = self._switched
         self.transformer.on_limit = self._draw
         for step in parameters.load[1:]:

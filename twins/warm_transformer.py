@@ -161,8 +161,13 @@ class WarmTransformer(Transformer, Twin):
             self._alarm("sensor_broken", "sensor", is_broken)
         self._kernel.touch(self)
 
+    def _rerated(self) -> None:
+        super()._rerated()
+        self.limit.set(self._kernel.now, min(self.limit_kw, self.relief.limit_kw))
+
     def _relieve(self) -> None:
-        limit_kw = self.relief.limit_kw if self.relief.limit_kw < inf else self.limit_kw
+        limit_kw = min(self.limit_kw, self.relief.limit_kw)
+        self.limit.set(self._kernel.now, limit_kw)
         self._kernel.emit("transformer.limited", self.path, {"limit_kw": limit_kw, "by": "heat"})
         self.on_limit()
 

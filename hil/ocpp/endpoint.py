@@ -43,6 +43,7 @@ class OcppEndpoint:
         """
         self._kernel = kernel
         self._queue = queue
+        self._begun_before = queue.begun()
         self._on_frame = on_frame
         self._patience_s = patience_s
         self._timeout_s = timeout_s
@@ -106,6 +107,14 @@ class OcppEndpoint:
     def message_book(self) -> MessageBook:
         """The book as it stands now."""
         return message_book((point.book, point.engine.counters) for point in self._points)
+
+    def undelivered(self) -> list[str]:
+        """Sessions of this run that have ended and whose end the CSMS has not taken."""
+        return [
+            session
+            for point in self._points
+            for session in self._queue.undelivered(point.engine.identity, self._begun_before)
+        ]
 
     def _add(self, identity: str, model: str, evses: Mapping[int, Evse], wire: Link, url: str | None) -> None:
         connectors = {number: EvseConnector(evse) for number, evse in evses.items()}

@@ -34,6 +34,11 @@ _ERROR_CODE: Final = {
     "undervoltage": "UnderVoltage",
     "pile_failed": "InternalError",
     "high_temperature": "HighTemperature",
+    "connector_hot": "HighTemperature",
+    "connector_derated": "HighTemperature",
+    "connector_overtemperature": "HighTemperature",
+    "coolant_hot": "HighTemperature",
+    "coolant_flow_lost": "InternalError",
 }
 
 

@@ -181,6 +181,18 @@ class TransactionQueue:
             ).fetchall()
         return [OpenTransaction._make(row) for row in rows]
 
+    def begun(self) -> int:
+        """How many transactions, of any charge point, have ever been begun in this file."""
+        with self._reported():
+            row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name='transactions'").fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def undelivered(self, charge_point: str, after: int = 0) -> list[str]:
+        """Sessions that have ended, begun after number `after`, whose end the CSMS has not taken."""
+        query = "SELECT session FROM transactions WHERE charge_point=? AND is_stopped=1 AND id>? ORDER BY id"
+        with self._reported():
+            return [str(session) for (session,) in self._db.execute(query, (charge_point, after))]
+
     def recover(self, charge_point: str) -> list[OpenTransaction]:
         """After a restart: queue a stop with reason PowerLoss for every transaction that has none; returns those."""
         left = [one for one in self.open_transactions() if one.charge_point == charge_point]

@@ -19,6 +19,7 @@ from statistics import fmean, median
 
 import numpy as np
 from availability_table import availability_lines
+from queue_coverage import coverage_lines
 from queue_table import queue_lines
 
 from sim.clock import Clock
@@ -310,7 +311,8 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1_000_000, help="of each queueing experiment")
     chosen = parser.parse_args()
     run = replayed()
-    theory = [*queue_lines(chosen.sessions), "", *availability_lines(max(200, chosen.sessions // 50))]
+    queues = [*queue_lines(chosen.sessions), "", *coverage_lines(20, max(1_000, chosen.sessions // 10))]
+    theory = [*queues, "", *availability_lines(max(200, chosen.sessions // 50))]
     text = page(run, figures(run.charges), figures(recorded()), against_reference(run), theory)
     chosen.out.write_text(text, encoding="utf-8")
     print(text)

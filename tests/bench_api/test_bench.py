@@ -24,6 +24,7 @@ import pytest
 from bench_api.bench import Bench, Plan
 from bench_api.outcome import Outcome
 from bench_api.paces import read_pace
+from bench_api.report import write_report
 from bench_api.running import replay
 from hil.ocpp.connection import Connection
 from hil.ocpp.csms.process import CsmsProcess, spawn
@@ -149,6 +150,25 @@ expect:
     assert [states.label(int(code)) for code in states.code] == ["down", "up", "down", "up"]
     assert replay(tmp_path / "run", None, as_json=True) == 0
     assert json.loads(capsys.readouterr().out)["digest"] == played.document["digest"]
+
+
+def test_what_is_billed_but_not_taken_names_the_cut_wire(scenario: Path, play: Play, tmp_path: Path) -> None:
+    timeline = """timeline:
+  - {after_s: 600, inject: link.cut, target: "link[A01]", as: spade}
+expect:
+"""
+    scenario.write_text(scenario.read_text(encoding="utf-8").replace("expect:\n", timeline), encoding="utf-8")
+    played = play("lockstep")
+    assert played.document["verdict"] == "fail"
+    assert played.document["reason"].endswith("ended, but the CSMS has not taken their end; behind it: spade")
+    owed = played.document["books"]["undelivered"]
+    running = [car for car in sessions(tmp_path / "run") if car.started_s is not None and car.stopped_s is not None]
+    assert owed == [car.id for car in running if car.stopped_s > 600.0] != []
+    page = write_report(tmp_path / "run").read_text(encoding="utf-8")
+    for car in running:
+        said = f"{car.id} (pile A01, connector {car.connector}): {car.cost_cny:.2f} CNY; behind it: Link cut (link A01,"
+        assert (said in page) is (car.id in owed)
+    assert "原因：通信链路中断（链路 A01，“spade”），自 08:10:00" in page
 
 
 def test_a_replay_of_other_commands_is_told_apart(play: Play, tmp_path: Path) -> None:

@@ -72,6 +72,16 @@ def test_transformer_trips_cools_and_is_reset_and_eased_it_does_not_trip() -> No
     assert found["columns"][3] == "top_oil_c" and found["rows"][0][3] == pytest.approx(75.33, rel=0.005)
 
 
+def test_connector_prints_one_document() -> None:
+    done = physics("connector", "--params", '{"current_a": 250, "factor": 2, "connector": {"ladder": "off"}}', "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"columns", "rows", "reached_s", "settled_c", "alarms"}
+    assert found["columns"] == ["t_s", "current_a", "temp_c"]
+    assert found["reached_s"]["90"] == pytest.approx(1_399.0, rel=0.005)
+    assert found["settled_c"] == pytest.approx(104.8, rel=0.005)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -106,6 +116,11 @@ def test_transformer_trips_cools_and_is_reset_and_eased_it_does_not_trip() -> No
         (
             ["pile-derating", "--params", '{"ambient_c": 30, "cabinet": {"derating": [[50, 60], [60, 70]]}}'],
             "cabinet.derating[1]: 70 % at 60 C, after 60 %: it rises with heat; at most 60 %",
+        ),
+        (["connector", "--params", "{}"], "current_a: missing; give it: Constant current"),
+        (
+            ["connector", "--params", '{"current_a": 250, "connector": {"resistance_uohm": -60}}'],
+            "connector.resistance_uohm: -60 is out of range; more than 0",
         ),
     ],
 )

@@ -12,34 +12,54 @@ from typing import Any
 
 import pytest
 
+from bench_api.bench import Bench, Plan
+from bench_api.paces import read_pace
 from bench_api.report import write_report
-from bench_api.report_facts import MOST_EVENTS, MOST_SESSIONS, VERDICTS
+from bench_api.report_facts import VERDICTS
+from bench_api.report_lists import MOST_EVENTS, MOST_SESSIONS
+from bench_api.report_tables import tariff_table
+from scenarios.loader import find_scenario, load_scenario
 from sim.clock import Clock
 from sim.errors import UsageError
 from sim.kernel import Kernel
+from sim.reading import Run
 from sim.recording import Recorder
 from sim.signals import Signal
 from sim.units import SimTime
+from twins.kpis import MEANINGS
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 NEVER = [*[None] * 10, "turned_away", "full", None]
+HIDDEN = ("style", "script", "title", "code", "pre", "svg")
 
 
 class Page(HTMLParser):
-    """What a browser would find: tags, ids, links, the text of each language."""
+    """What a browser would find: tags, ids, links, the text, and what of it a Chinese reader sees in prose."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.chinese = ""
+        self._open: list[tuple[str, dict[str, str | None]]] = []
         self.html = path.read_text(encoding="utf-8")
         self.feed(self.html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "input", "path", "br"):
+            self._open.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if any(tag == open_tag for open_tag, _ in self._open):
+            while self._open.pop()[0] != tag:
+                pass
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        if not any((attrs.get("lang") == "en" and tag != "html") or tag in HIDDEN or "mono" in str(attrs.get("class"))
+                   for tag, attrs in self._open):  # fmt: skip
+            self.chinese += f" {data}"
 
     def ids(self) -> list[str]:
         return [str(attrs["id"]) for _, attrs in self.tags if "id" in attrs]
@@ -136,6 +156,15 @@ def test_an_expectation_shows_its_bound_value_time_and_evidence(tmp_path: Path) 
     assert {"event-1", "frame-1"} <= set(page.ids())
 
 
+def test_what_was_observed_is_told_apart_from_its_bound(tmp_path: Path) -> None:
+    rows = [expectation(verdict="pass", bound="below 1100", observed=1099.99652),
+            expectation(verdict="pass", bound="at least 3, at most 5", observed=4, unit=""),
+            expectation(verdict="pass", bound=5400.0, observed=741.2, unit="s")]  # fmt: skip
+    html = write_report(judge(record(tmp_path), expectations=rows)).read_text(encoding="utf-8")
+    for part in ("1,099.997 kW", "低于 1,100 kW", "至少 3，至多 5", "1 h 30 min", "12 min", "12 分钟"):
+        assert part in html
+
+
 def test_evidence_is_kept_where_events_are_cut(tmp_path: Path) -> None:
     folder = judge(record(tmp_path, events=MOST_EVENTS + 50), expectations=[expectation(evidence=[1])])
     page = Page(write_report(folder))
@@ -156,14 +185,17 @@ def test_the_books_and_the_key_figures_stand_there(tmp_path: Path) -> None:
     }
     books = {"energy": energy, "messages": {"started": 13, "lost": 0}, "unexplained": []}
     text = Page(write_report(judge(record(tmp_path), books=books, kpis={"peak_kw": 182.34, "new_one": 3}))).text
-    for part in ("100.000 kWh", "90.000 kWh", "-2.0e-17", "182.3", "new_one"):
+    for part in ("100.0 kWh", "90.0 kWh", "-2.0e-17", "182.3", "new_one"):
         assert part in text
+    assert MEANINGS["peak_kw"].definition in text and MEANINGS["peak_kw"].definition_zh in text
 
 
 def test_a_fault_lasts_from_its_activation_to_its_clearing(tmp_path: Path) -> None:
     page = Page(write_report(judge(record(tmp_path))))
-    assert "until 01:00:00" in " ".join(page.text.split()).replace("until至", "until")
-    assert "left:0.0%;width:50.0%" in page.html
+    row = re.search(r"<tr><td>(?:(?!</tr>).)*bms\.mute.*?</tr>", page.html, re.DOTALL)
+    assert row is not None
+    for part in ("00:00:00", "01:00:00", "1 h", "1 小时", "充电桩 A01", "left:0.0%;width:50.0%"):
+        assert part in row[0]
 
 
 def test_more_cars_than_a_page_holds_are_counted(tmp_path: Path) -> None:
@@ -208,3 +240,78 @@ def test_evidence_recorded_in_the_file_serves_where_no_verdict_was_written(tmp_p
     page = Page(write_report(tmp_path))
     assert "Holds" in page.text
     assert '<a href="#event-2">' in page.html
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The hub's evening, played, with its report; and its verdict."""
+    out = tmp_path_factory.mktemp("hub")
+    loaded = load_scenario(find_scenario("hub-evening"))
+    plan = Plan(loaded=loaded, pace=read_pace("fast"), seed=loaded.document.value.seed, out=out, state=out / "state")
+    document = Bench(plan).run().document
+    write_report(out)
+    return out, document
+
+
+def test_the_lead_says_the_evening_in_figures_that_were_measured(hub: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = hub
+    kpis, money = document["kpis"], document["books"]["money"]
+    found = re.search(r'<p class="lead">(.*?)</p>', (folder / "report.html").read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    lead = found[1].replace("\u00a0", " ")
+    still_there = kpis["arrivals"] - sum(kpis[name] for name in ("served", "failed", "turned_away", "reneged"))
+    for part in (
+        f"{kpis['arrivals']} vehicles came to South Gate Fast Charging Hub on 30 December 2022 from 14:00 to 24:00",
+        f"{kpis['served']} charged", f"{kpis['reneged']} gave up waiting", f"{still_there} still there at the end",
+        f"{kpis['energy_kwh']:,.0f} kWh reached vehicles", f"billed at {money['bills_cny']:,.2f} CNY",
+        f"{kpis['wait_mean_s'] / 60:.1f} min on average", "100.0 % of the contract limit of 1,100 kW",
+        "Stack module failed (pile H01) at 19:30 for 1 h 30 min", "one alarm was raised", "All 6 expectations held",
+        f"2022年12月30日 14:00 至 24:00，{kpis['arrivals']} 辆车来到南门快充枢纽站",
+        "充电堆功率模块失效（充电桩 H01），19:30 起持续 1 小时 30 分", "6 项期望全部成立",
+    ):  # fmt: skip
+        assert part in lead
+
+
+def test_the_chinese_page_has_no_english_left(hub: tuple[Path, dict[str, Any]]) -> None:
+    prose = Page(hub[0] / "report.html").chinese
+    prose = prose[: prose.index("运行信息")]  # what follows names programs, files and paces
+    found = set(re.findall(r"[A-Za-z][a-z]{2,}", prose)) - {"Voltyard", "English"}
+    assert found == set()
+    for word in ("充电堆功率模块失效", "功率模块失效", "满位离开", "充电开始", "低于 1,100 kW"):
+        assert word in prose
+
+
+def test_the_tariff_table_adds_up_to_the_bills(hub: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = hub
+    with Run(folder) as run:
+        table = tariff_table(run, document["books"])
+        bills = sum(one.started_s is not None and one.stopped_s is not None for one in run.sessions())
+    rows = table["rows"]
+    assert [row["name"]["zh"] for row in rows] == ["谷", "平", "峰", "尖"]
+    assert rows[1]["times"] == "06:00–12:00, 14:00–16:00, 22:00–24:00"
+
+    def number(text: str) -> float:
+        return float(text.replace(",", ""))
+
+    for row in rows:
+        for price, amount in (("energy_price", "energy"), ("service_price", "service")):
+            due_cny = number(row["kwh"]) * number(row[price])
+            assert number(row[amount]) == pytest.approx(due_cny, abs=0.005 * bills + 0.1)
+        assert number(row["both"]) == pytest.approx(number(row["energy"]) + number(row["service"]), abs=0.006)
+    assert sum(number(row["kwh"]) for row in rows) == pytest.approx(number(table["kwh"]), abs=0.21)
+    assert number(table["all"]) == pytest.approx(document["books"]["money"]["bills_cny"], abs=1e-9)
+    assert sum(number(row["share"]) for row in rows) == pytest.approx(100.0, abs=0.2)
+
+
+def test_every_definition_stands_in_the_page(hub: tuple[Path, dict[str, Any]]) -> None:
+    text = Page(hub[0] / "report.html").text
+    assert [name for name, one in MEANINGS.items() if not (one.definition in text and one.definition_zh in text)] == []
+
+
+def test_a_recording_without_signals_has_a_lead_too(tmp_path: Path) -> None:
+    loaded = load_scenario(find_scenario("two-outlet-day"))
+    plan = Plan(loaded=loaded, pace=read_pace("fast"), seed=1, out=tmp_path, state=tmp_path / "state", record="kpi")
+    kpis = Bench(plan).run().document["kpis"]
+    text = Page(write_report(tmp_path)).text
+    assert f"Power from the grid peaked at {kpis['peak_kw']:,.1f} kW." in text.replace("\u00a0", " ")
+    assert "contract limit" not in text

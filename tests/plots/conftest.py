@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from math import inf
@@ -30,11 +31,12 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes `run.sqlite` from {signal: segments}, session rows and meta; returns its folder."""
+    """Writes `run.sqlite` from {signal: segments}, session rows, events (t, kind, subject, data) and meta."""
 
     def written(
         signals: dict[str, list[tuple[float, ...]]] | None = None,
         sessions: list[tuple[object, ...]] | None = None,
+        events: list[tuple[float, str, str, dict[str, object]]] | None = None,
         **meta: str,
     ) -> Path:
         db = sqlite3.connect(tmp_path / "run.sqlite")
@@ -45,6 +47,10 @@ def write(tmp_path: Path) -> Write:
             data = b"".join(pack("<5d", *row) for row in rows)
             db.execute("INSERT INTO signals VALUES(?, ?, 'kW', 'segment')", (i, name))
             db.execute("INSERT INTO chunks VALUES(?, ?, ?, ?, ?)", (i, rows[0][0], DAY_S, len(rows), data))
+        rows = (
+            (seq, t, kind, who, None, "", json.dumps(data)) for seq, (t, kind, who, data) in enumerate(events or [])
+        )
+        db.executemany("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?)", rows)
         db.executemany(f"INSERT INTO sessions VALUES({','.join('?' * 19)})", sessions or [])
         db.commit()
         db.close()

@@ -137,6 +137,22 @@ def test_a_transformer_is_hit_where_the_station_follows_its_heat(tmp_path: Path)
     assert "transformer.fan_failed hits DryTransformer, and grid.transformer[T1] is OilTransformer" in found
 
 
+def test_a_contact_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> None:
+    inject = 'timeline:\n  - {after_s: 5, inject: FAULT, target: "pile[A01].connector[1].contact"}\n'
+    cold = BARE + inject.replace("FAULT", "connector.contact_loose")
+    (found,) = _refusal(tmp_path, cold)
+    assert found.startswith("8: timeline[0].target: the station has no pile[A01].connector[1].contact: its file would")
+    station = find_station("two-outlet").read_text(encoding="utf-8")
+    station = station.replace("    place: {x_m: 3", "    connector: {}\n    place: {x_m: 3")
+    (tmp_path / "warm.yaml").write_text(f"{station}\nheat: {{connectors: true}}\n", encoding="utf-8")
+    warm = BARE.replace("station: two-outlet", "station: warm.yaml") + inject
+    _load(tmp_path, warm.replace("FAULT", "connector.contact_loose"))
+    (found,) = _refusal(tmp_path, warm.replace("FAULT", "connector.coolant_pump_failed"))
+    assert "connector.coolant_pump_failed hits CooledContact, and pile[A01].connector[1].contact is Contact" in found
+    (found,) = _refusal(tmp_path, warm.replace("FAULT", "connector.contact_loose").replace("[1].contact", "[1]"))
+    assert "did you mean pile[A01].connector[1].contact?" in found
+
+
 def test_names_of_faults_are_given_once_and_cleared_as_given(tmp_path: Path) -> None:
     entry = '  - {after_s: 5, inject: bms.mute, target: "bay[B01].vehicle.bms", as: quiet}\n'
     text = BARE + "timeline:\n" + entry * 2 + "  - {after_s: 9, clear: quit}\n"

@@ -123,6 +123,21 @@ def test_a_retuned_sum_among_others_is_recorded_where_they_change() -> None:
     assert len(rows["inner"]) == 2, "it has its own breakpoints alone"
 
 
+def test_a_sum_in_which_one_part_decays_is_recorded_as_it_is() -> None:
+    air, rise = Signal("air", "C", 30.0), Signal("rise", "K")
+    temp = Sum("temp", "C", [air, rise], scale=1.5, offset=-2.0)
+    for leaf in (air, rise):
+        leaf.rows = array("d")
+    record = SumRecord([temp], SimTime(0.0))
+    air.set(SimTime(0.0), 30.0, 1e-3)
+    rise.set(SimTime(50.0), 5.0, -2e-4, 60.0, 400.0)
+    ((_, rows),) = record.write(SimTime(9_000.0))
+    assert [row[0] for row in rows] == [0.0, 50.0]
+    t0, a, b, c, tau = rows[-1]
+    for t in (50.0, 300.0, 900.0, 4_000.0, 9_000.0):
+        assert a + b * (t - t0) + c * exp(-(t - t0) / tau) == pytest.approx(temp.at(SimTime(t)), rel=1e-12)
+
+
 def test_sum_matches_quadrature_and_finds_its_crossing() -> None:
     one, two = Signal("one", "kW"), Signal("two", "kW")
     total = Sum("total", "kW", [one, two])

@@ -1,4 +1,4 @@
-"""The shipped two-outlet site in fast pace, with its own platform; a station of one pile in its cabinet."""
+"""The shipped two-outlet site in fast pace, with its own platform; with warm connectors; one pile in its cabinet."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from twins.station_file import find_station, read_station
 from twins.visits import Session
 
 Build = Callable[..., tuple[Kernel, "WatchedStation", LocalPlatform]]
+WarmSite = Callable[..., tuple[Kernel, Station, list[Event]]]
 
 
 class WatchedStation(Station):
@@ -153,5 +154,47 @@ def one_pile(tmp_path: Path) -> Callable[..., OnePile]:
         )
         path.write_text(text, encoding="utf-8")
         return OnePile(path)
+
+    return made
+
+
+PLACE = "    place: {x_m: 3, y_m: 0}\n"
+BIG = ReplayRow(arrival_s=0.0, stay_s=None, connector=1, capacity_kwh=1_000.0, soc_in_pct=2.0, soc_target_pct=98.0,
+                power_max_kw=1_000.0)  # fmt: skip
+"""Takes whatever it is given for hours: at `BIG_KV` the site's limit makes its current."""
+BIG_KV = 0.4 * (0.85 + 0.06 * 0.02)
+
+
+@pytest.fixture
+def warm_site(tmp_path: Path) -> WarmSite:
+    """The two-outlet site from a file that follows the heat of connectors, the vehicles `rows` to come, its events.
+
+    `site_kw` is the site's limit, `connector` what the file says of the pile's connectors (None: the model's).
+    """
+
+    def made(
+        *rows: ReplayRow,
+        site_kw: float = 250.0 * BIG_KV,
+        model: str = "dc_172_2",
+        connector: str | None = "{}",
+        air_c: float = 35.0,
+        packs: bool = False,
+    ) -> tuple[Kernel, Station, list[Event]]:
+        text = find_station("two-outlet").read_text(encoding="utf-8")
+        text = text.replace("site_limit_kw: 172.5", f"site_limit_kw: {site_kw}").replace("dc_172_2", model)
+        if connector is not None:
+            text = text.replace(PLACE, f"    connector: {connector}\n{PLACE}")
+        head, _, rest = text.partition("weather:\n")
+        heat = f"heat: {{packs: {str(packs).lower()}, connectors: true}}\n"
+        path = tmp_path / "station.yaml"
+        demand = rest.partition("demand:")[2]
+        path.write_text(f"{head}{heat}weather: {{air_temp_c: {air_c:g}}}\n\ndemand:{demand}", encoding="utf-8")
+        file = read_station(path).value
+        kernel = Kernel(Clock(datetime(2022, 7, 11), file.station.timezone), 1)
+        station = Station(kernel, file, LocalPlatform(kernel))
+        events: list[Event] = []
+        kernel.subscribe(events.append)
+        station.replay(rows or (BIG,))
+        return kernel, station, events
 
     return made

@@ -75,7 +75,7 @@ def instants(run: Run, names: list[str]) -> np.ndarray:
 
 def test_powers_stay_below_every_limit(day: Path) -> None:
     with Run(day) as run:
-        connectors = [name.removesuffix(".limit_kw") for name in run.signal_names() if name.endswith("].limit_kw")]
+        connectors = [name.removesuffix(".limit_kw") for name in run.signal_names("pile[*].connector[*].limit_kw")]
         powers = [f"{one}.power_kw" for one in connectors]
         times = instants(run, [*powers, *(f"{one}.limit_kw" for one in connectors), "control.site_limit_kw"])
         values = {name: run.series(name).at(times) for name in powers}
@@ -86,11 +86,24 @@ def test_powers_stay_below_every_limit(day: Path) -> None:
         assert np.all(total <= site * (1 + 1e-9))
         assert np.max(total / site) > 0.999, "the limit was reached"
         assert len(np.unique(site)) > 1, "and it moved"
-        feeder_kw = run.series("grid.feeder[F1].power_kw").at(times)
-        assert np.all(feeder_kw <= 0.4 * 3**0.5 * 1_250 * 0.7 * 0.98 * (1 + 1e-9))
-        assert np.all(run.series("grid.power_kw").at(times) <= 1_250.0 * (1 + 1e-9))
+        assert run.series("grid.feeder[F1].limit_kw").at(0.0) == pytest.approx(0.4 * 3**0.5 * 1_250 * 0.7 * 0.98)
+        assert run.series("grid.contract_limit_kw").at(0.0) == 1_250.0
+        limited = [("grid.power_kw", "grid.contract_limit_kw"), ("grid.load_kw", "grid.transformer[T1].limit_kw")]
+        limited += [(f"grid.feeder[F{n}].power_kw", f"grid.feeder[F{n}].limit_kw") for n in (1, 2, 3)]
+        for power, limit in limited:
+            assert np.all(run.series(power).at(times) <= run.series(limit).at(times) * (1 + 1e-9)), power
         late = times > 50_000.0
         assert np.all(values["pile[A01].connector[1].power_kw"][late] <= 30.0 * (1 + 1e-9))
+
+
+def test_the_transformers_limit_is_a_signal_that_follows_its_derating(day: Path) -> None:
+    with Run(day) as run:
+        limit = run.series("grid.transformer[T1].limit_kw")
+        told = [(event.t_s, event.data["limit_kw"]) for event in run.events(kind="transformer.limited")]
+    assert limit.at([0.0, 45_999.0, 46_000.0, 53_199.0, 53_200.0]) == pytest.approx(
+        [1225.0, 1225.0, 490.0, 490.0, 1225.0]
+    )
+    assert told == [(46_000.0, pytest.approx(490.0)), (53_200.0, pytest.approx(1225.0))]
 
 
 def test_piles_house_and_losses_make_the_meter(day: Path) -> None:

@@ -81,6 +81,18 @@ def test_a_day_worked_by_hand() -> None:
     assert place.book.check(now) == []
 
 
+def test_what_was_sold_is_told_by_period() -> None:
+    place = Place(DAY_AND_NIGHT)
+    place.charge(0, 6.5, 7.5, 61.0)
+    place.go(20)
+    place.begin(1, 20.0)  # runs on: not sold yet
+    place.go(22)
+    assert place.book.periods() == [
+        {"name": "night", "energy_kwh": pytest.approx(30.5), "energy_cny": 12.2, "service_cny": 9.15},
+        {"name": "day", "energy_kwh": pytest.approx(30.5), "energy_cny": 36.6, "service_cny": 18.3},
+    ]
+
+
 def test_watt_hours_and_fen_are_rounded_apart() -> None:
     place = Place(FLAT)
     place.charge(0, 1, 2, 10.0034)

@@ -1,90 +1,98 @@
-"""The yard's own code against queueing theory: within three standard errors of Erlang B, C, A and a finite room."""
+"""The yard's own code against queueing theory: vehicle by vehicle, and within three standard errors of closed forms."""
 
 from __future__ import annotations
 
-from math import exp, log
 from typing import Any
 
 import pytest
+from queue_theory import recursion, shares, theory
 
-from twins.queueing import QueueParameters, run_queue
+from twins.queueing import QueueParameters, QueueResult, run_queue
+from twins.visits import Session
 
 SESSIONS = 15_000
+BY_CODE = [
+    {"servers": 5, "offered_erl": 4.5},
+    {"servers": 20, "offered_erl": 18.0, "cv": 0.6},
+    {"servers": 3, "offered_erl": 2.5, "waiting_places": 0, "cv": 1.5},
+    {"servers": 8, "offered_erl": 7.5, "waiting_places": 4},
+    {"servers": 10, "offered_erl": 9.0, "patience_mean_s": 1_800.0},
+    {"servers": 4, "offered_erl": 6.0, "patience_mean_s": 5_000.0, "waiting_places": 3, "cv": 0.6},
+]
 
 
-def erlang_b(servers: int, load: float) -> float:
-    blocked = 1.0
-    for n in range(1, servers + 1):
-        blocked = load * blocked / (n + load * blocked)
-    return blocked
+def given(sessions: int = SESSIONS, **words: Any) -> QueueParameters:
+    return QueueParameters(sessions_per_day=400.0, sessions=sessions, seed=5, **words)
 
 
-def states(servers: int, load: float, room: int, theta: float = 0.0) -> list[float]:
-    """Stationary shares of M/M/c with so much room and, in line, a rate of giving up of theta services."""
-    weights = [0.0]
-    for n in range(1, servers + room + 1):
-        weights.append(weights[-1] + log(load) - log(min(n, servers) + max(0, n - servers) * theta))
-    top = max(weights)
-    shares = [exp(weight - top) for weight in weights]
-    return [share / sum(shares) for share in shares]
+def assert_as_theory(parameters: QueueParameters, *figures: str) -> QueueResult:
+    found = run_queue(parameters)
+    for figure in figures:
+        se = getattr(found, "wait_se_s" if figure == "wait_mean_s" else f"{figure}_se")
+        assert se > 0.0
+        assert abs(getattr(found, figure) - theory(parameters, figure)) <= 3.0 * se, figure
+    return found
 
 
-def run(**parameters: Any) -> Any:
-    return run_queue(QueueParameters(sessions_per_day=400.0, sessions=SESSIONS, seed=5, **parameters))
+@pytest.mark.parametrize("words", BY_CODE)
+def test_every_vehicle_waits_as_the_recursion_says(words: dict[str, Any]) -> None:
+    """The same streams through Kiefer and Wolfowitz's recursion: what differs from theory then is chance in them."""
+    parameters = given(2_000, **words)
+    ended: list[Session] = []
+    run_queue(parameters, told=ended.append)
+    last = parameters.warm_up + parameters.sessions
+    waits, outcomes = recursion(parameters, last)
+    by_number = sorted((one for one in ended if int(one.id[1:]) <= last), key=lambda one: one.id)
+    assert len(by_number) >= parameters.sessions
+    for session in by_number:
+        number = int(session.id[1:]) - 1
+        until_s = session.left_s if session.outcome == "reneged" else session.bay_s
+        assert session.outcome == outcomes[number]
+        waited_s = 0.0 if until_s is None else until_s - session.arrived_s
+        assert waited_s == pytest.approx(waits[number], rel=0.0, abs=1e-7)
+    assert set(outcomes) == {one.outcome for one in by_number}
+    assert max(waits) > 60.0 or parameters.waiting_places == 0
 
 
-def mean_service_s(load: float) -> float:
-    return load * 86_400.0 / 400.0
+def test_the_oracle_is_erlangs() -> None:
+    """Published values: B(10, 10 Erl), and C by its relation to B."""
+    blocked = shares(10, 10.0, 0)[-1]
+    assert blocked == pytest.approx(0.2146, abs=5e-5)
+    blocked = shares(20, 16.0, 0)[-1]
+    delayed = blocked / (1.0 - 16.0 / 20.0 * (1.0 - blocked))
+    parameters = given(servers=20, offered_erl=16.0)
+    assert theory(parameters, "wait_mean_s") == pytest.approx(delayed * parameters.service_mean_s / (20 - 16.0))
 
 
 @pytest.mark.parametrize(("servers", "load"), [(5, 3.0), (20, 16.0), (20, 25.0)])
 def test_erlang_b(servers: int, load: float) -> None:
-    found = run(servers=servers, offered_erl=load, waiting_places=0)
-    assert abs(found.turned_away - erlang_b(servers, load)) <= 3.0 * found.turned_away_se
-    assert found.wait_mean_s == 0.0
+    found = assert_as_theory(given(servers=servers, offered_erl=load, waiting_places=0), "turned_away")
+    assert (found.wait_mean_s, found.reneged) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("cv", [1.0, 0.6])
 def test_without_a_line_only_the_mean_of_the_service_counts(cv: float) -> None:
-    found = run(servers=10, offered_erl=8.0, waiting_places=0, cv=cv)
-    assert abs(found.turned_away - erlang_b(10, 8.0)) <= 3.0 * found.turned_away_se
+    assert_as_theory(given(servers=10, offered_erl=8.0, waiting_places=0, cv=cv), "turned_away")
 
 
 @pytest.mark.parametrize(("servers", "load"), [(5, 3.5), (20, 16.0)])
 def test_erlang_c(servers: int, load: float) -> None:
-    blocked = erlang_b(servers, load)
-    waits = blocked / (1.0 - load / servers * (1.0 - blocked))
-    expected_s = waits * mean_service_s(load) / (servers - load)
-    found = run(servers=servers, offered_erl=load)
-    assert abs(found.wait_mean_s - expected_s) <= 3.0 * found.wait_se_s
+    found = assert_as_theory(given(servers=servers, offered_erl=load), "wait_mean_s")
     assert (found.turned_away, found.reneged) == (0.0, 0.0)
 
 
 def test_a_finite_room() -> None:
-    shares = states(8, 7.5, 4)
-    found = run(servers=8, offered_erl=7.5, waiting_places=4)
-    assert abs(found.turned_away - shares[-1]) <= 3.0 * found.turned_away_se
-    in_line = sum(max(0, n - 8) * share for n, share in enumerate(shares))
-    expected_s = in_line * 86_400.0 / 400.0 / (1.0 - shares[-1])
-    assert abs(found.wait_mean_s - expected_s) <= 3.0 * found.wait_se_s
+    assert_as_theory(given(servers=8, offered_erl=7.5, waiting_places=4), "turned_away", "wait_mean_s")
 
 
 def test_erlang_a() -> None:
-    load, patience_s = 9.0, 1_800.0
-    theta = mean_service_s(load) / patience_s
-    shares = states(10, load, 300, theta)
-    in_line = sum(max(0, n - 10) * share for n, share in enumerate(shares))
-    found = run(servers=10, offered_erl=load, patience_mean_s=patience_s)
-    given_up = in_line / patience_s * 86_400.0 / 400.0
-    assert abs(found.reneged - given_up) <= 3.0 * found.reneged_se
-    assert abs(found.wait_mean_s - in_line * 86_400.0 / 400.0) <= 3.0 * found.wait_se_s
+    assert_as_theory(given(servers=10, offered_erl=9.0, patience_mean_s=1_800.0), "reneged", "wait_mean_s")
 
 
-def test_a_lognormal_service_waits_as_simulated_elsewhere() -> None:
-    """M/G/20, cv 0.6, 400 a day, load 12.5: 0.162 min (the issue's figure)."""
-    found = run(servers=20, offered_erl=12.5, cv=0.6)
-    assert abs(found.wait_mean_s - 0.162 * 60.0) <= 3.0 * found.wait_se_s
+@pytest.mark.parametrize("load", [12.5, 16.0])
+def test_a_lognormal_service_waits_as_simulated_elsewhere(load: float) -> None:
+    assert_as_theory(given(servers=20, offered_erl=load, cv=0.6), "wait_mean_s")
 
 
 def test_the_same_seed_is_the_same_experiment() -> None:
-    assert run(servers=3, offered_erl=2.0) == run(servers=3, offered_erl=2.0)
+    assert run_queue(given(1_000, servers=3, offered_erl=2.0)) == run_queue(given(1_000, servers=3, offered_erl=2.0))

@@ -74,6 +74,9 @@ class Site:
         wanted = data.items()
         return [one.t for one in self.events if one.kind == kind and wanted <= one.data.items()]
 
+    def times_and(self, kind: str, key: str) -> list[tuple[float, Any]]:
+        return [(one.t, one.data[key]) for one in self.events if one.kind == kind]
+
 
 def station_text(heat: str, air_c: float = 20.0, share: float = 0.5) -> str:
     text = find_station("two-outlet").read_text(encoding="utf-8")
@@ -490,14 +493,15 @@ def test_load_control_lowers_in_steps_and_gives_back_in_steps(site: Callable[...
     dry.load(1.3)
     dry.run_to(3_600.0)
     limit = dry.kernel.signals["control.site_limit_kw"]
-    limited = [(one.t, one.data["limit_kw"]) for one in dry.events if one.kind == "transformer.limited"]
+    limited = dry.times_and("transformer.limited", "limit_kw")
     begins = 1_800.0 * log((190.204 - 70.643) / (190.204 - 125.0))  # the hot spot, 100 K of the mean
     assert limited[0] == (pytest.approx(begins, rel=1e-3), pytest.approx(1.1 * RATED_KW))
     assert limited[1] == (pytest.approx(begins + 600.0, rel=1e-4), pytest.approx(0.9 * RATED_KW)), "it still rose"
     assert limit.at(dry.kernel.now) < 172.5, "nobody but the house is left: the piles get nothing"
+    assert dry.at("limit_kw") == pytest.approx(dry.times_and("transformer.limited", "limit_kw")[-1][1])
     dry.load(0.5)
     dry.run_to(12_000.0)
-    limited = [(one.t, one.data["limit_kw"]) for one in dry.events if one.kind == "transformer.limited"]
+    limited = dry.times_and("transformer.limited", "limit_kw")
     lowest = min(range(len(limited)), key=lambda at: limited[at][1])
     assert {round((later[0] - earlier[0]) / 600.0, 6) % 1 for earlier, later in pairwise(limited)} == {0.0}
     back = [round((later[1] - earlier[1]) / RATED_KW, 6) for earlier, later in pairwise(limited[lowest:-1])]
@@ -624,7 +628,7 @@ def test_without_the_block_the_transformer_stays_as_it_was() -> None:
         file = read_station(find_station(name)).value
         kernel = Kernel(Clock(datetime(2022, 7, 6), file.station.timezone), 1)
         Station(kernel, file, LocalPlatform(kernel))
-        assert not [path for path in kernel.signals if path.startswith(PATH)]
+        assert [path for path in kernel.signals if path.startswith(PATH)] == [f"{PATH}.limit_kw"]
 
 
 @pytest.mark.parametrize(

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
+from typing import Any
 
+import availability_table as table
 import pytest
+import queue_table
+import validation
 
 
-@pytest.fixture(scope="module")
-def validation() -> ModuleType:
-    folder = Path(__file__).parents[1] / "bench"
-    path = folder / "validation.py"
-    sys.path.insert(0, str(folder))
-    spec = importlib.util.spec_from_file_location("validation", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["validation"] = module
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(folder))
-    return module
-
-
-def test_a_few_failures_of_the_availability_table(validation: ModuleType) -> None:
-    table = sys.modules[validation.availability_lines.__module__]
+def test_a_few_failures_of_the_availability_table() -> None:
     for system in table.SYSTEMS[3:]:
         count, share = table.measured(system, 400)
         assert 250 < count < 550
@@ -35,7 +18,17 @@ def test_a_few_failures_of_the_availability_table(validation: ModuleType) -> Non
     assert table.theory(table.SYSTEMS[0]) == pytest.approx(800.0 / 804.0)
 
 
-def test_a_few_weeks_of_the_site(validation: ModuleType) -> None:
+@pytest.mark.parametrize("words", queue_table.distinct(), ids=str)
+def test_a_few_sessions_of_the_queue_table(words: dict[str, Any]) -> None:
+    measured = queue_table.experiment(queue_table.parameters_of(words, 2_000, 1))
+    assert measured.result.sessions == 2_000
+    assert measured.farthest_s < 1e-7
+    for figure, (plain, _) in measured.plain.items():
+        ours, se = queue_table.found(measured.result, figure)
+        assert (ours > 0.0) is (se > 0.0) is (plain > 0.0), figure
+
+
+def test_a_few_weeks_of_the_site() -> None:
     run = validation.replayed(120)
     assert len(run.charges) == 120
     assert abs(run.residual_rel) < 1e-9
@@ -48,7 +41,7 @@ def test_a_few_weeks_of_the_site(validation: ModuleType) -> None:
     assert "| ratio of mean powers | 0.765 |" in text
 
 
-def test_overlap_counts_the_other_outlet_alone(validation: ModuleType) -> None:
+def test_overlap_counts_the_other_outlet_alone() -> None:
     def stay(outlet: int, begin: float, end: float) -> object:
         return validation.Charge(outlet, begin, end, 10.0, 50.0, 6, end - begin)
 

@@ -110,6 +110,25 @@ def test_recover_stops_what_runs_at_its_last_value(tmp_path: Path) -> None:
     assert (head(queue).session, head(queue).payload) == ("S1", expected)
 
 
+def test_what_the_csms_has_not_taken_is_known_by_its_sessions() -> None:
+    queue = TransactionQueue()
+    assert queue.begun() == 0
+    queue.append("CP", "StartTransaction", "S1", START)
+    queue.append("CP", "StopTransaction", "S1", STOP)
+    before = queue.begun()
+    for session in ("S1", "S2"):
+        queue.append("CP", "StartTransaction", session, START)
+    queue.append("CP", "StopTransaction", "S1", STOP)
+    assert (before, queue.begun()) == (1, 3)
+    assert queue.undelivered("CP") == ["S1", "S1"]
+    assert queue.undelivered("CP", after=before) == ["S1"]
+    assert queue.undelivered("OTHER") == []
+    while queue.head("CP") is not None:
+        queue.done(head(queue).id)
+    assert queue.undelivered("CP") == []
+    assert queue.begun() == 3
+
+
 def test_a_killed_process_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     path = tmp_path / "queue.sqlite"
     command = [sys.executable, "-c", WRITER, str(path)]
