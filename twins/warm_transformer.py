@@ -132,7 +132,7 @@ class WarmTransformer(Transformer, Twin):
 
         thresholds = [
             *others,
-            Threshold(levels.alarm_c, lambda is_on: self._alarm("overtemperature", name, is_on)),
+            Threshold(levels.alarm_c, lambda is_on: self._alarm("transformer_overtemperature", name, is_on)),
             Threshold(levels.trip_c, trip, clear_c=reset_c),
         ]
         control = self.relief.config
@@ -158,7 +158,7 @@ class WarmTransformer(Transformer, Twin):
         else:
             reading.retune(now, 1.0, 0.0)
         if self.sensor.set(now, SensorState.BROKEN if is_broken else SensorState.READING):
-            self._alarm("sensor_broken", "sensor", is_broken)
+            self._alarm("transformer_sensor_broken", "sensor", is_broken)
         self._kernel.touch(self)
 
     def _rerated(self) -> None:
