@@ -277,7 +277,7 @@ def _stack(document: Document[StationFile], here: str, stack: StackConfig, model
 def _limits(document: Document[StationFile]) -> Iterator[FileProblem]:
     grid = document.value.grid
     house_kw = grid.house_load_kw + grid.transformer.no_load_loss_kw
-    limits = {"grid.transformer.rating_kva": grid.transformer.rating_kva * grid.power_factor}
+    limits = {"grid.transformer.rating_kva": grid.transformer.highest_kva * grid.power_factor}
     if grid.contract_limit_kw is not None:
         limits["grid.contract_limit_kw"] = grid.contract_limit_kw
     for path, limit_kw in limits.items():
