@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
-from sheets import OURS, heading, key, label_axes, ours_on, tiles, under, write
+from page_figures import OURS, heading, key, label_axes, ours_on, tiles, under, write
 from stepped_charges import CARS, STEP_S, Car, Drawn, Stepped, drawn, stepped
 
 from sim.signals import Curve

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from matplotlib.ticker import MultipleLocator
-from sheets import OTHER, OURS, THIRD, heading, key, mark, marked, ours_on, tiles, under, write
+from page_figures import OTHER, OURS, THIRD, heading, key, mark, marked, ours_on, tiles, under, write
 from stepped_charges import CARS, STEP_S, Drawn, drawn, stepped
 
 from sim.clock import Clock

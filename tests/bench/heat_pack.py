@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from page_figures import OURS, heading, key, label_axes, ours_on, tiles, under, write
 from reference_cells import CASES, GOAL_K, GOAL_MV, GOAL_PCT, Compared, compared
-from sheets import OURS, heading, key, label_axes, ours_on, tiles, under, write
 
 from sim.units import SECONDS_PER_HOUR
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hot_afternoon import DAY, RATED_KW, STEP_S, Afternoon, afternoon
 from matplotlib.ticker import MultipleLocator
-from sheets import OTHER, OURS, THIRD, heading, key, label_axes, mark, marked, ours_on, tiles, under, write
+from page_figures import OTHER, OURS, THIRD, heading, key, label_axes, mark, marked, ours_on, tiles, under, write
 
 from sim.units import SimTime
 from twins.derating import CURVES, STEP_K, Derating
@@ -37,8 +37,8 @@ def section(images: Path, hours: float = 8.0) -> list[str]:
         f"A pile of {RATED_KW:g} kW in the open on the hottest day of the recorded series ({DAY:%Y-%m-%d}); from eleven"
         " on, each hour a vehicle that takes all it is given for fifty minutes. Beside it the sheet's equation"
         f" (section 2) in steps of {STEP_S:g} s, which follows the derating curve `gb_default` itself, where the twin"
-        f" has stairs of {STEP_K:g} K: so far may they be apart, which is up to 5 points of the rating. When a"
-        " vehicle charges is taken from the twin.", "",
+        f" has stairs of {STEP_K:g} K: so far may the temperatures be apart; a kelvin is up to 10 points of the rating."
+        " When a vehicle charges is taken from the twin.", "",
         *_draw_afternoons(found, images),
         "| greatest difference | temperature, K | share of the rating, points | energy, % | temperature with lag, K |",
         "| --- | ---: | ---: | ---: | ---: |",

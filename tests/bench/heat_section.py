@@ -9,9 +9,11 @@ import heat_car
 import heat_connector
 import heat_pack
 import heat_pile
+import heat_transformer
 
 MODELS: tuple[Callable[[Path], list[str]], ...] = (
     heat_pack.section, heat_car.section, heat_pile.section, heat_connector.section,
+    heat_transformer.section,
 )  # fmt: skip
 
 

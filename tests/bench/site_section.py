@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
-from sheets import OTHER, OURS, heading, key, tiles, write
+from page_figures import OTHER, OURS, heading, key, tiles, write
 from site_replay import Charge, Replayed, recorded, replayed
 from site_steps import against_reference
 
@@ -102,11 +103,12 @@ def _steps_lines(run: Replayed) -> list[str]:
         " A full battery trickles: for the same charge the instant of its end is a matter of tens of seconds.", "",
         "| | 99th percentile | worst | goal |", "| --- | ---: | ---: | ---: |",
     ]  # fmt: skip
-    goals = {"energy, %": "0.1", "SOC at the twin's end, points": "0.05"}
-    checked = against_reference(run)
-    return lines + [
-        f"| {name} | {values[0]:.3g} | {values[1]:.3g} | {goals.get(name, '')} |" for name, values in checked.items()
-    ]
+    goals = {"energy, %": 0.1, "SOC at the twin's end, points": 0.05}
+    for name, values in against_reference(run).items():
+        goal = goals.get(name, inf)
+        shown = (f"{value:.3g}" if value <= goal else f"**{value:.3g}**" for value in values)
+        lines.append(f"| {name} | {' | '.join(shown)} | {goals.get(name, '')} |")
+    return lines
 
 
 def _draw_months(real: Sequence[Charge], twin: Sequence[Charge], images: Path) -> list[str]:

@@ -12,6 +12,7 @@ import heat_car
 import heat_connector
 import heat_pack
 import heat_pile
+import heat_transformer
 import hot_afternoon
 import pytest
 import queue_table
@@ -110,6 +111,14 @@ def test_heat_of_a_connector(tmp_path: Path) -> None:
         lines = heat_connector.section(tmp_path, 0.5)
     assert shown(lines, tmp_path) == ["heat-connector.png"]
     assert [line for line in lines if line.startswith("| worn | 104.8 | 104.8 | 1399 | 1399 |")]
+
+
+def test_heat_of_a_transformer(tmp_path: Path) -> None:
+    with look():
+        lines = heat_transformer.section(tmp_path, 0.5)
+    assert shown(lines, tmp_path) == ["heat-transformer.png"]
+    assert "| dry | 1 | 40 | 165.00 | 165 | 9.362 | 9.36 |" in lines
+    assert any(re.fullmatch(r"From the \d+ marked points the twin is 0\.0\d % away at most .+", line) for line in lines)
 
 
 def test_only_what_was_measured_anew_changes_on_the_page() -> None:

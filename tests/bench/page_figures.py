@@ -31,7 +31,7 @@ _LEFT_IN, _RIGHT_IN, _HEAD_IN, _TITLE_IN, _FOOT_IN, _STACK_IN = 0.72, 0.12, 0.42
 def tiles(
     count: int, columns: int, heights_in: Sequence[float], *, gap_in: float = 0.55
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A sheet of `count` tiles, row by row; each has one axes for each of the heights, from the top down."""
+    """A figure of `count` tiles, row by row; each has one axes for each of the heights, from the top down."""
     rows = -(-count // columns)
     tile_in = _TITLE_IN + sum(heights_in) + _STACK_IN * (len(heights_in) - 1) + _FOOT_IN
     sheet_in = _HEAD_IN + rows * tile_in
@@ -99,7 +99,7 @@ def under(what: str) -> Line2D:
 
 def mark(axes: Axes, x: float, y: float, text: str = "", place: tuple[float, float] = (8, -4)) -> None:
     """A number that the physics sheet has worked out."""
-    axes.plot([x], [y], zorder=5, **_MARK)
+    axes.plot([x], [y], zorder=5, clip_on=False, **_MARK)
     if text:
         axes.annotate(text, (x, y), place, "data", "offset points", fontsize=10, color=INK)
 
