@@ -45,7 +45,7 @@ class Beside:
         }
 
 
-GOALS = {"power, %": 0.1, "temperature, K": 0.1, "charge, points": 0.05, "energy so far, %": 0.1, "end, s": 2.0}
+_GOALS = {"power, %": 0.1, "temperature, K": 0.1, "charge, points": 0.05, "energy so far, %": 0.1, "end, s": 2.0}
 
 
 def beside(car: Car) -> Beside:
@@ -79,12 +79,12 @@ def section(images: Path, names: Sequence[str] = tuple(CARS)) -> list[str]:
         f" stepped every {STEP_S:g} s. Greatest differences at any time of the charge. The goals are those of one"
         " piece; what is shown has added up over a whole charge.", "",
         *_drawn(found, images),
-        f"| charge | pieces | {' | '.join(GOALS)} |", f"| --- | ---: |{' ---: |' * len(GOALS)}",
+        f"| charge | pieces | {' | '.join(_GOALS)} |", f"| --- | ---: |{' ---: |' * len(_GOALS)}",
     ]  # fmt: skip
     for name, one in found.items():
-        shown = (f"{value:.3f}" if value <= GOALS[what] else f"**{value:.3f}**" for what, value in one.worst.items())
+        shown = (f"{value:.3f}" if value <= _GOALS[what] else f"**{value:.3f}**" for what, value in one.worst.items())
         lines.append(f"| {name} | {one.twin.pieces} | {' | '.join(shown)} |")
-    return [*lines, f"| goal | | {' | '.join(f'{goal:g}' for goal in GOALS.values())} |"]
+    return [*lines, f"| goal | | {' | '.join(f'{goal:g}' for goal in _GOALS.values())} |"]
 
 
 def _drawn(found: dict[str, Beside], images: Path) -> list[str]:

@@ -12,18 +12,18 @@ from sim.units import SECONDS_PER_HOUR
 from twins.transformer_heat import DryHeatConfig, OilHeatConfig
 from twins.transformer_trial import LoadStep, TransformerParameters, run_transformer
 
-DRY = DryHeatConfig(kind="dry", alarm_c=280.0, trip_c=290.0)
-OIL = OilHeatConfig(kind="oil", alarm_top_oil_c=280.0, trip_top_oil_c=290.0, alarm_hot_spot_c=280.0,
+_DRY = DryHeatConfig(kind="dry", alarm_c=280.0, trip_c=290.0)
+_OIL = OilHeatConfig(kind="oil", alarm_top_oil_c=280.0, trip_top_oil_c=290.0, alarm_hot_spot_c=280.0,
                     trip_hot_spot_c=290.0)  # fmt: skip
 _AIR_C, _LOW, _HIGH, _ROW_S = 40.0, 0.7, 1.3, 10.0
-GOAL_K, GOAL_PCT, WORKED_PCT = 0.5, 1.0, 0.5
+_GOAL_K, _GOAL_PCT, _WORKED_PCT = 0.5, 1.0, 0.5
 _DRY_POINTS = ((0.0, 110.6), (10.0, 144.5), (20.0, 168.8), (30.0, 186.2))
 _OIL_POINTS = ((0.0, 88.32), (60.0, 122.72), (120.0, 131.62), (240.0, 142.56))
 _TOP_OIL_POINTS = ((0.0, 75.33), (60.0, 87.74), (120.0, 96.63), (240.0, 107.56))
 _PT100_POINTS = ((12.9, 130.0), (24.6, 150.0))
 _STEADY: tuple[tuple[DryHeatConfig | OilHeatConfig, float, float, float, float], ...] = (
-    (OIL, 1.0, 20.0, 98.0, 1.0), (OIL, 1.0, 40.0, 118.0, 10.08), (OIL, 1.2, 40.0, 141.4, 150.6),
-    (DRY, 1.0, 40.0, 165.0, 9.36), (DRY, 1.1, 40.0, 185.6, 76.0), (DRY, 1.2, 40.0, 207.3, 576.0),
+    (_OIL, 1.0, 20.0, 98.0, 1.0), (_OIL, 1.0, 40.0, 118.0, 10.08), (_OIL, 1.2, 40.0, 141.4, 150.6),
+    (_DRY, 1.0, 40.0, 165.0, 9.36), (_DRY, 1.1, 40.0, 185.6, 76.0), (_DRY, 1.2, 40.0, 207.3, 576.0),
 )  # fmt: skip
 """What it is, load over rating, air; hot spot and ageing rate by the sheet."""
 
@@ -31,8 +31,8 @@ _STEADY: tuple[tuple[DryHeatConfig | OilHeatConfig, float, float, float, float],
 def section(images: Path, hours: float = 6.0) -> list[str]:
     """The page's lines; draws the figure."""
     both = {
-        "Dry": _step(DRY, Dry(_LOW), 1.0),
-        "In oil": _step(OIL, Oil(_LOW), min(hours, 5.0)),
+        "Dry": _step(_DRY, Dry(_LOW), 1.0),
+        "In oil": _step(_OIL, Oil(_LOW), min(hours, 5.0)),
         "Busy evening": busy_evening(hours)[:2],
     }
     lines = [
@@ -51,7 +51,7 @@ def section(images: Path, hours: float = 6.0) -> list[str]:
         kelvins = [float(np.abs(ours - theirs).max()) for ours, theirs in pairs]
         lost_pct = 100.0 * float(twin.lost_h[-1] / steps.lost_h[-1] - 1.0)
         lines.append(f"| {name} | {kelvins[0]:.3f} | {kelvins[1]:.3f} | {lost_pct:+.2f} |")
-    lines += [f"| goal | {GOAL_K:g} | {GOAL_K:g} | {GOAL_PCT:g} |", "", *_points_lines(both), ""]
+    lines += [f"| goal | {_GOAL_K:g} | {_GOAL_K:g} | {_GOAL_PCT:g} |", "", *_points_lines(both), ""]
     lines += ["| steady | load | air, °C | hot spot, °C | sheet | ageing rate | sheet |",
               "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
     for heat, share, air_c, hot_c, rate in _STEADY:
@@ -82,7 +82,7 @@ def _points_lines(both: dict[str, tuple[Course, Course]]) -> list[str]:
     off = [abs(np.interp(minutes * 60.0, one.t_s, values) / temp_c - 1.0) for one, values, points in curves
            for minutes, temp_c in points if minutes * 60.0 <= one.t_s[-1]]  # fmt: skip
     return [f"From the {len(off)} marked points the twin is {100.0 * max(off):.2f} % away at most (goal"
-            f" {WORKED_PCT:g} %)."]  # fmt: skip
+            f" {_WORKED_PCT:g} %)."]  # fmt: skip
 
 
 def _drawn(both: dict[str, tuple[Course, Course]], images: Path) -> list[str]:

@@ -27,9 +27,9 @@ STEP_S = 0.1
 DAY = datetime(2022, 7, 13)
 FIRST_H = 11.0
 RATED_KW, LOSS = 120.0, 1.0 / 0.95 - 1.0
-SHOWN_S = 10.0
+_SHOWN_S = 10.0
 _STAY_S, _EVERY_S = 3_000.0, 3_600.0
-LET_GO_K, HOLD_S = 5.0, 60.0
+_LET_GO_K, _HOLD_S = 5.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def afternoon(hours: float, dust_days: float | None = None, fails_h: tuple[float
         kernel.at(SimTime(stands_s[0]), lambda: station.faults.inject("pile.fan_failed", pile.cabinet.path, failed))
     fan = pile.cabinet.fan.value
     rows = []
-    for n in range(round(hours * SECONDS_PER_HOUR / SHOWN_S) + 1):
-        t = SimTime(first_s + n * SHOWN_S)
+    for n in range(round(hours * SECONDS_PER_HOUR / _SHOWN_S) + 1):
+        t = SimTime(first_s + n * _SHOWN_S)
         kernel.advance(t)
         kernel.jump(t)
         energy_kwh = pile.power_kw.total_at(t) / SECONDS_PER_HOUR
@@ -126,8 +126,8 @@ class _Cabinet:
     def step(self, t: float, loss_kw: float, sun_w_m2: float, air_c: float) -> None:
         """To the end of a step that begins at `t`, when the air will be at `air_c`."""
         config = self.config
-        self._cool_s = self._cool_s + STEP_S if self.temp_c <= config.fan_on_c - LET_GO_K else 0.0
-        self._is_hot = self.temp_c >= config.fan_on_c or (self._is_hot and self._cool_s < HOLD_S)
+        self._cool_s = self._cool_s + STEP_S if self.temp_c <= config.fan_on_c - _LET_GO_K else 0.0
+        self._is_hot = self.temp_c >= config.fan_on_c or (self._is_hot and self._cool_s < _HOLD_S)
         gives_w_k = config.leak_w_k
         if (loss_kw > 0.0 or self._is_hot) and not self.stands_s[0] <= t < self.stands_s[1]:
             gives_w_k += config.fan_w_k * self.fan
@@ -139,8 +139,8 @@ class _Cabinet:
 
 
 def _steps(cabinet: _Cabinet, t_s: np.ndarray, air_c: np.ndarray, sun_w_m2: np.ndarray, due_s: list[float]) -> Side:
-    """A pile that gives what the curve allows between every second of `due_s`; air and sun run straight."""
-    each, curve, is_charging, energy_kwh = round(SHOWN_S / STEP_S), CURVES["gb_default"], False, 0.0
+    """A pile that gives what the curve allows; at each of `due_s` it begins or ends. Air and sun run straight."""
+    each, curve, is_charging, energy_kwh = round(_SHOWN_S / STEP_S), CURVES["gb_default"], False, 0.0
     rows = []
     for n in range(len(t_s)):
         for k in range(each):
