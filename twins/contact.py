@@ -85,7 +85,10 @@ class Contact(WarmBody):
         """Until `ends`, or until told anew, the current is `a + c exp(-(t - now) / tau_s)` amperes."""
         self._current_a.set(now, a, 0.0, c, tau_s)
         self._ends = ends
+        version = self.rise_k.version
         self._heat(now)
+        if self.rise_k.version == version:  # it flows on as before, but longer: that may now lead to a level
+            self._watch()
         if self._bends < FOREVER:
             self._kernel.wake(self, self._bends)
 

@@ -169,7 +169,13 @@ class Forecast:
             missed_before = missed
         power = shape_of(first.power_kw, middle.power_kw, last.power_kw, length_s)
         heat_kw, heat_kw_s = heat
-        top_kw = max(first.power_kw, middle.power_kw, last.power_kw)
+        if (
+            power.c < 0.0 and value(power, length_s + hair_s) > self._limit_kw
+        ):  # it rises to the limit, not a hair above
+            hair_s = 0.0
+            if last.power_kw > self._limit_kw or length_s <= _SHORTEST_S:
+                power = Shape(self._limit_kw, 0.0, inf)
+        top_kw = max(first.power_kw, middle.power_kw, last.power_kw, power.a if power.c == 0.0 else 0.0)
         if last.rate < _TRICKLE_C < first.rate and first.binds == VOLTAGE and rate.c > 0.0:
             length_s = min(length_s, rate.tau * log(rate.c / (_TRICKLE_C - _HAIR_C - rate.a)))
         length_s = self._until_watched(temp_c, heat_kw, heat_kw_s, length_s + hair_s)

@@ -33,6 +33,7 @@ class Relief:
         self._rated_kw = rated_kw
         self._on_limit = on_limit
         self._near: dict[Sum, float] = {}
+        self.is_off = False
 
     def turn(self, reading: Sum, is_near: bool) -> None:
         """A reading has come near its trip, or is far enough again."""
@@ -40,8 +41,16 @@ class Relief:
             del self._near[reading]
             return
         self._near[reading] = -inf
-        if self.limit_kw == inf:
+        if self.limit_kw == inf and not self.is_off:
             self.due = self._kernel.now
+
+    def switch(self, is_off: bool) -> None:
+        """The control has failed, and holds nothing down any longer, or it is back."""
+        self.is_off = is_off
+        self.due = self._kernel.now if self._near and not is_off else FOREVER
+        if is_off and self.limit_kw < inf:
+            self.limit_kw = inf
+            self._on_limit()
 
     def step(self, now: SimTime, load_kw: float, highest_kw: float) -> None:
         """Take the step that is due; `load_kw` is drawn now, `highest_kw` may be drawn without any heat."""

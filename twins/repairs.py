@@ -17,6 +17,7 @@ from sim.events import Event
 from sim.faults import FaultBoard, Knob
 from sim.kernel import Kernel
 from sim.units import SECONDS_PER_HOUR
+from twins.cooled_contact import CooledContact
 from twins.evse import Evse
 from twins.pile import Pile
 from twins.reliability import ReliabilityConfig
@@ -25,7 +26,24 @@ from twins.staff import Call, Staff
 __all__ = ["Repairs"]
 
 _TECHNICIAN: Final = "technician"
-_CONTACTOR_ALARMS: Final = ("contactor_welded", "contactor_open")
+
+
+def _broken(alarm: str, pile: Pile, evse: Evse) -> tuple[bool, Knob[Any] | None]:
+    """(whether it is the whole pile's, what leans where that alarm is raised); None: nobody is called for it."""
+    cabinet, contact = pile.cabinet, evse.contact
+    if alarm in ("contactor_welded", "contactor_open"):
+        return False, evse.contactor_closed
+    if alarm == "pile_failed":
+        return True, pile.is_down
+    if alarm == "connector_overtemperature" and contact is not None:
+        return False, contact.resistance_uohm
+    if alarm == "coolant_flow_lost" and isinstance(contact, CooledContact):
+        return False, contact.pump_runs
+    if alarm == "high_temperature" and cabinet is not None:
+        return True, cabinet.fan
+    if alarm == "inlet_sensor_broken" and cabinet is not None:
+        return True, cabinet.is_sensor_broken
+    return False, None
 
 
 class Defect:
@@ -33,13 +51,13 @@ class Defect:
 
     __slots__ = ("call", "evse", "is_resettable", "knob", "over", "path", "pile")
 
-    def __init__(self, kernel: Kernel, pile: Pile, evse: Evse | None) -> None:
-        """Of the whole pile, which a reset may mend, or of an EVSE's contactor, which needs a repair."""
+    def __init__(self, kernel: Kernel, pile: Pile, evse: Evse | None, knob: Knob[Any]) -> None:
+        """Of the whole pile (`evse` None) or of an EVSE; only a pile that is down may be mended by a reset."""
         self.path = evse.path if evse is not None else pile.path
         self.pile = pile
         self.evse = evse
-        self.knob: Knob[bool] = evse.contactor_closed if evse is not None else pile.is_down
-        self.is_resettable = evse is None
+        self.knob = knob
+        self.is_resettable = knob is pile.is_down
         self.over = kernel.event()
         self.call: Call | None = None
 
@@ -73,9 +91,12 @@ class Repairs:
     def _alarmed(self, event: Event) -> None:
         pile, evse = self._places.get(event.subject, (None, None))
         alarm = event.data["alarm"]
-        if pile is None or (alarm != "pile_failed" and alarm not in _CONTACTOR_ALARMS):
+        if pile is None or evse is None:
             return
-        defect = Defect(self._kernel, pile, evse if alarm in _CONTACTOR_ALARMS else None)
+        is_piles, knob = _broken(str(alarm), pile, evse)
+        if knob is None:
+            return
+        defect = Defect(self._kernel, pile, None if is_piles else evse, knob)
         if defect.path in self._open or not self._faults.leaning_on(defect.knob):
             return
         self._open[defect.path] = defect

@@ -26,6 +26,7 @@ from twins.weather import WeatherConfig
 from twins.yard import YardConfig
 
 __all__ = [
+    "HeatConfig",
     "LocalText",
     "OperatorConfig",
     "SiteConfig",

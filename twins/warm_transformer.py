@@ -23,7 +23,7 @@ from twins.thermal import Threshold
 from twins.transformer import Transformer, TransformerConfig
 from twins.transformer_heat import DryHeatConfig, Levels, OilHeatConfig
 
-__all__ = ["SensorBroken", "SensorState", "SensorStuck", "WarmTransformer"]
+__all__ = ["LoadControlFailed", "SensorBroken", "SensorState", "SensorStuck", "WarmTransformer"]
 
 
 class SensorState(Enum):
@@ -60,6 +60,7 @@ class WarmTransformer(Transformer, Twin):
         self.relays: list[Relay] = []
         self.is_sensor_stuck = Knob(False, self._sensor_changed)
         self.is_sensor_broken = Knob(False, self._sensor_changed)
+        self.is_uncontrolled = Knob(False, self._control_changed)
         self._alarms: dict[str, Event] = {}
         self._acts_at = FOREVER
         self._is_recooled = False
@@ -161,6 +162,10 @@ class WarmTransformer(Transformer, Twin):
             self._alarm("transformer_sensor_broken", "sensor", is_broken)
         self._kernel.touch(self)
 
+    def _control_changed(self) -> None:
+        self.relief.switch(self.is_uncontrolled.value)
+        self._kernel.touch(self)
+
     def _rerated(self) -> None:
         super()._rerated()
         self.limit.set(self._kernel.now, min(self.limit_kw, self.relief.limit_kw))
@@ -200,3 +205,18 @@ class SensorBroken:
     def contributions(self, transformer: WarmTransformer) -> Iterable[Contribution]:
         """Take the reading away."""
         yield transformer.is_sensor_broken.force(True)
+
+
+@fault(
+    "transformer.load_control_failed", hits=WarmTransformer, zh="变压器温度限荷功能失效", clause="8.4.1.1",
+    faces=("station", "wire"),
+)  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class LoadControlFailed:
+    """Nobody lowers the load of a hot transformer any longer: its trip is what is left."""
+
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, transformer: WarmTransformer) -> Iterable[Contribution]:
+        """Switch the control off."""
+        yield transformer.is_uncontrolled.force(True)

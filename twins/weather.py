@@ -38,6 +38,10 @@ class WeatherConfig:
     series: Literal["shenzhen_2022"] | None = field(
         default=None, metadata=key("A recorded series, by the station's clock; other days by its fit.")
     )
+    warmer_k: float = field(
+        default=0.0,
+        metadata=key("Added to a series' air: a heat wave, or below 0 a cold spell.", unit="K", low=-60, high=20),
+    )
     humidity_pct: float | None = field(
         default=None, metadata=key("Stated relative humidity; 60 if left out.", unit="%", low=0, high=100)
     )
@@ -84,6 +88,8 @@ class WeatherConfig:
             for name in ("humidity_pct", "wind_m_s", "rain_class", "sun_w_m2"):
                 if getattr(self, name) is not None:
                     raise Misfit(name, "has no meaning beside series", "leave it out: the series says it")
+        elif self.warmer_k != 0.0:
+            raise Misfit("warmer_k", "given without a series", "leave it out, and state the temperature that you want")
         if self.sun_w_m2 is not None and self.latitude_deg is not None:
             raise Misfit("sun_w_m2", "given beside latitude_deg", "one of the two: a stated sun, or one that moves")
         if self.longitude_deg is not None and self.latitude_deg is None:
@@ -175,9 +181,10 @@ class Weather:
         if here is None or there is None:
             return
         signals = (self.air_temp_c, self.humidity_pct, self.wind_m_s)
-        for signal, begins, ends in zip(signals, here[:3], there[:3], strict=True):
+        more = (self._config.warmer_k, 0.0, 0.0)
+        for signal, begins, ends, extra in zip(signals, here[:3], there[:3], more, strict=True):
             slope = (ends - begins) / SECONDS_PER_HOUR
-            signal.set(now, begins + slope * (now - self._before.t), slope)
+            signal.set(now, begins + extra + slope * (now - self._before.t), slope)
         self.rain.set(now, here.rain)
         if here.is_synthetic and not self.is_synthetic:
             self.is_synthetic = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sim.clock import Clock
 from sim.events import Event
@@ -82,6 +84,7 @@ demand:
   arrivals: {{profile: two_peaks, sessions_per_day: 10}}
   vehicles: [{{model: lfp_60_400v, share: 1}}]
 tariff: {{energy_cny_kwh: 1, service_cny_kwh: 0.5}}
+pile_models: {own}
 """
 
 
@@ -144,8 +147,14 @@ def one_pile(tmp_path: Path) -> Callable[..., OnePile]:
         path = tmp_path / "one-pile.yaml"
         evses = ", ".join(f"{{reaches: [B{number:02d}]}}" for number in range(1, count + 1))
         more = "\n    ".join(f"{name}: {value}" for name, value in pile.items())
+        catalogue = Path(find_station("public")).parents[1] / "piles.yaml"
+        (own,) = [
+            one for one in yaml.safe_load(catalogue.read_text(encoding="utf-8"))["models"] if one["name"] == model
+        ]
+        own = {name: value for name, value in own.items() if name != "evse_max_a"} | {"name": f"{model}_any_cable"}
         text = ONE_PILE.format(
-            model=model,
+            own=json.dumps([own]),
+            model=own["name"],
             evses=f"[{evses}]",
             pile=more,
             last=count,

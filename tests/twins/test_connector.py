@@ -49,7 +49,7 @@ def test_a_station_may_say_what_its_connectors_are(tmp_path: Path) -> None:
     piles = read_station(path).value.piles
     said = ConnectorConfig(cooled=CoolingConfig(thermal_resistance_k_w=2.0, still_w_k=5.0))
     assert [pile.connector for pile in piles[:3]] == [said, said, None]
-    assert read_station(find_station("community")).value.heat.connectors is False
+    assert read_station(find_station("two-outlet")).value.heat.connectors is False, "unless a file says so"
 
 
 @pytest.mark.parametrize(

@@ -390,6 +390,19 @@ def test_a_site_that_does_not_follow_it_has_none(warm_site: WarmSite, build: Cal
     assert isinstance(station.find(CONTACT), Contact)
     for path in ("pile[A01].contact", "bay[B01].contact", "pile[A01].connector[3].contact", "link[A01].contact"):
         assert station.find(path) is None
-    kernel, cold, _ = build(name="public")
+    kernel, cold, _ = build(name="two-outlet")
     assert cold.find(CONTACT) is None
     assert not any("contact" in name for name in kernel.signals)
+
+
+def test_a_current_that_flows_on_as_before_is_watched_on() -> None:
+    kernel = Kernel(Clock(datetime(2022, 7, 11), "UTC"), 1)
+    outlet = Obedient()
+    contact = Contact(kernel, outlet, ConnectorConfig(resistance_uohm=60.0), Signal("air_temp_c", "C", 35.0))
+    contact.resistance_uohm.lean(contact.resistance_uohm.scale(5.0))
+    for piece in range(12):  # each too short to get to a level by itself
+        kernel.advance(SimTime(60.0 * piece))
+        contact.carry(SimTime(60.0 * piece), SimTime(60.0 * (piece + 1)), 250.0)
+    kernel.advance(SimTime(720.0))
+    assert contact.temp_c.at(SimTime(720.0)) > 90.0
+    assert all(threshold.is_on for threshold in contact.thresholds)

@@ -13,6 +13,7 @@ from sim.kernel import Kernel
 from sim.reading import Run
 from sim.recording import Recorder
 from sim.units import SimTime
+from twins.control import ControlConfig
 
 Build = Callable[..., tuple[Kernel, Any, Any]]
 END = SimTime(86_400.0)
@@ -20,7 +21,8 @@ END = SimTime(86_400.0)
 
 @pytest.mark.parametrize("name", ["public", "community"])
 def test_the_shipped_stations_stay_within_their_site_limit(build: Build, name: str) -> None:
-    kernel, station, _ = build(name=name, seed=2)
+    limit_kw = 1_000.0 if name == "public" else 260.0
+    kernel, station, _ = build(name=name, seed=2, control=ControlConfig(policy="equal_share", site_limit_kw=limit_kw))
     station.draw_demand(1_000.0 if name == "public" else 200.0, END)
     reached = 0
     while kernel.now < END:

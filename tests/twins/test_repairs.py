@@ -19,7 +19,7 @@ from twins.platform import LocalPlatform
 from twins.reliability import ReliabilityConfig
 from twins.staff import MemberConfig, StaffConfig
 from twins.station import Station
-from twins.station_file import find_station, read_station
+from twins.station_file import HeatConfig, find_station, read_station
 from twins.vehicle import vehicle_models
 from twins.visits import Session
 
@@ -34,7 +34,7 @@ NIGHT = SimTime(86_400.0)
 
 def at_work(build: Build, **changes: Any) -> tuple[Kernel, Any, list[Event]]:
     """The public station from eight in the morning, empty."""
-    kernel, station, _ = build(name="public", start=datetime(2022, 7, 6, 8), **changes)
+    kernel, station, _ = build(name="public", start=datetime(2022, 7, 6, 8), heat=HeatConfig(packs=False), **changes)
     events: list[Event] = []
     kernel.subscribe(lambda event: events.append(event) if event.kind != "evse.state" else None)
     return kernel, station, events

@@ -45,7 +45,12 @@ class Bench:
         self.kernel = Kernel(Clock(datetime(2022, 7, 6), "Asia/Shanghai"), 1)
         stack = StackConfig(module_kw=40, modules=modules, switching_s=3.0, reaches=reaches)
         model = replace(
-            pile_models()["stack_640_12"], rated_kw=40.0 * modules, evse_count=terminals, evse_max_kw=200.0, stack=stack
+            pile_models()["stack_640_12"],
+            rated_kw=40.0 * modules,
+            evse_count=terminals,
+            evse_max_kw=200.0,
+            evse_max_a=None,
+            stack=stack,
         )
         evses = tuple(EvseConfig(reaches=(f"B{number}",)) for number in range(terminals))
         config = PileConfig(id="H", model=model.name, feeder="F", evses=evses, place=PlaceConfig(x_m=0, y_m=0))

@@ -5,6 +5,7 @@ Section numbers are those of the physics notes: 4, with its steady states, steps
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from math import exp, log
@@ -304,8 +305,8 @@ def test_a_wandering_load_is_followed_within_half_a_kelvin(hot_site: Callable[..
 @pytest.mark.parametrize("kind", ["dry", "oil"])
 def test_real_charges_are_followed_within_half_a_kelvin(kind: str, tmp_path: Path) -> None:
     text = find_station("public").read_text(encoding="utf-8")
-    text = text.replace("rating_kva: 1250", "rating_kva: 630").replace("  contract_limit_kw: 1250\n", "")
-    text = text.replace("load_loss_kw: 9.7\n", f"load_loss_kw: 9.7\n    heat: {{kind: {kind}}}\n")
+    unit = f"    rating_kva: 630\n    no_load_loss_kw: 1.6\n    load_loss_kw: 9.7\n    heat: {{kind: {kind}}}\n"
+    text = re.sub(r"    rating_kva: 800\n(?:    .*\n)+", unit, text).replace("  contract_limit_kw: 1250\n", "")
     (tmp_path / "station.yaml").write_text(text, encoding="utf-8")
     file = read_station(tmp_path / "station.yaml").value
     kernel = Kernel(Clock(datetime(2022, 7, 13, 14), file.station.timezone), 11)
@@ -343,11 +344,10 @@ def test_real_charges_are_followed_within_half_a_kelvin(kind: str, tmp_path: Pat
 
 
 def test_without_the_block_the_transformer_stays_as_it_was() -> None:
-    for name in ("public", "hub", "community", "two-outlet"):
-        file = read_station(find_station(name)).value
-        kernel = Kernel(Clock(datetime(2022, 7, 6), file.station.timezone), 1)
-        Station(kernel, file, LocalPlatform(kernel))
-        assert [path for path in kernel.signals if path.startswith(PATH)] == [f"{PATH}.limit_kw"]
+    file = read_station(find_station("two-outlet")).value
+    kernel = Kernel(Clock(datetime(2022, 7, 6), file.station.timezone), 1)
+    Station(kernel, file, LocalPlatform(kernel))
+    assert [path for path in kernel.signals if path.startswith(PATH)] == [f"{PATH}.limit_kw"]
 
 
 @pytest.mark.parametrize(

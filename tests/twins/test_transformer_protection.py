@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
@@ -83,9 +84,9 @@ def test_load_control_prevents_the_trip_and_its_absence_lets_it_happen(tmp_path:
     """The same station file but for `load_control`, the same cars, the same fans that fail."""
 
     def evening(control: str) -> tuple[Station, list[Event], float]:
-        text = find_station("public").read_text(encoding="utf-8").replace("rating_kva: 1250", "rating_kva: 630")
         heat = f"{{kind: dry, fans: {{}}, alarm_c: 130, trip_c: 150{control}}}"
-        text = text.replace("load_loss_kw: 9.7\n", f"load_loss_kw: 9.7\n    heat: {heat}\n")
+        unit = f"    rating_kva: 630\n    no_load_loss_kw: 1.6\n    load_loss_kw: 9.7\n    heat: {heat}\n"
+        text = re.sub(r"    rating_kva: 800\n(?:    .*\n)+", unit, find_station("public").read_text(encoding="utf-8"))
         (tmp_path / "station.yaml").write_text(text, encoding="utf-8")
         file = read_station(tmp_path / "station.yaml").value
         kernel = Kernel(Clock(datetime(2022, 7, 13, 12), file.station.timezone), 5)
