@@ -62,6 +62,9 @@ class MicroClimateConfig:
     sensors: tuple[EnvSensorConfig, ...] = field(default=(), metadata=key("Environment sensors.", count=(0, 100)))
 
 
+_NONE = MicroClimateConfig(open_air_k=0.0, soak_k=0.0, soak_h=inf)
+
+
 class MicroClimate(Twin):
     """Signal `microclimate.open_air_c`, where a file asks for it; `sensors` by id.
 
@@ -75,7 +78,7 @@ class MicroClimate(Twin):
         self, kernel: Kernel, config: MicroClimateConfig | None, weather: Weather, waiting: Sequence[Roof]
     ) -> None:
         """`waiting` are the roofs of the waiting bays; who waits at a site without any stands in the open."""
-        config = config or MicroClimateConfig(open_air_k=0.0, soak_k=0.0)
+        config = config or _NONE
         self.config = config
         self._weather = weather
         self._open_share = waiting.count("open") / len(waiting) if waiting else 1.0
@@ -99,10 +102,14 @@ class MicroClimate(Twin):
         """The air at a place."""
         return self._open_air_c if roof == "open" else self._weather.air_temp_c
 
-    def soaked_k(self, now: SimTime, waited_s: float) -> float:
-        """How much the sun of now has warmed the battery of a car that has waited so long, on average over the bays."""
+    def soaked_k(self, now: SimTime, came_with_k: float, waited_s: float) -> float:
+        """How much over the air by the sun a battery is that came with so much, and waited: on average over the bays.
+
+        The sun of now counts for the whole wait.
+        """
+        left = exp(-waited_s / (self.config.soak_h * SECONDS_PER_HOUR))
         settles_k = self.config.soak_k * self._open_share * self._weather.sun_w_m2.at(now) / FULL_SUN_W_M2
-        return settles_k * (1.0 - exp(-waited_s / (self.config.soak_h * SECONDS_PER_HOUR)))
+        return came_with_k * left + settles_k * (1.0 - left)
 
 
 class EnvSensorState(Enum):
