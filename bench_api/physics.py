@@ -16,6 +16,7 @@ from twins.contact_curve import ContactParameters, run_contact
 from twins.pack_charge import PackChargeParameters, charge_cell
 from twins.queueing import QueueParameters, run_queue
 from twins.steady_pile import PileDeratingParameters, run_pile_derating
+from twins.transformer_trial import TransformerParameters, run_transformer
 
 __all__ = ["MODELS", "Model", "as_table", "run_model"]
 
@@ -41,6 +42,7 @@ MODELS.add(
     "pile-derating",
     Model("A cabinet with a pile that is asked for a steady output", PileDeratingParameters, run_pile_derating),
 )
+MODELS.add("transformer", Model("A transformer's heat under a stated load", TransformerParameters, run_transformer))
 MODELS.add(
     "connector",
     Model("A connector's contact under a stated current", ContactParameters, lambda given: asdict(run_contact(given))),
@@ -63,7 +65,10 @@ def run_model(name: str, params: str) -> dict[str, Any]:
 
 
 def as_table(result: dict[str, Any]) -> str:
-    """The result for people."""
+    """The result for people; `columns` and `rows`, where it has them, as a table with one line a row."""
+    if "columns" in result:
+        lines = [result["columns"], *([_shown(value) for value in row] for row in result["rows"])]
+        return "\n".join("  ".join(f"{word:>14}" for word in line) for line in lines)
     return "\n".join(f"{name:<18} {_shown(value)}" for name, value in result.items())
 
 

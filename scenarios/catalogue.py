@@ -18,6 +18,8 @@ from twins.cell_bms import CellBms
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
+from twins.transformer import Transformer
+from twins.warm_transformer import WarmTransformer
 
 __all__ = ["EVENT_KINDS", "StationCatalogue"]
 
@@ -52,7 +54,10 @@ EVENT_KINDS = (
     "staff.arrived",
     "staff.dispatched",
     "staff.done",
+    "transformer.fans",
     "transformer.limited",
+    "transformer.reset",
+    "transformer.tripped",
     "vehicle.arrived",
     "vehicle.reneged",
     "vehicle.turned_away",
@@ -115,7 +120,9 @@ class StationCatalogue:
             return f"the station has no {host or path}" + (_COLD if is_cold else "")
         thing, hits = self._station.find(path), FAULTS.get(fault).hits
         if thing is not None and not isinstance(thing, hits):
-            return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}"
+            is_cold = issubclass(hits, WarmTransformer) and type(thing) is Transformer
+            hint = ": its file would have to say grid.transformer.heat" if is_cold else ""
+            return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}{hint}"
         if thing is None and (path.endswith(".bms") is not issubclass(hits, Bms)):
             return f"{fault} hits {hits.__name__}, and {path} is no such thing"
         if hits is CellBms and not self._station.file.heat.packs:

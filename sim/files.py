@@ -43,14 +43,17 @@ def key(
     high: float | None = None,
     pattern: str = "",
     count: tuple[int, int] | None = None,
+    by: str = "",
 ) -> Mapping[str, Any]:
     """Metadata of a dataclass field that people write in a file: `field(metadata=key("...", unit="kW", above=0))`.
 
     `text` is what hover help and the schema say; `name` the key in the file where it differs from the field's name;
-    `above` excludes its bound, `low` and `high` include theirs; `count` bounds the length of a list or text.
+    `above` excludes its bound, `low` and `high` include theirs; `count` bounds the length of a list or text. Of several
+    shapes, the key `by` within says which it is.
     """
     found: dict[str, Any] = {"description": text, "alias": name or None, "gt": above, "ge": low, "le": high}
-    found |= {"pattern": pattern or None, "json_schema_extra": {"unit": unit} if unit else None}
+    found |= {"discriminator": by or None, "pattern": pattern or None}
+    found |= {"json_schema_extra": {"unit": unit} if unit else None}
     if count:
         found |= {"min_length": count[0], "max_length": count[1]}
     return {word: value for word, value in found.items() if value is not None}
@@ -190,6 +193,14 @@ def _problem(file: str, root: Node, shape: Any, error: Any) -> FileProblem:
         right = f"{word} {context[name]:g}{of}"
     elif kind == "literal_error":
         what, right = f"{shown} is not known here", context["expected"]
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        tag = context["discriminator"].strip("'")
+        given, kinds = node.child(tag), [word for one in shapes for word in _words_of(one, tag)]
+        path = f"{path}.{tag}" if path else tag
+        if given is None:
+            return FileProblem(file, root.line_of(path), path, "missing", f"give it: {' or '.join(kinds)}")
+        right = did_you_mean(str(given.value), kinds)
+        return FileProblem(file, root.line_of(path), path, f"{_shown(given)} is not known here", right)
     elif kind == "string_pattern_mismatch":
         what, right = f"{shown} does not fit", f"text that matches {context['pattern']}"
         if context["pattern"] == ID_PATTERN:
@@ -208,6 +219,7 @@ def _locate(root: Node, shape: Any, loc: tuple[Any, ...], kind: str) -> tuple[tu
         last = at == len(loc) - 1
         found = node.child(step)
         if found is None and not (last and absent):
+            shapes = [one for one in shapes if _is_branch(one, step)] or shapes
             continue  # the name of a branch of a union, not a key
         steps = (*steps, step)
         if last and absent:
@@ -237,6 +249,17 @@ def _keys(shape: Any) -> dict[str, dataclasses.Field[Any]]:
     if not dataclasses.is_dataclass(shape):
         return {}
     return {field.metadata.get("alias", field.name): field for field in dataclasses.fields(shape)}
+
+
+def _is_branch(shape: Any, name: str | int) -> bool:
+    """Whether a key of this shape can only be that word."""
+    return any(_words_of(shape, key) == (name,) for key in _keys(shape))
+
+
+def _words_of(shape: Any, name: str) -> tuple[Any, ...]:
+    """The words that a key of this shape may be."""
+    field = _keys(shape).get(name)
+    return typing.get_args(typing.get_type_hints(shape)[field.name]) if field else ()
 
 
 def _described(shapes: list[Any], step: Any) -> str:

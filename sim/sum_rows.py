@@ -35,6 +35,7 @@ class SumRecord:
         self._sums = sums
         self._begin = now
         self._before: dict[int, Floats] = {}
+        self._summed: list[Sum] = []
         self._known: dict[int, tuple[int, list[tuple[Signal | Sum, float]], float]] = {}
         for one in sums:
             self._begin_tunings(one, now)
@@ -51,6 +52,10 @@ class SumRecord:
         for identity, rows in made.items():
             if identity in self._before:
                 self._before[identity] = rows[-1:]
+        for one in self._summed:
+            assert one.tunings is not None
+            del one.tunings[:-3]
+        self._summed.clear()
         self._begin = now
         return written
 
@@ -73,12 +78,8 @@ class SumRecord:
         found = made.get(id(quantity))
         if found is None:
             if isinstance(quantity, Sum):
-                weighted, offset = self._parts_of(quantity)
-                parts = [(self._rows(part, made, begin, end), weight) for part, weight in weighted]
-                assert quantity.tunings is not None
-                tunings = np.frombuffer(quantity.tunings.tobytes()).reshape(-1, 3)
-                found = sum_rows(parts, offset, tunings, begin, end)
-                del quantity.tunings[:-3]
+                found = self._sum(quantity, made, begin, end)
+                self._summed.append(quantity)
             else:
                 assert quantity.rows is not None
                 fresh = np.frombuffer(quantity.rows.tobytes()).reshape(-1, 5)
@@ -86,15 +87,30 @@ class SumRecord:
             made[id(quantity)] = found
         return found
 
+    def _sum(self, quantity: Sum, made: dict[int, Floats], begin: float, end: float, cuts: Floats = _NONE) -> Floats:
+        """Its rows, with breakpoints at `cuts` too; sums among the parts are cut where the others are."""
+        weighted, offset = self._parts_of(quantity)
+        rows = [self._rows(part, made, begin, end) for part, _ in weighted]
+        every = np.unique(np.concatenate([cuts, *(one[:, 0] for one in rows)]))
+        for at, (part, _) in enumerate(weighted):
+            if isinstance(part, Sum) and len(rows[at]) < np.count_nonzero((every >= begin) & (every < end)):
+                rows[at] = self._sum(part, made, begin, end, every)
+        parts = [(one, weight) for one, (_, weight) in zip(rows, weighted, strict=True)]
+        assert quantity.tunings is not None
+        tunings = np.frombuffer(quantity.tunings.tobytes()).reshape(-1, 3)
+        return sum_rows(parts, offset, tunings, begin, end, cuts)
+
 
 def sum_rows(
-    parts: Sequence[tuple[Floats, float]], inner_offset: float, tunings: Floats, begin: float, end: float
-) -> Floats:
+    parts: Sequence[tuple[Floats, float]], inner_offset: float, tunings: Floats, begin: float, end: float,
+    further: Floats = _NONE,
+) -> Floats:  # fmt: skip
     """Rows (n, 5) of `offset + scale * (inner_offset + sum(weight * part))` from `begin` to `end`.
 
     `parts` are (rows (n, 5), weight), `tunings` rows (t, scale, offset); the first of each at or before `begin`.
+    `further` are times at which a row is to begin beside.
     """
-    inner = [rows[:, 0] for rows, _ in parts]
+    inner = [further, *(rows[:, 0] for rows, _ in parts)]
     cuts = np.unique(np.concatenate([*inner, tunings[:, 0], np.array([begin])]))
     starts = cuts[(cuts >= begin) & (cuts < end)]
     lengths = np.append(starts[1:], end) - starts

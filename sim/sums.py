@@ -102,14 +102,14 @@ class Sum:
     def exact_parts(self) -> tuple[list[tuple[Signal | Sum, float]], float]:
         """([(part, weight)], offset) from whose recorded rows this sum's follow without a loss.
 
-        A sum's rows are exact at its own breakpoints alone: it may stand for its leaves where it has all of them.
+        A sum's rows are exact at its own breakpoints alone: it may stand for its leaves where it has all of them. One
+        that has been retuned stays whole in any case; its rows are then to be cut where the other parts' are.
         """
         mine = {id(leaf) for leaf in self.leaves()}
         sums = [part for part in self.parts if isinstance(part, Sum)]
         if len(sums) == len(self.parts) and all({id(leaf) for leaf in part.leaves()} == mine for part in sums):
             return [(part, 1.0) for part in sums], 0.0
         flat = self._flat or self._flatten()
-        assert all({id(leaf) for leaf in tuned.leaves()} == mine for tuned, _ in flat.tuned)
         return [*flat.leaves, *flat.tuned], flat.offset
 
     def crossing(self, level: float, after: SimTime) -> SimTime | None:

@@ -84,8 +84,16 @@ class CellBms(Bms):
 
     def claim_kw(self, now: SimTime, cap_kw: float) -> float:
         """The highest power of the next piece under `cap_kw` alone."""
-        piece = self._piece(now, cap_kw)
-        self._foreseen = (now, cap_kw, piece)
+        foreseen = self._foreseen
+        if foreseen is not None and foreseen[0] == now and foreseen[1] == cap_kw:
+            piece = foreseen[2]
+        elif self.soc.at(now) >= self.target - NEAR_SOC:
+            return min(self.asked_kw, cap_kw)
+        elif self._forecast.is_limited(self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now), self._net(cap_kw)):
+            return cap_kw
+        else:
+            piece = self._piece(now, cap_kw)
+            self._foreseen = (now, cap_kw, piece)
         return piece.top_kw + min(self.auxiliary_kw, cap_kw)
 
     def draw(self, now: SimTime, limit_kw: float, power: Signal) -> SimTime:
@@ -120,11 +128,8 @@ class CellBms(Bms):
         defect_kw = self._forecast.defect_kw
         self.heat_kw.set(now, defect_kw)
         passive_w_k = self.pack.passive_w_k
-        if passive_w_k > 0.0:
-            settled_c = self.ambient_c + 1_000.0 * defect_kw / passive_w_k
-            self.temp_c.set(now, settled_c, 0.0, temp_c - settled_c, self.pack.heat_capacity_j_k / passive_w_k)
-        else:
-            self.temp_c.set(now, temp_c, 1_000.0 * defect_kw / self.pack.heat_capacity_j_k)
+        settled_c = self.ambient_c + 1_000.0 * defect_kw / passive_w_k
+        self.temp_c.set(now, settled_c, 0.0, temp_c - settled_c, self.pack.heat_capacity_j_k / passive_w_k)
 
     def voltage_v(self, now: SimTime) -> float:
         """At the pack's terminals, while it charges or rests."""
@@ -149,9 +154,11 @@ class CellBms(Bms):
         return slope * SECONDS_PER_HOUR
 
     def _piece(self, now: SimTime, limit_kw: float) -> Piece:
-        return self._forecast.piece(
-            self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now), max(0.0, limit_kw - self.auxiliary_kw)
-        )
+        return self._forecast.piece(self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now), self._net(limit_kw))
+
+    def _net(self, limit_kw: float) -> float:
+        """What a limit leaves for the pack."""
+        return max(0.0, limit_kw - self.auxiliary_kw)
 
     def _write(self, now: SimTime, piece: Piece, auxiliary_kw: float, power: Signal) -> None:
         shape, rate = piece.power, piece.rate

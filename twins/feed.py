@@ -38,7 +38,10 @@ class FeedState(Enum):
 
 
 class Feed:
-    """Signal `grid.voltage_pu`, state `grid.feed`. `on_live` hears when the busbar dies and comes back."""
+    """Signal `grid.voltage_pu` (of the busbar), state `grid.feed`. `on_live` hears when it dies and comes back.
+
+    The busbar is dead in an outage, and while the breaker between it and the feed is open.
+    """
 
     path = "grid.feed"
 
@@ -55,20 +58,27 @@ class Feed:
         self._returns: Sequence[Callable[[], None]] = ()
         self._generation = 0
         self._is_tripped = False
+        self._is_connected = True
 
     def supply(self, trips: Sequence[Callable[[], None]], returns: Sequence[Callable[[], None]]) -> None:
         """What every pile does when the voltage is too low for too long, and when it is back; in order of return."""
         self._trips, self._returns = trips, returns
 
+    def connect(self, is_connected: bool) -> None:
+        """The breaker between the feed and the busbar has closed, or opened."""
+        self._is_connected = is_connected
+        self._changed()
+
     def _changed(self) -> None:
-        now, volts = self._kernel.now, self.voltage.value
-        before = self.state.value
+        now, feed_pu = self._kernel.now, self.voltage.value
+        volts = feed_pu if self._is_connected else 0.0
+        was_live, is_live = self.voltage_pu.a > _DEAD_PU, volts > _DEAD_PU
         self.voltage_pu.set(now, volts)
-        state = FeedState.OUTAGE if volts <= _DEAD_PU else FeedState.SAG if volts < 1.0 else FeedState.NORMAL
+        state = FeedState.OUTAGE if feed_pu <= _DEAD_PU else FeedState.SAG if feed_pu < 1.0 else FeedState.NORMAL
         if self.state.set(now, state):
             self._tell(state)
-            if FeedState.OUTAGE in (before, state):
-                self.on_live(state is not FeedState.OUTAGE)
+        if is_live is not was_live:
+            self.on_live(is_live)
         self._generation += 1
         generation = self._generation
         if volts < self._config.trip_below_pu and not self._is_tripped:

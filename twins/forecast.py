@@ -29,12 +29,13 @@ _SHORTEST_S = 0.5
 _LONGEST_S = 1_800.0
 _STEP_K = 4.0
 _STEP_SOC = 0.12
-_LONGEST_WARMING_S = 300.0  # while what it asks for follows the temperature
-_MIDDLE = 5e-4
+_LONGEST_WARMING_S = 400.0  # while what it asks for follows the temperature
+_MIDDLE = (1.5e-3, 5e-4, 5e-4, 5e-4)  # by what binds: how well a shape must meet the rate in the middle
 _SETTLED_V = (0.05, 0.015, 0.004, 0.015)  # by what binds: how far the slow polarisation may be from where it tends to
 _AGREES_S = (0.5, 0.05, 0.05, 0.5)  # how well the charge at a piece's end must be foreseen, in seconds at 1 C
 _NEAR_S = 0.02  # of charge, in seconds at 1 C: 5e-6 of the whole
 _NEAR_K = 1e-6
+_TURN = 1e-3
 _HAIR_C = 1e-5
 _TRICKLE_C = 1.0 / 50.0
 """Held at its highest voltage, a pack that takes less than this is full."""
@@ -115,6 +116,14 @@ class Forecast:
         heat_kw = rate * (slow_v + rate * ohmic_v + entropy_v_k * (temp_c + KELVIN)) * unit_kw + self.defect_kw
         return _new_point(Point, (rate, power_kw, heat_kw, binds))
 
+    def is_limited(self, soc: float, temp_c: float, slow_v: float, limit_kw: float) -> bool:
+        """Whether in this state it would take more than `limit_kw`."""
+        if limit_kw >= self.ceiling_kw or temp_c < self.pack.heated_to_c - _NEAR_K:
+            return False
+        self._limit_kw = limit_kw
+        self._choose_band(temp_c)
+        return self._point(soc, temp_c, slow_v).binds == LIMIT
+
     def piece(self, soc: float, temp_c: float, slow_v: float, limit_kw: float) -> Piece:
         """The next piece, with at most `limit_kw` at the terminals; of no length when the pack takes no more."""
         self._limit_kw = min(limit_kw, self.ceiling_kw)
@@ -135,31 +144,35 @@ class Forecast:
             goal = min(goal, knot)
             if slope < 0.0:
                 guess = Shape(0.0, first.rate, -self.acceptance.share(soc) / slope * SECONDS_PER_HOUR / first.rate)
-        length_s = self._patience_s(soc, temp_c, slow_v, first, goal)
-        is_cut = False
+        length_s = self._patience_s(soc, temp_c, slow_v, first, goal, guess)
+        heat, is_cut, hair_s, missed_before = (first.heat_kw, 0.0), False, 0.0, 0.0
         for _ in range(12):
-            middle, last, lead = self._ahead(soc, temp_c, slow_v, first, guess, length_s)
-            if last.binds != first.binds and not is_cut and length_s > _SHORTEST_S:
-                length_s = max(_SHORTEST_S, self._turn(soc, temp_c, slow_v, first, middle, guess, lead, length_s))
-                is_cut = True
+            middle, last, lead = self._ahead(soc, temp_c, slow_v, first, guess, heat, length_s)
+            is_turned = last.binds != first.binds or middle.binds != first.binds
+            if is_turned and not is_cut and length_s > _SHORTEST_S:
+                low_s, high_s = self._turn(soc, temp_c, slow_v, first, middle, guess, lead, length_s)
+                length_s, hair_s, is_cut = max(_SHORTEST_S, low_s), high_s - low_s, True
                 continue
             rate = shape_of(first.rate, middle.rate, last.rate, length_s)
-            if abs(value(rate, 0.5 * length_s) - middle.rate) > _MIDDLE * first.rate and length_s > _SHORTEST_S:
-                length_s, is_cut, guess = 0.5 * length_s, True, rate
+            heat = _line(first.heat_kw, middle.heat_kw, last.heat_kw, length_s)
+            is_bent = abs(value(rate, 0.5 * length_s) - middle.rate) > _MIDDLE[first.binds] * first.rate
+            if is_bent and length_s > _SHORTEST_S:
+                length_s, hair_s, is_cut, guess = 0.5 * length_s, 0.0, True, rate
                 continue
-            risen, guessed = area(rate, length_s), area(guess, length_s)
+            risen = area(rate, length_s)
+            missed, agrees = abs(risen - area(guess, length_s)), _AGREES_S[first.binds]
             guess, left = rate, (goal - soc) * SECONDS_PER_HOUR
             if risen > left + _NEAR_S or (not is_cut and left - 72.0 < risen < left - _NEAR_S):
                 length_s *= left / risen
-            elif abs(risen - guessed) <= _AGREES_S[first.binds]:
+            elif missed <= agrees or missed * missed <= agrees * missed_before:  # the next would miss by less
                 break
+            missed_before = missed
         power = shape_of(first.power_kw, middle.power_kw, last.power_kw, length_s)
-        heat_kw_s = (last.heat_kw - first.heat_kw) / length_s
-        heat_kw = (first.heat_kw + 4.0 * middle.heat_kw + last.heat_kw) / 6.0 - 0.5 * heat_kw_s * length_s
+        heat_kw, heat_kw_s = heat
         top_kw = max(first.power_kw, middle.power_kw, last.power_kw)
         if last.rate < _TRICKLE_C < first.rate and first.binds == VOLTAGE and rate.c > 0.0:
             length_s = min(length_s, rate.tau * log(rate.c / (_TRICKLE_C - _HAIR_C - rate.a)))
-        length_s = self._until_watched(temp_c, heat_kw, heat_kw_s, length_s)
+        length_s = self._until_watched(temp_c, heat_kw, heat_kw_s, length_s + hair_s)
         return Piece(length_s, power, rate, heat_kw, heat_kw_s, lead, top_kw)
 
     def _until_watched(self, temp_c: float, heat_kw: float, heat_kw_s: float, length_s: float) -> float:
@@ -172,10 +185,12 @@ class Forecast:
         reached_s = self._scratch.crossing(watched_c, SimTime(0.0))
         return length_s if reached_s is None else min(length_s, max(reached_s, _SHORTEST_S))
 
-    def _patience_s(self, soc: float, temp_c: float, slow_v: float, first: Point, goal: float) -> float:
+    def _patience_s(self, soc: float, temp_c: float, slow_v: float, first: Point, goal: float, guess: Shape) -> float:
         """How long the next piece may be, to begin with."""
-        pack, per_s = self.pack, first.rate / SECONDS_PER_HOUR
-        length_s = min(_LONGEST_S, min(_STEP_SOC, goal - soc) / per_s)
+        pack, room = self.pack, min(_STEP_SOC, goal - soc) * SECONDS_PER_HOUR / first.rate
+        if guess.c != 0.0:  # it decays to nothing
+            room = -guess.tau * log(1.0 - room / guess.tau) if room < guess.tau else inf
+        length_s = min(_LONGEST_S, room)
         warming_k_s = (self._warmed(temp_c, first.heat_kw, 60.0) - temp_c) / 60.0
         step_k = _STEP_K if self._band is None else self._to_edge_k(temp_c, warming_k_s)
         if first.binds == DEMAND and self._band is None:
@@ -188,12 +203,15 @@ class Forecast:
         return max(length_s, _SHORTEST_S) if goal == self.target else length_s
 
     def _ahead(
-        self, soc: float, temp_c: float, slow_v: float, first: Point, guess: Shape, length_s: float
-    ) -> tuple[Point, Point, Lead]:
-        """(middle, end, where the slow polarisation tends to) of a piece that begins so, its rate as guessed."""
+        self, soc: float, temp_c: float, slow_v: float, first: Point, guess: Shape, heat: tuple[float, float],
+        length_s: float,
+    ) -> tuple[Point, Point, Lead]:  # fmt: skip
+        """(middle, end, where the slow polarisation tends to) of a piece that begins so, rate and heat as guessed."""
         pack, half_s, tau_s = self.pack, 0.5 * length_s, self.pack.chemistry.slow_s
         middle_soc = soc + area(guess, half_s) / SECONDS_PER_HOUR
-        middle_c = self._warmed(temp_c, first.heat_kw, half_s)
+        at_c, slope_k_s, swing_k, warms_s = self.warming(temp_c, *heat)
+        cooled = exp(-half_s / warms_s)
+        middle_c = at_c + slope_k_s * half_s + swing_k * cooled
         first_v = first.rate * pack.slow(soc, temp_c)
         middle_v = value(guess, half_s) * pack.slow(middle_soc, middle_c)
         faded = exp(-half_s / tau_s)
@@ -201,7 +219,7 @@ class Forecast:
         settled_v = first_v - slope * tau_s
         middle = self._point(middle_soc, middle_c, settled_v + slope * half_s + (slow_v - settled_v) * faded)
         end_soc = soc + area(guess, length_s) / SECONDS_PER_HOUR
-        end_c = self._warmed(temp_c, middle.heat_kw, length_s)
+        end_c = at_c + slope_k_s * length_s + swing_k * cooled * cooled
         end_v = value(guess, length_s) * pack.slow(end_soc, end_c)
         rise_v = end_v - first_v
         lead = Lead((first_v + 4.0 * middle_v + end_v) / 6.0 - 0.5 * rise_v, rise_v / length_s)
@@ -212,14 +230,14 @@ class Forecast:
     def _turn(
         self, soc: float, temp_c: float, slow_v: float, first: Point, middle: Point, guess: Shape, lead: Lead,
         length_s: float,
-    ) -> float:  # fmt: skip
-        """When another thing comes to bind, or a little later: within 2 % of `length_s`."""
+    ) -> tuple[float, float]:  # fmt: skip
+        """(last seen before, first seen after) another thing comes to bind, a thousandth of `length_s` apart."""
         low_s, high_s, tau_s = 0.0, length_s, self.pack.chemistry.slow_s
         if middle.binds == first.binds:
             low_s = 0.5 * length_s
         else:
             high_s = 0.5 * length_s
-        for _ in range(5):
+        while high_s - low_s > _TURN * length_s:
             dt = 0.5 * (low_s + high_s)
             there = self._point(
                 soc + area(guess, dt) / SECONDS_PER_HOUR,
@@ -230,7 +248,7 @@ class Forecast:
                 low_s = dt
             else:
                 high_s = dt
-        return high_s
+        return low_s, high_s
 
     def _waiting(self, temp_c: float) -> Piece:
         """Too cold or too hot, or nothing allowed: heat or cool until it takes current again."""
@@ -243,13 +261,11 @@ class Forecast:
         heater_kw = min(self.pack.heater_kw, self._limit_kw) if temp_c < opens_c else 0.0
         heat_kw = heater_kw + self.defect_kw
         conductance_w_k, forced_c = self._cooling(temp_c)
-        settled_c = forced_c + 1_000.0 * heat_kw / conductance_w_k if conductance_w_k else inf
+        settled_c = forced_c + 1_000.0 * heat_kw / conductance_w_k
         length_s = inf
-        if conductance_w_k and (settled_c - opens_c) * (opens_c - temp_c) > 0.0:
+        if (settled_c - opens_c) * (opens_c - temp_c) > 0.0:
             tau_s = self.pack.heat_capacity_j_k / conductance_w_k
             length_s = tau_s * log((settled_c - temp_c) / (settled_c - opens_c))
-        elif not conductance_w_k and heat_kw > 0.0 and opens_c > temp_c:
-            length_s = (opens_c - temp_c) * self.pack.heat_capacity_j_k / (1_000.0 * heat_kw)
         length_s = self._until_watched(temp_c, heat_kw, 0.0, length_s)
         return Piece(length_s, Shape(heater_kw, 0.0, inf), NOTHING, heat_kw, 0.0, _NO_LEAD, heater_kw)
 
@@ -260,16 +276,12 @@ class Forecast:
             return pack.passive_w_k, self.ambient_c
         flow = self.flow
         conductance_w_k = pack.passive_w_k + flow * pack.cooling_w_k
-        if conductance_w_k == 0.0:
-            return 0.0, self.ambient_c
         forced_c = flow * pack.cooling_w_k * pack.coolant_c + pack.passive_w_k * self.ambient_c
         return conductance_w_k, forced_c / conductance_w_k
 
     def _warmed(self, temp_c: float, heat_kw: float, dt: float) -> float:
         """The temperature after `dt` with so much heat."""
         conductance_w_k, forced_c = self._conducts
-        if conductance_w_k <= 0.0:
-            return temp_c + 1_000.0 * heat_kw * dt / self.pack.heat_capacity_j_k
         settled_c = forced_c + 1_000.0 * heat_kw / conductance_w_k
         return settled_c + (temp_c - settled_c) * exp(-dt * conductance_w_k / self.pack.heat_capacity_j_k)
 
@@ -277,8 +289,6 @@ class Forecast:
         """The temperature's form `a + b dt + c exp(-dt / tau)` from `temp_c` on, with heat that runs so."""
         capacity_j_k = self.pack.heat_capacity_j_k
         conductance_w_k, forced_c = self._cooling(temp_c)
-        if conductance_w_k <= 0.0:
-            return temp_c, 1_000.0 * heat_kw / capacity_j_k, 0.0, inf
         tau_s = capacity_j_k / conductance_w_k
         slope = 1_000.0 * heat_kw_s / conductance_w_k
         settled_c = forced_c + 1_000.0 * heat_kw / conductance_w_k - slope * tau_s
@@ -297,3 +307,9 @@ class Forecast:
 NOTHING = Shape(0.0, 0.0, inf)
 _NO_LEAD = Lead(0.0, 0.0)
 _FULL = Piece(0.0, NOTHING, NOTHING, 0.0, 0.0, _NO_LEAD, 0.0)
+
+
+def _line(first: float, middle: float, last: float, length_s: float) -> tuple[float, float]:
+    """(start, slope) of the straight line with the ends' slope and the mean of the three."""
+    slope = (last - first) / length_s
+    return (first + 4.0 * middle + last) / 6.0 - 0.5 * slope * length_s, slope

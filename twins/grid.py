@@ -11,8 +11,12 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SECONDS_PER_HOUR, SimTime
+from twins.dry_transformer import DryTransformer
 from twins.feed import Feed, RideThroughConfig
+from twins.oil_transformer import OilTransformer
 from twins.transformer import Transformer, TransformerConfig
+from twins.transformer_heat import DryHeatConfig, OilHeatConfig
+from twins.warm_transformer import WarmTransformer
 
 __all__ = ["METER_CLASSES", "FeederConfig", "Grid", "GridConfig", "MeterConfig"]
 
@@ -74,8 +78,10 @@ class Grid:
     Limits are signals beside what they limit: `grid.contract_limit_kw` of the import, `feeder[ID].limit_kw`.
     """
 
-    def __init__(self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]], house_kw: Sum) -> None:
-        """`inputs` are the piles' input signals by feeder id, `house_kw` is what the house draws."""
+    def __init__(
+        self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]], house_kw: Sum, air_c: Signal
+    ) -> None:
+        """`inputs` are the piles' by feeder id, `house_kw` is what the house draws, `air_c` is at the transformer."""
         self.config = config
         self._kernel = kernel
         self.feed = Feed(kernel, config.ride_through)
@@ -90,7 +96,7 @@ class Grid:
             kernel.add(Signal(f"grid.feeder[{feeder.id}].limit_kw", "kW", self.feeder_limit_kw(feeder.id)))
         if config.contract_limit_kw is not None:
             kernel.add(Signal("grid.contract_limit_kw", "kW", config.contract_limit_kw))
-        self.transformer = Transformer(kernel, config.transformer, config.power_factor, self.load_kw)
+        self.transformer = self._transformer(air_c)
         self.loss_kw, self.power_kw = self.transformer.loss_kw, self.transformer.power_kw
 
     def energise(self, is_live: bool) -> None:
@@ -115,9 +121,24 @@ class Grid:
         """What may be drawn from the busbar at most, by what asks for it."""
         transformer = self.config.transformer
         limits = {"transformer": self.transformer.limit_kw}
+        if isinstance(self.transformer, WarmTransformer):
+            limits["transformer_heat"] = self.transformer.relief.limit_kw
         if self.config.contract_limit_kw is not None:
             # load + no-load loss + load loss * (load / rating)^2 = contract
             bend = transformer.load_loss_kw / transformer.rating_kva**2
             room_kw = self.config.contract_limit_kw - transformer.no_load_loss_kw - self.transformer.chord_excess_kw
             limits["contract"] = 2.0 * room_kw / (1.0 + sqrt(1.0 + 4.0 * bend * max(room_kw, 0.0)))
         return limits
+
+    def _transformer(self, air_c: Signal) -> Transformer:
+        config, power_factor = self.config.transformer, self.config.power_factor
+        made: WarmTransformer
+        match config.heat:
+            case DryHeatConfig():
+                made = DryTransformer(self._kernel, config, config.heat, power_factor, self.load_kw, air_c)
+            case OilHeatConfig():
+                made = OilTransformer(self._kernel, config, config.heat, power_factor, self.load_kw, air_c)
+            case None:
+                return Transformer(self._kernel, config, power_factor, self.load_kw)
+        made.breaker.on_switched = self.feed.connect
+        return made

@@ -17,6 +17,8 @@ _SERIES = {("nmc", 400): 96, ("nmc", 800): 194, ("lfp", 400): 110, ("lfp", 800):
 _RESISTANCE_V_C = {"nmc": 0.178, "lfp": 0.178}
 """What a cell of a car's pack loses at 1 C, 25 C and half charge, in V: 0.08 ohm at 75 kWh and 350 V."""
 
+_LEAST_W_K = 1e-3
+"""No pack is quite cut off from the air: closed forms want a time constant."""
 _KINK_V = 0.1
 """Between two points of the slow polarisation, its change of slope that a forecast cannot look across."""
 
@@ -102,7 +104,7 @@ class Pack:
         self.heat_capacity_j_k = mass_kg * (given.heat_capacity_j_kg_k or _HEAT_CAPACITY_J_KG_K[chemistry])
         self.cooling_w_k = 2.0 * capacity_kwh if given.cooling_w_k is None else given.cooling_w_k
         self.coolant_c = given.coolant_c
-        self.passive_w_k = given.passive_w_k
+        self.passive_w_k = max(given.passive_w_k, _LEAST_W_K)
         self.heater_kw = given.heater_kw
         self.heated_to_c = given.heated_to_c if given.heater_kw > 0.0 else -273.0
 

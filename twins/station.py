@@ -40,6 +40,7 @@ from twins.staff import Staff
 from twins.station_file import StationFile
 from twins.tariff import Tariff
 from twins.visits import Visits
+from twins.warm_transformer import WarmTransformer
 from twins.weather import Weather
 from twins.yard import Yard
 
@@ -71,7 +72,7 @@ class Station:
         inputs: dict[str, list[Sum]] = {}
         for pile in self.piles.values():
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
-        self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw)
+        self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw, self.weather.air_temp_c)
         self._set_budgets()
         self._supply_piles()
         if file.heat.piles:
@@ -85,6 +86,8 @@ class Station:
         self.faults = FaultBoard(kernel, self.find)
         piles = list(self.piles.values())
         self.staff = Staff(kernel, file.staff)
+        if isinstance(self.grid.transformer, WarmTransformer):
+            self.grid.transformer.breaker.staff = self.staff
         self.repairs = Repairs(kernel, file.reliability, self.staff, piles, self.faults)
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()

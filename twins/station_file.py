@@ -299,7 +299,7 @@ def _house(document: Document[StationFile]) -> Iterator[FileProblem]:
 def _limits(document: Document[StationFile]) -> Iterator[FileProblem]:
     grid, house = document.value.grid, document.value.house
     house_kw = grid.house_load_kw + grid.transformer.no_load_loss_kw + (house.most_kw if house is not None else 0.0)
-    limits = {"grid.transformer.rating_kva": grid.transformer.rating_kva * grid.power_factor}
+    limits = {"grid.transformer.rating_kva": grid.transformer.highest_kva * grid.power_factor}
     if grid.contract_limit_kw is not None:
         limits["grid.contract_limit_kw"] = grid.contract_limit_kw
     for path, limit_kw in limits.items():

@@ -13,6 +13,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SimTime
+from twins.transformer_heat import DryHeatConfig, OilHeatConfig
 
 __all__ = ["Transformer", "TransformerConfig", "TransformerDerated"]
 
@@ -28,6 +29,15 @@ class TransformerConfig:
     rating_kva: float = field(metadata=key("Rated apparent power.", unit="kVA", above=0, high=100_000))
     no_load_loss_kw: float = field(metadata=key("Loss in the core, always there.", unit="kW", low=0, high=1_000))
     load_loss_kw: float = field(metadata=key("Loss in the windings at rated power.", unit="kW", low=0, high=1_000))
+    heat: DryHeatConfig | OilHeatConfig | None = field(
+        default=None,
+        metadata=key("How it warms and ages, and what guards it; left out, its heat is not followed.", by="kind"),
+    )
+
+    @property
+    def highest_kva(self) -> float:
+        """What it may carry."""
+        return self.rating_kva if self.heat is None else self.rating_kva * self.heat.highest_share
 
 
 class Transformer:
@@ -47,7 +57,7 @@ class Transformer:
         kernel.add(self.loss_kw, self.power_kw)
         self.peak_kw = 0.0
         self.rating_share: Knob[float] = Knob(1.0, self._rerated)
-        self.limit = Signal(f"{self.path}.limit_kw", "kW", config.rating_kva * power_factor)
+        self.limit = Signal(f"{self.path}.limit_kw", "kW", config.highest_kva * power_factor)
         kernel.add(self.limit)
         self._is_live = True
         self.on_limit: Callable[[], None] = lambda: None
@@ -63,7 +73,7 @@ class Transformer:
     @property
     def limit_kw(self) -> float:
         """The load that it may carry."""
-        return self.config.rating_kva * self._power_factor * self.rating_share.value
+        return self.config.highest_kva * self._power_factor * self.rating_share.value
 
     def energise(self, is_live: bool) -> None:
         """Its core is magnetised, or not."""

@@ -40,6 +40,38 @@ def test_pile_derating_prints_one_document() -> None:
     assert airflow_m3_h == pytest.approx(loss_kw / 6.316 * 1_312.0, rel=1e-3)
 
 
+DRY = {"heat": {"kind": "dry", "alarm_c": 280, "trip_c": 290}, "ambient_c": 40, "hours": 0.5, "step_s": 600,
+       "load": [{"at_min": 0, "share": 0.7}, {"at_min": 0.001, "share": 1.3}]}  # fmt: skip
+
+
+def test_transformer_prints_one_document() -> None:
+    done = physics("transformer", "--params", json.dumps(DRY), "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"columns", "rows", "events"} and found["events"] == []
+    assert found["columns"] == ["t_s", "load_share", "hot_spot_c", "pt100_c", "ageing_rate", "loss_of_life_h"]
+    assert [row[0] for row in found["rows"]] == [0.0, 600.0, 1_200.0, 1_800.0]
+    assert [row[2] for row in found["rows"]] == pytest.approx([110.6, 144.5, 168.8, 186.2], rel=0.005)
+    shown = physics("transformer", "--params", json.dumps(DRY)).stdout.splitlines()
+    assert shown[0].split() == found["columns"] and shown[1].split()[:3] == ["0", "0.7", "110.643"]
+
+
+def test_transformer_trips_cools_and_is_reset_and_eased_it_does_not_trip() -> None:
+    given = DRY | {"heat": {"kind": "dry", "reset": {"after_min": 10}}, "hours": 3}
+    told = [
+        event[1]
+        for event in json.loads(physics("transformer", "--params", json.dumps(given), "--json").stdout)["events"]
+    ]
+    assert told[:4] == ["alarm.raised", "transformer.tripped", "alarm.cleared", "transformer.reset"]
+    eased = given | {"heat": {"kind": "dry", "load_control": {}}}
+    found = json.loads(physics("transformer", "--params", json.dumps(eased), "--json").stdout)
+    assert {event[1] for event in found["events"]} == {"transformer.limited"}
+    assert max(row[3] for row in found["rows"]) < 170.0 and min(row[1] for row in found["rows"][1:]) < 1.3
+    oil = DRY | {"heat": {"kind": "oil", "paper": "upgraded"}}
+    found = json.loads(physics("transformer", "--params", json.dumps(oil), "--json").stdout)
+    assert found["columns"][3] == "top_oil_c" and found["rows"][0][3] == pytest.approx(75.33, rel=0.005)
+
+
 def test_connector_prints_one_document() -> None:
     done = physics("connector", "--params", '{"current_a": 250, "factor": 2, "connector": {"ladder": "off"}}', "--json")
     assert done.returncode == 0, done.stderr
@@ -67,6 +99,17 @@ def test_connector_prints_one_document() -> None:
         (["queue", "--params", json.dumps(GIVEN | {"servers": 0})], "servers: 0 is out of range; at least 1"),
         (["queue", "--params", '{"servers": NaN}'], "servers"),
         (["queue", "--params", "@nowhere.json"], "nowhere.json"),
+        (["transformer", "--params", json.dumps(DRY | {"heat": {"kind": "wet"}})], "heat.kind: wet is not known here"),
+        (["transformer", "--params", json.dumps(DRY | {"load": []})], "load: this list of 0 is too short"),
+        (
+            ["transformer", "--params", json.dumps(DRY | {"load": [{"at_min": 1, "share": 1}]})],
+            "load[0].at_min: 1 min; 0: the load it begins with",
+        ),
+        (
+            ["transformer", "--params", json.dumps(DRY | {"load": [{"at_min": 0, "share": 1}] * 2})],
+            "load[1].at_min: 0 min; more than 0 min",
+        ),
+        (["transformer", "--params", json.dumps(DRY | {"hours": 9_000, "step_s": 1})], "more than a million rows"),
         (["pile-derating", "--params", "{}"], "ambient_c: missing; give it: Air around the cabinet (C)"),
         (["pile-derating", "--params", '{"ambient_c": 30, "efficiency": 1.01}'], "efficiency: 1.01 is out of range"),
         (["pile-derating", "--params", '{"ambient_c": 30, "step_s": 0.001}'], "step_s: 7200000 rows; at least 0.072 s"),

@@ -124,6 +124,19 @@ def test_a_cabinet_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> 
     assert "pile.failed hits Pile, and pile[A01].cabinet is Cabinet; did you mean pile[A01]" in found
 
 
+def test_a_transformer_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> None:
+    inject = 'timeline:\n  - {after_s: 5, inject: FAULT, target: "grid.transformer[T1]"}\n'
+    (found,) = _refusal(tmp_path, BARE + inject.replace("FAULT", "transformer.sensor_stuck"))
+    assert "is Transformer: its file would have to say grid.transformer.heat" in found
+    station = find_station("two-outlet").read_text(encoding="utf-8")
+    oil = station.replace("load_loss_kw: 3.2\n", "load_loss_kw: 3.2\n    heat: {kind: oil}\n")
+    (tmp_path / "warm.yaml").write_text(oil, encoding="utf-8")
+    warm = BARE.replace("station: two-outlet", "station: warm.yaml") + inject
+    _load(tmp_path, warm.replace("FAULT", "transformer.sensor_stuck"))
+    (found,) = _refusal(tmp_path, warm.replace("FAULT", "transformer.fan_failed"))
+    assert "transformer.fan_failed hits DryTransformer, and grid.transformer[T1] is OilTransformer" in found
+
+
 def test_a_contact_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> None:
     inject = 'timeline:\n  - {after_s: 5, inject: FAULT, target: "pile[A01].connector[1].contact"}\n'
     cold = BARE + inject.replace("FAULT", "connector.contact_loose")

@@ -32,12 +32,25 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lift:
+    kind: Literal["lift"]
+    persons: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stairs:
+    kind: Literal["stairs"]
+    steps: int = field(default=12, metadata=key("Steps.", low=1, high=99))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     version: Literal[1]
     name: str = field(metadata=key("Name.", count=(1, 10)))
     fans: tuple[Fan, ...] = field(default=(), metadata=key("Fans.", count=(0, 3)))
     heat_c: float | None = None
     entry: int | Door | None = None
+    way_up: Lift | Stairs | None = field(default=None, metadata=key("How to get up.", by="kind"))
 
 
 def _read(tmp_path: Path, text: str | bytes) -> House:
@@ -81,6 +94,24 @@ heat_c: true
         "house.yaml:9: fans[2].class: 7 brings no luck; another one",
         "house.yaml:10: heat_c: true is not a number; a number",
     ]
+
+
+def test_where_a_word_says_which_shape_it_is(tmp_path: Path) -> None:
+    head = "version: 1\nname: a\nway_up:\n  "
+    assert _read(tmp_path, f"{head}{{kind: stairs, steps: 9}}\n").way_up == Stairs(kind="stairs", steps=9)
+    for entry, said in (
+        ("{kind: ramp}", "way_up.kind: ramp is not known here; one of: lift, stairs"),
+        ("{kind: stair}", "way_up.kind: stair is not known here; did you mean stairs?"),
+        ("{steps: 9}", "way_up.kind: missing; give it: lift or stairs"),
+        ("{kind: stairs, steps: 0}", "way_up.steps: 0 is out of range; at least 1"),
+        ("{kind: stairs, person: 3}", "way_up.person: unknown key; one of: kind, steps"),
+        ("{kind: lift, person: 3}", "way_up.person: unknown key; did you mean persons?"),
+        ("9", "way_up: 9 is not a mapping of keys to values"),
+    ):
+        (found,) = _refusal(tmp_path, f"{head}{entry}\n")
+        assert said in found, found
+    schema = json_schema(House)["properties"]["way_up"]
+    assert "kind" in json.dumps(schema)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,37 @@ def test_sum_accounts_exactly_and_its_record_reintegrates() -> None:
         assert again == pytest.approx(quantity.total_at(end), rel=1e-12)
 
 
+def test_a_retuned_sum_among_others_is_recorded_where_they_change() -> None:
+    one, two, stays = (Signal(name, "kW") for name in ("one", "two", "stays"))
+    bare = Sum("bare", "kW", [], offset=2.0)
+    inner = Sum("inner", "kW", [one, stays], scale=1.1)
+    outer = Sum("outer", "kW", [inner, two, bare])
+    top = Sum("top", "kW", [outer], scale=2.0)
+    for leaf in (one, two, stays):
+        leaf.rows = array("d")
+    record = SumRecord([inner, outer, top], SimTime(0.0))
+    one.set(SimTime(0.0), 10.0, 0.0, 90.0, 300.0)
+    stays.set(SimTime(0.0), 4.0, 0.0, 50.0, 900.0)
+    seen = {0.0: top.at(SimTime(0.0))}
+    for n in range(1, 20):
+        t = SimTime(20.0 * n)
+        if n == 7:
+            bare.retune(t, 1.0, 0.0)
+        if n == 9:
+            inner.retune(t, 0.5, 1.0)
+        two.set(t, 5.0 * n, 0.0, 70.0, 800.0)
+        seen[float(t)] = top.at(t)
+    end = SimTime(400.0)
+    rows = {one.path: rows for one, rows in record.write(end)}
+    starts, (_, a, b, c, tau) = rows["top"][:, 0], rows["top"].T
+    assert list(starts) == list(seen)
+    assert a + c == pytest.approx(list(seen.values()), rel=1e-12)
+    lengths = np.append(starts[1:], end) - starts
+    areas = a * lengths + 0.5 * b * lengths**2 - c * tau * np.expm1(-lengths / tau)
+    assert float(areas.sum()) == pytest.approx(top.total_at(end), rel=1e-12)
+    assert len(rows["inner"]) == 2, "it has its own breakpoints alone"
+
+
 def test_a_sum_in_which_one_part_decays_is_recorded_as_it_is() -> None:
     air, rise = Signal("air", "C", 30.0), Signal("rise", "K")
     temp = Sum("temp", "C", [air, rise], scale=1.5, offset=-2.0)

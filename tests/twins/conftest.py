@@ -1,4 +1,4 @@
-"""The shipped two-outlet site in fast pace, with its own platform; with warm connectors; one pile in its cabinet."""
+"""The shipped two-outlet site in fast pace: with its own platform, warm connectors, a warm transformer; one pile."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from twins.replay import ReplayRow
 from twins.station import Station
 from twins.station_file import find_station, read_station
 from twins.visits import Session
+from twins.warm_transformer import WarmTransformer
 
 Build = Callable[..., tuple[Kernel, "WatchedStation", LocalPlatform]]
 WarmSite = Callable[..., tuple[Kernel, Station, list[Event]]]
@@ -234,3 +235,66 @@ def site(site_file: Callable[..., Path]) -> Site:
         return kernel, station, events
 
     return made
+
+
+class HotSite:
+    """The two-outlet station with a transformer that warms, in air of `air_c`, under a load of `share`."""
+
+    path = "grid.transformer[T1]"
+    rated_kw = 250.0 * 0.98
+    standby_kw = 0.12
+
+    def __init__(self, folder: Path, heat: str, air_c: float, share: float) -> None:
+        path = folder / "station.yaml"
+        path.write_text(hot_site_text(heat, air_c, share), encoding="utf-8")
+        file = read_station(path).value
+        self.kernel = Kernel(Clock(datetime(2022, 7, 6), file.station.timezone), 1)
+        self.events: list[Event] = []
+        self.kernel.subscribe(self.events.append)
+        self.platform = LocalPlatform(self.kernel)
+        self.station = Station(self.kernel, file, self.platform)
+        transformer = self.station.grid.transformer
+        assert isinstance(transformer, WarmTransformer)
+        self.transformer = transformer
+        self.run_to(0.0)
+
+    def run_to(self, t_s: float) -> None:
+        self.kernel.advance(SimTime(t_s))
+        self.kernel.jump(SimTime(t_s))
+
+    def load(self, share: float, b: float = 0.0, c: float = 0.0, tau: float = float("inf")) -> None:
+        """The house takes what makes the load this share of the rating (b, c: shares too)."""
+        self.station.house.base_kw.set(
+            self.kernel.now, share * self.rated_kw - self.standby_kw, b * self.rated_kw, c * self.rated_kw, tau
+        )
+
+    def at(self, name: str) -> float:
+        signal: Any = self.kernel.signals[f"{self.path}.{name}"]
+        return float(signal.at(self.kernel.now))
+
+    def times(self, kind: str, **data: Any) -> list[float]:
+        wanted = data.items()
+        return [one.t for one in self.events if one.kind == kind and wanted <= one.data.items()]
+
+    def times_and(self, kind: str, key: str) -> list[tuple[float, Any]]:
+        return [(one.t, one.data[key]) for one in self.events if one.kind == kind]
+
+
+def hot_site_text(heat: str, air_c: float = 20.0, share: float = 0.5) -> str:
+    text = find_station("two-outlet").read_text(encoding="utf-8")
+    head, _, rest = text.partition("weather:\n")
+    text = f"{head}weather:\n  air_temp_c: {air_c}\n\n" + rest[rest.index("demand:") :]
+    text = text.replace("house_load_kw: 0.3", f"house_load_kw: {share * HotSite.rated_kw - HotSite.standby_kw!r}")
+    return text.replace("load_loss_kw: 3.2\n", f"load_loss_kw: 3.2\n    heat: {heat}\n")
+
+
+@pytest.fixture
+def hot_site(tmp_path: Path) -> Callable[..., HotSite]:
+    """`hot_site("{kind: dry}", air_c=40.0, share=1.0)`; the block is `grid.transformer.heat`, as in a file."""
+    return lambda heat, air_c=40.0, share=1.0: HotSite(tmp_path, heat, air_c, share)
+
+
+@pytest.fixture
+def site_text() -> Callable[..., str]:
+    """The text of that station's file."""
+    return hot_site_text

