@@ -158,7 +158,7 @@ class Charging:
             target_pct = arrival.soc_in_pct + habits.early_share * (target_pct - arrival.soc_in_pct)
         pack, acceptance = _pack(model, power_kw), ACCEPTANCE_MAPS[model.acceptance]
         path, soc_in_pct = f"{bay.path}.vehicle.bms", arrival.soc_in_pct
-        waited_s = (session.bay_s or now) - session.arrived_s
+        waited_s = session.bay_s - session.arrived_s if session.bay_s is not None else 0.0
         soaked_k = habits.soaked_k * self._weather.sun_w_m2.at(now) / 1_000.0
         temp_c = self._weather.air_temp_c.at(now) + DRIVING_WARMTH_K
         temp_c += microclimate.soaked_k(now, soaked_k, waited_s)

@@ -64,7 +64,7 @@ class Station:
         self.weather = Weather(kernel, file.weather)
         waiting = [bay.roof for bay in file.bays if bay.kind == "waiting"]
         self.microclimate = MicroClimate(kernel, file.microclimate, self.weather, waiting)
-        self.house = self._house()
+        self.house = self._make_house()
         self.control = Control(kernel, file.control)
         self._roofs = {bay.id: bay.roof for bay in file.bays}
         self.piles = {config.id: self._pile(config, platform) for config in file.piles}
@@ -147,7 +147,7 @@ class Station:
         things += [evse.contact for evse in self.evses if evse.contact is not None]
         return {thing.path: thing for thing in things}
 
-    def _house(self) -> House:
+    def _make_house(self) -> House:
         file, weather = self.file, self.weather
         name = file.house.twilight_sensor if file.house is not None else None
         sun_w_m2 = weather.sun_w_m2 if name is None else self.microclimate.sensors[name].sun_w_m2
