@@ -42,7 +42,7 @@ bench: $(INSTALLED)  ## measure: the numbers of the README, 50 kills each among 
 soak: $(INSTALLED)  ## kill the CSMS and the station 200 times each: a quarter of an hour
 	$(BIN)/python tests/soak/kills.py --kills 200
 
-validation: $(INSTALLED)  ## the real site's sessions through the twin: docs/validation.md
+validation: $(INSTALLED)  ## docs/validation.md anew: the real site, heat, queues, each beside ours: minutes
 	$(BIN)/python tests/bench/validation.py
 
 peers: $(PEERS)/.locked  ## a foreign CSMS in .peers/venv, for the tests that want one

@@ -89,7 +89,6 @@ def availability_lines(failures: int) -> list[str]:
     with ProcessPoolExecutor() as workers:
         found = list(workers.map(measured, SYSTEMS, [failures] * len(SYSTEMS)))
     lines = [
-        "## Availability: ours beside theory", "",
         f"The public station's twenty piles fail by themselves (`reliability`), MTTR {MTTR_H:g} h, no cars, seed 1. The"
         " key figure `availability_pct` beside MTBF / (MTBF + MTTR), and beside the machine repair model where"
         " technicians are scarce (goal 1 %).", "",

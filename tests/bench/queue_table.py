@@ -151,7 +151,6 @@ def queue_lines(sessions: int) -> list[str]:
     farthest_s = max(one.farthest_s for one in measured.values())
     cpu_s = sum(one.cpu_s for one in measured.values())
     lines = [
-        "## Queues: ours beside theory", "",
         "`voltyard physics queue`: the station's own yard and visits with stated service times, homogeneous Poisson"
         f" arrivals ({PER_DAY:.0f} a day), unlimited power, {sessions:,} sessions each, seed 1; {cpu_s:.0f} s CPU in"
         " all. Waits are over those admitted. Theory: the stationary shares of the birth and death process; for M/G/20"

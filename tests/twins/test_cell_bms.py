@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from math import exp, inf, sqrt
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stepped_charges import CARS, Drawn, drawn, stepped
 
 from sim.clock import Clock
 from sim.errors import FileProblems
@@ -16,7 +16,7 @@ from sim.events import Event
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
-from twins.acceptance import ACCEPTANCE_MAPS, AcceptanceMap
+from twins.acceptance import AcceptanceMap
 from twins.cell_bms import CellBms
 from twins.drivers import Arrival, Habits
 from twins.pack import Pack, PackConfig
@@ -116,112 +116,46 @@ def test_section_1_with_120_w_k_and_coolant_of_25_c_it_is_39_04_c_after_30_minut
     assert pack.heat_capacity_j_k / pack.cooling_w_k / 60.0 == pytest.approx(55.6, rel=0.005)
 
 
-EV = ACCEPTANCE_MAPS["ev_fast"]
-SITE = ACCEPTANCE_MAPS["site_2022"]
-MODULE = AcceptanceMap(
-    shares=((0.0, 1.0), (1.0, 1.0)), is_current=True, is_banded=True,
-    rates=((0.0, 0.1), (10.0, 0.2), (12.0, 0.5), (45.0, 0.2), (55.0, 0.0)),
-)  # fmt: skip
-CASES: dict[str, tuple[str, AcceptanceMap, float, float, float, float, float, float]] = {
-    # chemistry, map, capacity, nameplate, soc in, target, cells C (air is 5 K below), limit
-    "limited by the pile": ("nmc", EV, 75.0, 140.0, 15.0, 80.0, 30.0, 60.0),
-    "by what it asks for": ("nmc", EV, 75.0, 200.0, 10.0, 95.0, 28.0, 250.0),
-    "by its voltage": ("lfp", EV, 60.0, 110.0, 20.0, 100.0, 25.0, 250.0),
-    "cold": ("nmc", EV, 60.0, 120.0, 30.0, 85.0, 6.0, 250.0),
-    "the recorded site's map": ("nmc", SITE, 58.0, 120.0, 20.0, 90.0, 15.0, 150.0),
-    "bands": ("lfp", MODULE, 60.0, 120.0, 30.0, 60.0, 8.0, 250.0),
-}
-
-
-def reference(name: str) -> tuple[float, float, float, float]:
-    """(end in s, energy in kWh, temperature at the end, heat in kWh) by steps of 0.1 s of the sheet's equations."""
-    chemistry, acceptance, capacity, nameplate, soc_pct, target_pct, temp_c, limit_kw = CASES[name]
-    pack = Pack(capacity, nameplate, chemistry)  # type: ignore[arg-type]
-    cell, air_c, strength_kw = pack.chemistry, temp_c - 5.0, acceptance.strength_kw(capacity, nameplate)
-    soc, slow_v, t, energy_kwh, heat_kwh, band = soc_pct / 100.0, 0.0, 0.0, 0.0, 0.0, None
-    while soc < target_pct / 100.0 and t < 40_000.0:
-        warm = exp(pack.ohmic_k * (1.0 / (temp_c + 273.15) - 1.0 / 298.15))
-        ohmic_v = pack.ohmic_v * warm
-        inner_v = cell.ocv(soc) + pack.entropy_v_k * (temp_c - 25.0) + slow_v
-        band = acceptance.band(temp_c, band) if acceptance.is_banded else None
-        allowed = acceptance.rate(temp_c) if band is None else acceptance.band_rate(band)
-        wanted_kw = min(limit_kw, nameplate * acceptance.ceiling)
-        if acceptance.is_current:
-            rate = allowed * acceptance.share(soc)
-        else:
-            rate, wanted_kw = inf, min(wanted_kw, strength_kw * allowed * acceptance.share(soc))
-        wanted_v = wanted_kw / pack.unit_kw
-        rate = min(rate, 2.0 * wanted_v / (inner_v + sqrt(inner_v**2 + 4.0 * ohmic_v * wanted_v)))
-        rate = min(rate, (pack.max_v - inner_v) / ohmic_v)
-        if rate < 0.02 and inner_v + rate * ohmic_v > pack.max_v - 1e-6:
-            break
-        power_kw = rate * (inner_v + rate * ohmic_v) * pack.unit_kw
-        heat_kw = rate * (rate * ohmic_v + slow_v + pack.entropy_v_k * (temp_c + 273.15)) * pack.unit_kw
-        slow_at_v = rate * pack.slow_scale * cell.slow(soc) * exp(pack.slow_k * (1 / (temp_c + 273.15) - 1 / 298.15))
-        cooling_kw = (pack.cooling_w_k * max(0.0, temp_c - 25.0) + pack.passive_w_k * (temp_c - air_c)) / 1_000.0
-        slow_v += 0.1 * (slow_at_v - slow_v) / cell.slow_s
-        soc += 0.1 * rate / 3_600.0
-        temp_c += 100.0 * (heat_kw - cooling_kw) / pack.heat_capacity_j_k
-        energy_kwh += 0.1 * power_kw / 3_600.0
-        heat_kwh += 0.1 * heat_kw / 3_600.0
-        t += 0.1
-    return t, energy_kwh, temp_c, heat_kwh
-
-
-def drawn(name: str) -> tuple[CellBms, Signal, Signal, SimTime, int]:
-    chemistry, acceptance, capacity, nameplate, soc_pct, target_pct, temp_c, limit_kw = CASES[name]
-    kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Zurich"), 1)
-    power, heat = Signal("power_kw", "kW"), Signal("heat_kw", "kW")
-    pack = Pack(capacity, nameplate, chemistry)  # type: ignore[arg-type]
-    bms = CellBms(kernel, "bms", pack, acceptance, soc_pct, target_pct, temp_c, temp_c - 5.0, heat_kw=heat)
-    t, pieces = SimTime(0.0), 0
-    while (ends := bms.draw(t, limit_kw, power)) > t:
-        t, pieces = ends, pieces + 1
-    return bms, power, heat, t, pieces
-
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CARS)
 def test_pieces_beside_steps_of_a_tenth_of_a_second(name: str) -> None:
-    bms, power, heat, t, pieces = drawn(name)
-    end_s, energy_kwh, temp_c, heat_kwh = reference(name)
-    assert t == pytest.approx(end_s, abs=2.0)
-    assert power.total_at(t) / 3_600.0 == pytest.approx(energy_kwh, rel=1e-3)
-    assert heat.total_at(t) / 3_600.0 == pytest.approx(heat_kwh, rel=1.5e-2)
-    assert bms.temp_c.at(t) == pytest.approx(temp_c, abs=0.1)
-    assert pieces <= 60
+    twin, steps = drawn(CARS[name]), stepped(CARS[name])
+    assert twin.end_s == pytest.approx(steps.end_s, abs=2.0)
+    assert twin.power.total_at(twin.end_s) / 3_600.0 == pytest.approx(steps.energy_kwh[-1], rel=1e-3)
+    assert twin.heat.total_at(twin.end_s) / 3_600.0 == pytest.approx(steps.heat_kwh[-1], rel=1.5e-2)
+    assert twin.temp.at(twin.end_s) == pytest.approx(steps.temp_c[-1], abs=0.1)
+    assert twin.pieces <= 60
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CARS)
 def test_what_goes_in_is_stored_or_warms(name: str) -> None:
     """Energy at the terminals is the open-circuit energy of the charge and heat; heat is stored or given off."""
-    bms, power, heat, t, _ = drawn(name)
-    soc_pct = CASES[name][4]
-    pack, steps, soc_out = bms.pack, 20_000, bms.soc.at(t)
-    width = (soc_out - soc_pct / 100.0) / steps
-    stored = sum(pack.chemistry.ocv(soc_pct / 100.0 + (n + 0.5) * width) for n in range(steps)) * width
-    entropy = pack.entropy_v_k * 298.15 * (soc_out - soc_pct / 100.0)
-    energy_kwh = power.total_at(t) / 3_600.0
-    assert (stored - entropy) * pack.unit_kw + heat.total_at(t) / 3_600.0 == pytest.approx(energy_kwh, rel=1e-3)
+    twin = drawn(CARS[name])
+    soc_in, soc_out = CARS[name].soc_pct / 100.0, twin.bms.soc.at(twin.end_s)
+    pack, steps = twin.bms.pack, 20_000
+    width = (soc_out - soc_in) / steps
+    stored = sum(pack.chemistry.ocv(soc_in + (n + 0.5) * width) for n in range(steps)) * width
+    entropy = pack.entropy_v_k * 298.15 * (soc_out - soc_in)
+    energy_kwh, heat_kwh = (signal.total_at(twin.end_s) / 3_600.0 for signal in (twin.power, twin.heat))
+    assert (stored - entropy) * pack.unit_kw + heat_kwh == pytest.approx(energy_kwh, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CARS)
 def test_the_heat_of_the_node_closes(name: str) -> None:
     """What warms the pack has raised its temperature or gone to coolant and air, within a thousandth."""
-    chemistry, acceptance, capacity, nameplate, soc_pct, target_pct, temp_c, limit_kw = CASES[name]
-    kernel = Kernel(Clock(datetime(2022, 6, 14), "Europe/Zurich"), 1)
-    power, heat, temp = Signal("power_kw", "kW"), Signal("heat_kw", "kW"), Signal("temp_c", "C")
-    pack = Pack(capacity, nameplate, chemistry)  # type: ignore[arg-type]
-    bms = CellBms(kernel, "bms", pack, acceptance, soc_pct, target_pct, temp_c, temp_c - 5.0, heat_kw=heat,
-                  cell_temp_c=temp)  # fmt: skip
-    t, given_off_kj = SimTime(0.0), 0.0
-    while (ends := bms.draw(t, limit_kw, power)) > t:
-        passive_kj = pack.passive_w_k * (temp.integral(t, ends) - (temp_c - 5.0) * (ends - t)) / 1_000.0
-        is_cooled = temp.at(t) > pack.coolant_c
-        cooled_kj = pack.cooling_w_k * (temp.integral(t, ends) - pack.coolant_c * (ends - t)) / 1_000.0
-        given_off_kj += passive_kj + (cooled_kj if is_cooled else 0.0)
-        t = ends
-    stored_kj = pack.heat_capacity_j_k * (temp.at(t) - temp_c) / 1_000.0
-    assert stored_kj + given_off_kj == pytest.approx(heat.total_at(t), rel=1e-3, abs=0.1)
+    car, given_off_kj, since = CARS[name], 0.0, SimTime(0.0)
+    pack = car.pack
+
+    def told(piece: Drawn) -> None:
+        nonlocal given_off_kj, since
+        temp, ends = piece.temp, piece.end_s
+        given_off_kj += pack.passive_w_k * (temp.integral(since, ends) - car.air_c * (ends - since)) / 1_000.0
+        if temp.at(since) > pack.coolant_c:
+            given_off_kj += pack.cooling_w_k * (temp.integral(since, ends) - pack.coolant_c * (ends - since)) / 1_000.0
+        since = ends
+
+    twin = drawn(car, told)
+    stored_kj = pack.heat_capacity_j_k * (twin.temp.at(twin.end_s) - car.temp_c) / 1_000.0
+    assert stored_kj + given_off_kj == pytest.approx(twin.heat.total_at(twin.end_s), rel=1e-3, abs=0.1)
 
 
 def test_a_car_that_stood_in_the_sun_waits_until_its_battery_takes_current(place: Place) -> None:
