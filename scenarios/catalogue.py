@@ -42,6 +42,8 @@ EVENT_KINDS = (
     "grid.outage",
     "grid.restored",
     "grid.sag",
+    "house.lights_off",
+    "house.lights_on",
     "pile.derated",
     "pile.derating_ended",
     "pile.reset",

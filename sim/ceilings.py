@@ -1,14 +1,15 @@
 """Ceilings: an upper bound of a sum at one addition a change, for those who would else evaluate it at every change.
 
 The bound adds up the parts' highest values from their last change on. It is the sum itself right after `rebase`, where
-no part climbs, and too high by what has decayed since. While a part runs along a slope, or coefficients have changed,
-there is no bound.
+no part climbs, and too high by what has decayed since. A part that runs along a slope counts with the most that it is
+promised to be (`Signal.within`); while one runs on that promises nothing, or coefficients have changed, there is no
+bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import inf, isfinite
 
 from sim.signals import Signal
 from sim.sums import Sum
@@ -41,7 +42,7 @@ class Ceiling:
             self._is_known = True
             weights = self._quantity.weighted_leaves()
             self._weights = [self._sign * weights.get(leaf, 0.0) for leaf in self._leaves]
-        self._sloping = {position for position, leaf in enumerate(self._leaves) if leaf.b != 0.0}
+        self._sloping.clear()
         value = self._quantity.at(now)
         self.bound = self._sign * value
         for position, (leaf, weight) in enumerate(zip(self._leaves, self._weights, strict=True)):
@@ -49,7 +50,11 @@ class Ceiling:
                 self._parts[position] = weight * leaf.a
                 continue
             part = weight * leaf.at(now)
-            if weight * leaf.c < 0.0:  # it climbs
+            if leaf.b != 0.0:
+                highest = self._promised(position, leaf, weight)
+                self.bound += highest - part
+                part = highest
+            elif weight * leaf.c < 0.0:  # it climbs
                 self.bound += weight * leaf.a - part
                 part = weight * leaf.a
             self._parts[position] = part
@@ -62,13 +67,22 @@ class Ceiling:
     def _watcher(self, position: int, leaf: Signal) -> Callable[[], None]:
         def moved() -> None:
             weight = self._weights[position]
-            part = weight * (leaf.a + leaf.c if weight * leaf.c > 0.0 else leaf.a)
+            if self._sloping:
+                self._sloping.discard(position)
+            if leaf.b != 0.0:
+                part = self._promised(position, leaf, weight)
+            else:
+                part = weight * (leaf.a + leaf.c if weight * leaf.c > 0.0 else leaf.a)
             self.bound += part - self._parts[position]
             self._parts[position] = part
-            if leaf.b != 0.0:
-                self._sloping.add(position)
-            elif self._sloping:
-                self._sloping.discard(position)
             self._on_move(self.bound if self._is_known and not self._sloping else inf)
 
         return moved
+
+    def _promised(self, position: int, leaf: Signal, weight: float) -> float:
+        """The most that a part on a slope may come to; without a promise its value, and it is noted as unbounded."""
+        most = leaf.within[1] if weight > 0.0 else leaf.within[0]
+        if isfinite(most):
+            return weight * most
+        self._sloping.add(position)
+        return weight * (leaf.a + leaf.c)

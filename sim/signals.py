@@ -69,13 +69,14 @@ class Curve:
 class Signal(Curve):
     """A continuous quantity with a unit. `version` counts its segments; `rows` buffers it for the recorder."""
 
-    __slots__ = ("index", "path", "rows", "total", "unit", "version", "watchers")
+    __slots__ = ("index", "path", "rows", "total", "unit", "version", "watchers", "within")
 
-    def __init__(self, path: str, unit: str, value: float = 0.0) -> None:
-        """Starts at `value` from the run's start on."""
+    def __init__(self, path: str, unit: str, value: float = 0.0, *, within: tuple[float, float] = (-inf, inf)) -> None:
+        """Starts at `value` from the run's start on; `within` is what its writer promises never to leave."""
         super().__init__(value)
         self.path = path
         self.unit = unit
+        self.within = within
         self.index = -1
         self.total = 0.0
         self.version = 0

@@ -116,16 +116,16 @@ class Sum:
         """When the present plan first passes through `level` later than `after`; None when it never does.
 
         Between changes a sum is a constant, a slope and decaying terms. Where they bound it off `level` nothing is
-        searched; else it is bisected in 64 steps that grow with the slowest time constant.
+        searched; else it is bisected in 64 steps that grow with the slowest time constant. A slope is followed for a
+        day at least.
         """
         settled, slope, decays = self.terms(after)
-        if slope == 0.0:
-            lowest = settled + sum(min(0.0, start) for start, _ in decays)
-            highest = settled + sum(max(0.0, start) for start, _ in decays)
-            if not lowest < level < highest:
-                return None
         slowest = max((tau for _, tau in decays), default=0.0)
         reach = 40.0 * slowest if slope == 0.0 else max(40.0 * slowest, 86_400.0)
+        lowest = settled + min(0.0, slope * reach) + sum(min(0.0, start) for start, _ in decays)
+        highest = settled + max(0.0, slope * reach) + sum(max(0.0, start) for start, _ in decays)
+        if not lowest < level < highest:
+            return None
 
         def value(t: SimTime) -> float:
             dt = t - after

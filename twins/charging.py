@@ -18,6 +18,7 @@ from twins.cell_bms import CellBms
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.isothermal_bms import IsothermalBms
+from twins.microclimate import MicroClimate
 from twins.pack import Pack
 from twins.vehicle import VehicleModel
 from twins.visits import Session
@@ -41,6 +42,7 @@ class Charging:
         kernel: Kernel,
         yard: Yard,
         weather: Weather,
+        microclimate: MicroClimate,
         billing: Billing,
         *,
         has_pack_heat: bool,
@@ -49,6 +51,7 @@ class Charging:
         self._kernel = kernel
         self._yard = yard
         self._weather = weather
+        self._microclimate = microclimate
         self._billing = billing
         self._has_pack_heat = has_pack_heat
         self.on_vehicle: Callable[[], None] = lambda: None
@@ -90,7 +93,7 @@ class Charging:
         self, bay: Bay[Evse], evse: Evse, session: Session, arrival: Arrival
     ) -> Generator[simpy.Event, Any, None]:
         kernel, habits = self._kernel, arrival.habits
-        bms = self._bms(bay, evse, arrival)
+        bms = self._bms(bay, evse, session, arrival)
         now = session.plugged_s = kernel.now
         session.outcome = "charging"
         ended = kernel.event()
@@ -145,27 +148,29 @@ class Charging:
         session.outcome = "petrol"
         bay.free(session.id)
 
-    def _bms(self, bay: Bay[Evse], evse: Evse, arrival: Arrival) -> Bms:
+    def _bms(self, bay: Bay[Evse], evse: Evse, session: Session, arrival: Arrival) -> Bms:
         model, habits = arrival.model, arrival.habits
-        now = self._kernel.now
-        air_c = self._weather.air_temp_c.at(now)
+        now, microclimate = self._kernel.now, self._microclimate
+        ambient_c = microclimate.air_c(bay.config.roof).at(now)
         power_kw = model.dc_max_kw if evse.model.kind == "dc" else model.ac_max_kw
         target_pct = arrival.soc_target_pct
         if habits.early_share < 1.0:
             target_pct = arrival.soc_in_pct + habits.early_share * (target_pct - arrival.soc_in_pct)
         pack, acceptance = _pack(model, power_kw), ACCEPTANCE_MAPS[model.acceptance]
-        path, soc_in_pct, temp_c = f"{bay.path}.vehicle.bms", arrival.soc_in_pct, air_c + DRIVING_WARMTH_K
-        if habits.soaked_k > 0.0:
-            temp_c += habits.soaked_k * self._weather.sun_w_m2.at(now) / 1_000.0
+        path, soc_in_pct = f"{bay.path}.vehicle.bms", arrival.soc_in_pct
+        waited_s = session.bay_s - session.arrived_s if session.bay_s is not None else 0.0
+        soaked_k = habits.soaked_k * self._weather.sun_w_m2.at(now) / 1_000.0
+        temp_c = self._weather.air_temp_c.at(now) + DRIVING_WARMTH_K
+        temp_c += microclimate.soaked_k(now, soaked_k, waited_s)
         temp_c = max(temp_c, bay.soaked_c.value)
         if self._has_pack_heat:
             return CellBms(
-                self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, air_c,
+                self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, ambient_c,
                 auxiliary_kw=habits.cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
                 heat_kw=evse.vehicle_heat_kw,
             )  # fmt: skip
         return IsothermalBms(
-            self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, air_c,
+            self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, ambient_c,
             auxiliary_kw=habits.cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The grid connection: transformer, feeders, trade meter and the site's own load."""
+"""The grid connection: transformer, feeders, trade meter."""
 
 from __future__ import annotations
 
@@ -67,28 +67,31 @@ class GridConfig:
         default=0.98, metadata=key("Of the whole load, as the transformer and the feeders see it.", low=0.5, high=1)
     )
     house_load_kw: float = field(
-        default=0.0, metadata=key("Lights, offices and the like, constant.", unit="kW", low=0, high=100_000)
+        default=0.0,
+        metadata=key("Offices and the like, constant; `house` has what comes and goes.", unit="kW", low=0, high=1e5),
     )
 
 
 class Grid:
-    """Feed, transformer, feeders and trade meter. Signals `grid.power_kw` (import), `grid.loss_kw`, `grid.house_kw`.
+    """Feed, transformer, feeders and trade meter. Signals `grid.power_kw` (import), `grid.loss_kw`.
 
     Limits are signals beside what they limit: `grid.contract_limit_kw` of the import, `feeder[ID].limit_kw`.
     """
 
-    def __init__(self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]], air_c: Signal) -> None:
-        """`inputs` are the piles' input signals by feeder id; `air_c` is the air at the transformer."""
+    def __init__(
+        self, kernel: Kernel, config: GridConfig, inputs: Mapping[str, Sequence[Sum]], house_kw: Sum, air_c: Signal
+    ) -> None:
+        """`inputs` are the piles' by feeder id, `house_kw` is what the house draws, `air_c` is at the transformer."""
         self.config = config
         self._kernel = kernel
         self.feed = Feed(kernel, config.ride_through)
-        self.house_kw = Signal("grid.house_kw", "kW", config.house_load_kw)
+        self.house_kw = house_kw
         self.feeders = {
             feeder.id: Sum(f"grid.feeder[{feeder.id}].power_kw", "kW", inputs.get(feeder.id, ()))
             for feeder in config.feeders
         }
         self.load_kw = Sum("grid.load_kw", "kW", [*self.feeders.values(), self.house_kw])
-        kernel.add(self.house_kw, *self.feeders.values(), self.load_kw)
+        kernel.add(*self.feeders.values(), self.load_kw)
         for feeder in config.feeders:
             kernel.add(Signal(f"grid.feeder[{feeder.id}].limit_kw", "kW", self.feeder_limit_kw(feeder.id)))
         if config.contract_limit_kw is not None:
@@ -98,7 +101,6 @@ class Grid:
 
     def energise(self, is_live: bool) -> None:
         """The busbar has voltage, or not."""
-        self.house_kw.set(self._kernel.now, self.config.house_load_kw if is_live else 0.0)
         self.transformer.energise(is_live)
 
     def registered_kwh(self, now: SimTime) -> float:

@@ -24,8 +24,10 @@ from twins.cooled_contact import CooledContact
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.grid import Grid
+from twins.house import House
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.microclimate import MicroClimate
 from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
 from twins.ports import PlatformPort
@@ -60,13 +62,17 @@ class Station:
         self.kernel = kernel
         self.file = file
         self.weather = Weather(kernel, file.weather)
+        waiting = [bay.roof for bay in file.bays if bay.kind == "waiting"]
+        self.microclimate = MicroClimate(kernel, file.microclimate, self.weather, waiting)
+        self.house = self._make_house()
         self.control = Control(kernel, file.control)
+        self._roofs = {bay.id: bay.roof for bay in file.bays}
         self.piles = {config.id: self._pile(config, platform) for config in file.piles}
         self.evses = [evse for pile in self.piles.values() for evse in pile.evses]
         inputs: dict[str, list[Sum]] = {}
         for pile in self.piles.values():
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
-        self.grid = Grid(kernel, file.grid, inputs, self.weather.air_temp_c)
+        self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw, self.weather.air_temp_c)
         self._set_budgets()
         self._supply_piles()
         if file.heat.piles:
@@ -86,14 +92,15 @@ class Station:
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
         self.things = self._all_things()
-        places = sum(bay.kind == "waiting" for bay in file.bays)
-        self.yard = Yard(kernel, file.yard, list(self.bays.values()), places)
+        self.yard = Yard(kernel, file.yard, list(self.bays.values()), len(waiting))
         self.tariff = Tariff(file.tariff, kernel.clock)
         self.billing = Billing(kernel, self.tariff)
         self.money = MoneyBook(kernel, self.billing, [evse.energy_kwh for evse in self.evses])
         platform.on_transaction = self.money.transaction
         self._reprice()
-        self.charging = Charging(kernel, self.yard, self.weather, self.billing, has_pack_heat=file.heat.packs)
+        self.charging = Charging(
+            kernel, self.yard, self.weather, self.microclimate, self.billing, has_pack_heat=file.heat.packs
+        )
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
         self.kpis = Kpis(self)
@@ -131,12 +138,20 @@ class Station:
             *piles,
             *self.bays.values(),
             *self.links.values(),
+            *self.microclimate.sensors.values(),
+            *self.house.parts,
             grid.transformer,
             grid.feed,
         ]
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
         things += [evse.contact for evse in self.evses if evse.contact is not None]
         return {thing.path: thing for thing in things}
+
+    def _make_house(self) -> House:
+        file, weather = self.file, self.weather
+        name = file.house.twilight_sensor if file.house is not None else None
+        sun_w_m2 = weather.sun_w_m2 if name is None else self.microclimate.sensors[name].sun_w_m2
+        return House(self.kernel, file.grid.house_load_kw, file.house, weather.air_temp_c, sun_w_m2)
 
     def _pile(self, config: PileConfig, platform: PlatformPort) -> Pile:
         model = self.file.known_piles()[config.model]
@@ -153,17 +168,17 @@ class Station:
     def _warm_contacts(self, pile: Pile) -> None:
         connector = pile.model.connector or ConnectorConfig()
         kind = Contact if connector.cooled is None else CooledContact
-        for evse in pile.evses:
-            evse.contact = kind(self.kernel, evse, connector, self.weather.air_temp_c)
+        for evse, config in zip(pile.evses, pile.config.evses, strict=True):
+            air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
+            evse.contact = kind(self.kernel, evse, connector, air_c)
 
     def _house_piles(self) -> None:
         """Every pile in its cabinet, in the sun if nothing is over it."""
-        roofs = {bay.id: bay.roof for bay in self.file.bays}
         for pile in self.piles.values():
-            roof = pile.config.roof or roofs[pile.config.evses[0].reaches[0]]
+            roof = pile.config.roof or self._roofs[pile.config.evses[0].reaches[0]]
             sun_w_m2 = self.weather.sun_w_m2 if roof == "open" else None
             heat = pile.config.cabinet or pile.model.cabinet
-            pile.cabinet = Cabinet(self.kernel, pile, heat, self.weather.air_temp_c, sun_w_m2)
+            pile.cabinet = Cabinet(self.kernel, pile, heat, self.microclimate.air_c(roof), sun_w_m2)
 
     def _set_budgets(self) -> None:
         """What the grid carries, in kilowatts of output: with every module on, and each kilowatt at the worst ratio."""
@@ -183,6 +198,7 @@ class Station:
         piles, feed = list(self.piles.values()), self.grid.feed
 
         def energise(is_live: bool) -> None:
+            self.house.energise(is_live)
             self.grid.energise(is_live)
             for pile in piles:
                 pile.energise(is_live)
@@ -209,7 +225,7 @@ class Station:
 
     def _limit_load(self) -> None:
         for source, limit_kw in self.grid.load_limits_kw().items():
-            self.control.limit(source, _output(limit_kw, self.file.grid.house_load_kw, list(self.piles.values())))
+            self.control.limit(source, _output(limit_kw, self.house.most_kw, list(self.piles.values())))
 
     def _reach_bays(self) -> dict[str, Bay[Evse]]:
         charging = [bay for bay in self.file.bays if bay.kind in ("fast", "slow")]

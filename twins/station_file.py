@@ -14,7 +14,9 @@ from twins.arrivals import DemandConfig
 from twins.bay import BayConfig
 from twins.control import ControlConfig
 from twins.grid import GridConfig
+from twins.house import HouseConfig
 from twins.links import EndpointConfig
+from twins.microclimate import EnvSensorConfig, MicroClimateConfig
 from twins.modules import StackConfig
 from twins.pile import PileCatalogue, PileConfig, PileModel
 from twins.ranges import advance, expanded, names_of, step
@@ -97,6 +99,12 @@ class StationFile:
     yard: YardConfig = field(default=YardConfig(), metadata=key("How vehicles move on the site."))
     heat: HeatConfig = field(default=HeatConfig(), metadata=key("Which heat is followed."))
     weather: WeatherConfig = field(metadata=key("The weather."))
+    microclimate: MicroClimateConfig | None = field(
+        default=None, metadata=key("What the sun does in the open; without it, all bays have the weather's air.")
+    )
+    house: HouseConfig | None = field(
+        default=None, metadata=key("Lights and cooling, on top of `grid.house_load_kw`; none if left out.")
+    )
     demand: DemandConfig = field(metadata=key("Who comes, and when."))
     pile_models: tuple[PileModel, ...] = field(
         default=(), metadata=key("Models of piles of one's own, beside the shipped ones.", count=(0, 100))
@@ -112,6 +120,11 @@ class StationFile:
     endpoints: tuple[EndpointConfig, ...] = field(
         default=(), metadata=key("The station's face on wires; one so far.", count=(0, 1))
     )
+
+    @property
+    def sensors(self) -> tuple[EnvSensorConfig, ...]:
+        """Its environment sensors."""
+        return self.microclimate.sensors if self.microclimate is not None else ()
 
     def known_piles(self) -> Mapping[str, PileModel]:
         """The models of piles that it may name."""
@@ -156,7 +169,7 @@ def read_station(path: Path) -> Document[StationFile]:
     bays = list(expanded(document.value.bays, _bay))
     problems = [
         *_models(document), *_repeated_ids(document, piles, bays), *_shared_places(document, bays),
-        *_wiring(document, piles, bays), *_limits(document),
+        *_wiring(document, piles, bays), *_house(document), *_limits(document),
     ]  # fmt: skip
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
@@ -208,6 +221,7 @@ def _repeated_ids(
         "grid.feeders": list(enumerate(feeder.id for feeder in document.value.grid.feeders)),
         "piles": [(at, pile.id) for at, pile in piles],
         "bays": [(at, bay.id) for at, bay in bays],
+        "microclimate.sensors": list(enumerate(sensor.id for sensor in document.value.sensors)),
         "staff.members": list(enumerate(member.id for member in staff.members)) if staff else [],
     }
     for path, names in lists.items():
@@ -275,9 +289,17 @@ def _stack(document: Document[StationFile], here: str, stack: StackConfig, model
         yield document.problem(f"{here}.stack.{misfit.key}", misfit.what, misfit.right)
 
 
+def _house(document: Document[StationFile]) -> Iterator[FileProblem]:
+    station = document.value
+    if station.house is not None:
+        roofs = {sensor.id: sensor.roof for sensor in station.sensors}
+        for misfit in station.house.misfits(station.weather.has_sun, roofs):
+            yield document.problem(f"house.{misfit.key}", misfit.what, misfit.right)
+
+
 def _limits(document: Document[StationFile]) -> Iterator[FileProblem]:
-    grid = document.value.grid
-    house_kw = grid.house_load_kw + grid.transformer.no_load_loss_kw
+    grid, house = document.value.grid, document.value.house
+    house_kw = grid.house_load_kw + grid.transformer.no_load_loss_kw + (house.most_kw if house is not None else 0.0)
     limits = {"grid.transformer.rating_kva": grid.transformer.highest_kva * grid.power_factor}
     if grid.contract_limit_kw is not None:
         limits["grid.contract_limit_kw"] = grid.contract_limit_kw

@@ -102,6 +102,11 @@ class WeatherConfig:
             return _SERIES_LATITUDE_DEG if self.latitude_deg is None else self.latitude_deg
         return _LATITUDE_DEG if self.air_temp_c is None and self.sun_w_m2 is None else None
 
+    @property
+    def has_sun(self) -> bool:
+        """Whether there is one, stated or moving."""
+        return self.sun_w_m2 is not None or self.sun_latitude_deg is not None
+
 
 class _Knot(NamedTuple):
     """What a whole hour of the clock begins with; between two of them the weather runs straight."""

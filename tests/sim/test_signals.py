@@ -150,6 +150,18 @@ def test_sum_matches_quadrature_and_finds_its_crossing() -> None:
     assert total.crossing(500.0, SimTime(0.0)) is None
 
 
+@pytest.mark.parametrize("slope", [1e-3, -1e-3])
+def test_a_sum_on_a_slope_is_searched_for_a_day_and_no_further(slope: float) -> None:
+    falls, climbs = Signal("falls", "kW"), Signal("climbs", "kW")
+    total = Sum("total", "kW", [falls, climbs])
+    falls.set(SimTime(0.0), 100.0, 0.0, 50.0, 300.0)
+    climbs.set(SimTime(0.0), 0.0, slope)
+    near, far = 100.0 + slope * 40_000.0, 100.0 + slope * 97_000.0
+    assert total.crossing(near, SimTime(10_000.0)) == pytest.approx(40_000.0, abs=1e-3)
+    assert total.crossing(far, SimTime(10_000.0)) is None
+    assert total.crossing(150.1 if slope < 0.0 else 99.9, SimTime(0.0)) is None
+
+
 def test_state_keeps_code_and_time_of_change() -> None:
     class Lock(Enum):
         OPEN = "open"

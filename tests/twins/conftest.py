@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from twins.warm_transformer import WarmTransformer
 
 Build = Callable[..., tuple[Kernel, "WatchedStation", LocalPlatform]]
 WarmSite = Callable[..., tuple[Kernel, Station, list[Event]]]
+Site = Callable[..., tuple[Kernel, Station, list[Event]]]
 
 
 class WatchedStation(Station):
@@ -210,6 +212,40 @@ def warm_site(tmp_path: Path) -> WarmSite:
     return made
 
 
+@pytest.fixture
+def site_file(tmp_path: Path) -> Callable[..., Path]:
+    """A shipped station's file with other blocks: `site_file("public", weather="{...}", house="{...}")`; None: none."""
+
+    def made(name: str = "two-outlet", **blocks: str | None) -> Path:
+        text = find_station(name).read_text(encoding="utf-8")
+        for block, words in blocks.items():
+            text = re.sub(rf"^{block}:.*\n(?:[ -].*\n)*", "", text, flags=re.MULTILINE)
+            text += f"\n{block}: {words}\n" if words is not None else ""
+        path = tmp_path / "station.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return made
+
+
+@pytest.fixture
+def site(site_file: Callable[..., Path]) -> Site:
+    """That station: `site(*rows, start=..., seed=1, **blocks)` gives kernel, station and events; `rows` come to it."""
+
+    def made(
+        *rows: ReplayRow, start: datetime = datetime(2022, 7, 13), seed: int = 1, **blocks: Any
+    ) -> tuple[Kernel, Station, list[Event]]:
+        file = read_station(site_file(**blocks)).value
+        kernel = Kernel(Clock(start, file.station.timezone), seed)
+        station = Station(kernel, file, LocalPlatform(kernel))
+        events: list[Event] = []
+        kernel.subscribe(events.append)
+        station.replay(rows)
+        return kernel, station, events
+
+    return made
+
+
 class HotSite:
     """The two-outlet station with a transformer that warms, in air of `air_c`, under a load of `share`."""
 
@@ -237,7 +273,7 @@ class HotSite:
 
     def load(self, share: float, b: float = 0.0, c: float = 0.0, tau: float = float("inf")) -> None:
         """The house takes what makes the load this share of the rating (b, c: shares too)."""
-        self.station.grid.house_kw.set(
+        self.station.house.base_kw.set(
             self.kernel.now, share * self.rated_kw - self.standby_kw, b * self.rated_kw, c * self.rated_kw, tau
         )
 

@@ -68,7 +68,7 @@ def test_a_technician_of_the_station_goes_there_and_resets(tmp_path: Path, site_
     kernel.subscribe(events.append)
     station = Station(kernel, file, LocalPlatform(kernel))
     kernel.advance(SimTime(0.0))
-    station.grid.house_kw.set(kernel.now, 1.3 * RATED_KW)
+    station.house.base_kw.set(kernel.now, 1.3 * RATED_KW)
     kernel.advance(SimTime(9_000.0))
     told = [one for one in events if one.kind.startswith(("transformer", "staff"))]
     assert [one.kind for one in told] == [
