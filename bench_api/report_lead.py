@@ -101,7 +101,9 @@ def _highest_share(run: Run, load: str, limit: str) -> float | None:
     is_long = np.repeat(series.ends - series.t0 > _INSTANT_S, 2)
     times, values = series.value_at_starts_and_ends()
     within = np.tile([_INSTANT_S / 2.0, -_INSTANT_S / 2.0], len(series))
-    shares = values[is_long] / limits.at(times + within)[is_long]
+    allowed = limits.at(times + within)[is_long]
+    is_allowed = allowed > 0.0
+    shares = values[is_long][is_allowed] / allowed[is_allowed]
     return float(np.nanmax(shares)) if len(shares) else None
 
 

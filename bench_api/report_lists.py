@@ -12,8 +12,11 @@ from sim.reading import EventRow, Run
 __all__ = ["MOST_EVENTS", "MOST_SESSIONS", "event_rows", "frame_rows", "session_rows"]
 
 MOST_EVENTS, MOST_SESSIONS, MOST_FRAMES, MOST_BODY = 300, 500, 100, 2000
-TROUBLE = ("fault.", "alarm.", "staff.", "pile.reset", "evse.recovered", "transformer.", "grid.", "connector.pulled",
-           "session.refused", "command.refused", "wire.lost", "wire.refused", "weather.")  # fmt: skip
+TROUBLE = (
+    "fault.", "alarm.", "staff.", "bms.", "pile.derated", "pile.derating_ended", "pile.reset", "evse.recovered",
+    "transformer.", "grid.", "connector.pulled", "session.refused", "command.refused", "wire.lost", "wire.refused",
+    "weather.",
+)  # fmt: skip
 WEIGHTY = ("session.", "vehicle.turned_away", "vehicle.reneged")
 AS_IT_SHOULD = "target_reached"
 

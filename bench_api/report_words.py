@@ -26,7 +26,10 @@ Said = dict[str, str]
 
 _PART = re.compile(r"([a-z_]+)(?:\[([^\]]*)\])?")
 _BOUND = re.compile(r"(at least|at most|above|below) (.+)")
-_UNITS = {"_kwh": "kWh", "_kw": "kW", "_pct": "%", "_s": "s", "_cny": "CNY", "_c": "°C", "_pu": "p.u.", "_wh": "Wh"}
+_UNITS = {
+    "_kwh": "kWh", "_kw": "kW", "_pct": "%", "_s": "s", "_cny": "CNY", "_c": "°C", "_k": "K", "_pu": "p.u.",
+    "_wh": "Wh",
+}  # fmt: skip
 
 
 @cache

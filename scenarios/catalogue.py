@@ -31,6 +31,7 @@ EVENT_KINDS = (
     "bay.misused",
     "bay.occupied",
     "bill.issued",
+    "bms.waiting",
     "bms.warned",
     "command.refused",
     "connector.pulled",
@@ -125,6 +126,6 @@ class StationCatalogue:
             return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}{hint}"
         if thing is None and (path.endswith(".bms") is not issubclass(hits, Bms)):
             return f"{fault} hits {hits.__name__}, and {path} is no such thing"
-        if hits is CellBms and not self._station.file.heat.packs:
+        if (hits is CellBms or fault == "vehicle.soaked") and not self._station.file.heat.packs:
             return f"{fault} needs packs of cells: heat.packs is false in the station file"
         return None

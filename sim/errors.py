@@ -8,6 +8,7 @@ VoltyardError
         PortInUse       an address we were asked to serve is taken
         RecordingFailed the run's recording could not be written (disk full, folder not writable)
         PlanStorm       a twin never came to rest at one instant
+        ToleranceMissed a planned segment cannot be made as exact as it has to be
         BooksOpen       a truth book did not close
     DuplicateName       a registry name was taken twice
 """
@@ -25,6 +26,7 @@ __all__ = [
     "PlanStorm",
     "PortInUse",
     "RecordingFailed",
+    "ToleranceMissed",
     "Unreachable",
     "UsageError",
     "VoltyardError",
@@ -83,6 +85,10 @@ class RecordingFailed(BenchError):
 
 class PlanStorm(BenchError):
     """A twin asked to be planned without end at one instant; the message names it."""
+
+
+class ToleranceMissed(BenchError):
+    """No segment of a plan keeps within its tolerance; the message names the state that it was planned from."""
 
 
 class BooksOpen(BenchError):

@@ -76,6 +76,11 @@ class AcceptanceMap:
         (x0, y0), (x1, y1) = points[at - 1], points[at]
         return y0 + (y1 - y0) * (temp_c - x0) / (x1 - x0)
 
+    @property
+    def least_rate(self) -> float:
+        """The lowest C-rate above 0 that it has."""
+        return min(rate for _, rate in self.rates if rate > 0.0)
+
     def to_bend_k(self, temp_c: float, is_warming: bool) -> float:
         """How far the next bend of the rates is in that direction, in K; at least a tenth."""
         if is_warming:

@@ -132,7 +132,7 @@ class Bay(Generic[OutletT]):
 @fault("vehicle.soaked", hits=Bay, zh="车辆暴晒后高温到站", clause="9.5.2", faces=("station", "platform"))
 @dataclass(frozen=True, kw_only=True)
 class VehicleSoaked:
-    """The next car at the bay stood in the sun: its battery comes this warm, and must wait or charge slowly."""
+    """Cars that come to the bay stood in the sun: their batteries are this warm, and must wait or charge slowly."""
 
     temp_c: float = field(default=62.0, metadata=bounds(low=30.0, high=90.0))
     duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))

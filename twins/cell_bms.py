@@ -37,12 +37,13 @@ class CellBms(Bms):
     """Demands current for its cells. Curve `heat_kw`: what warms the pack, its defects and its heater included.
 
     Knobs: `flow` (share of the coolant's), `lead` (how far the fullest cell's charge is ahead of the others, 0 to 1),
-    `defect_w` (heat of a defective cell). Events `bms.warned`, once for each limit.
+    `defect_w` (heat of a defective cell). Events `bms.warned`, once for each limit, and `bms.waiting`, where it is too
+    cold or too hot to begin.
     """
 
     __slots__ = (
-        "_forecast", "_foreseen", "_is_resting", "_other_kw", "_piece_rate", "_slow_v", "_warned", "defect_w", "flow",
-        "heat_kw", "lead",
+        "_forecast", "_foreseen", "_is_resting", "_may_stop", "_other_kw", "_piece_rate", "_slow_v", "_warned",
+        "defect_w", "flow", "heat_kw", "lead",
     )  # fmt: skip
 
     has_heat = True
@@ -64,7 +65,8 @@ class CellBms(Bms):
         self._foreseen: tuple[SimTime, float, Piece] | None = None
         self._forecast = Forecast(pack, acceptance, self.target, ambient_c)
         self._forecast.rate_max = pack.current_max_a / pack.capacity_ah
-        self._forecast.watched_c = WARN_C if temp_c < WARN_C else STOP_C
+        self._forecast.watched_c = WARN_C
+        self._may_stop = temp_c < STOP_C
         self._is_resting = True
         self._warned: set[str] = set()
         self._piece_rate, self._other_kw = NOTHING, 0.0
@@ -116,6 +118,8 @@ class CellBms(Bms):
             return now
         self.asked_kw = piece.top_kw + auxiliary_kw
         self._is_resting = False
+        if piece.rate is NOTHING and limit_kw > 0.0:
+            self._tell_waiting(now)
         self._write(now, piece, auxiliary_kw, power)
         return SimTime(now + piece.length_s)
 
@@ -174,12 +178,13 @@ class CellBms(Bms):
 
     def _guard(self, now: SimTime) -> None:
         temp_c, forecast = self.temp_c.at(now), self._forecast
-        if temp_c >= forecast.watched_c - _NEAR_K:
-            if forecast.watched_c == WARN_C:
-                self._warn("cell_temperature", temp_c=round(temp_c, 2))
-                forecast.watched_c = STOP_C
-            elif not self._is_resting:  # one that comes too hot waits, one that gets too hot is stopped
-                self.alarm = "cell_overtemperature"
+        if temp_c >= WARN_C - _NEAR_K:
+            self._warn("cell_temperature", temp_c=round(temp_c, 2))
+            forecast.watched_c = STOP_C
+        if temp_c < STOP_C - _NEAR_K:
+            self._may_stop = True
+        elif self._may_stop:  # one that comes too hot waits, one that gets too hot is stopped
+            self.alarm = "cell_overtemperature"
         if forecast.defect_kw > 0.0:
             spread_k = DEFECT_K_W * self.defect_w.value
             unexplained_k_min = 60_000.0 * forecast.defect_kw / self.pack.heat_capacity_j_k
@@ -193,6 +198,13 @@ class CellBms(Bms):
             highest_v = self.pack.rest_v(self.soc.at(now) + forecast.lead, temp_c) + self._slow_v.at(now)
             if highest_v > self.pack.max_v + OVER_V:
                 self.alarm = "cell_overvoltage"
+
+    def _tell_waiting(self, now: SimTime) -> None:
+        """It takes no current yet: too cold, or too hot (clause 9.5.2)."""
+        if "waiting" not in self._warned:
+            self._warned.add("waiting")
+            temp_c = self.temp_c.at(now)
+            self._kernel.emit("bms.waiting", self.path, {"temp_c": round(temp_c, 2)}, clause="9.5.2")
 
     def _warn(self, limit: str, **facts: float) -> None:
         if limit not in self._warned:

@@ -18,7 +18,7 @@ __all__ = ["Arrival", "DriversConfig", "Habits", "TargetConfig", "draw_habits"]
 class TargetConfig:
     """A state of charge that some drivers charge to."""
 
-    soc_pct: float = field(metadata=key("Charged to this.", unit="%", above=0, high=100))
+    soc_pct: float = field(metadata=key("Charged to this.", unit="%", low=10, high=100))
     share: float = field(metadata=key("Share of the drivers; all shares add up to 1.", low=0, high=1))
 
 

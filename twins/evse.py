@@ -28,6 +28,9 @@ __all__ = ["Evse", "EvseState", "LockState"]
 
 BMS_SILENCE_S = 1.0
 CONNECTION_TIMEOUT_S = 120.0
+AC_PHASE_V = 230.0
+ONE_PHASE_KW = 7.4
+"""An AC outlet of more than a phase of 32 A has three."""
 _SAME = 1e-9
 
 
@@ -76,6 +79,7 @@ class Evse(Twin):
         self.model = model
         self._control = control
         self._platform = platform
+        self._phases = 3 if model.kind == "ac" and model.evse_max_kw > ONE_PHASE_KW else 1
         self.meter_factor = 1.0 + config.meter_error_pct / 100.0
         self.power_kw = Signal(f"{path}.power_kw", "kW")
         self.limit_kw = Signal(f"{path}.limit_kw", "kW")
@@ -296,13 +300,15 @@ class Evse(Twin):
             self._recap()
 
     def current_a(self, now: SimTime) -> float:
-        """What flows through its contacts: the vehicle's own draw goes the same way."""
+        """What flows through its contacts, of AC in each phase; the vehicle's own draw goes the same way."""
         voltage_v = self.voltage_v(now)
-        return 1_000.0 * self.power_kw.at(now) / voltage_v if voltage_v else 0.0
+        return 1_000.0 * self.power_kw.at(now) / (self._phases * voltage_v) if voltage_v else 0.0
 
     def voltage_v(self, now: SimTime) -> float:
-        """At its contacts; 0 while they are open."""
-        return self.bms.voltage_v(now) if self.bms is not None and self.is_charging else 0.0
+        """At its contacts, of AC the phase's; 0 while they are open."""
+        if self.bms is None or not self.is_charging:
+            return 0.0
+        return AC_PHASE_V if self.model.kind == "ac" else self.bms.voltage_v(now)
 
     def offer(self, now: SimTime, limit_kw: float) -> None:
         """The site's allocation for this outlet; what it claims and has anyhow goes on unplanned."""
@@ -472,7 +478,8 @@ class Evse(Twin):
         if self.cap_kw == before_kw or not self.is_charging:
             return
         now = self._kernel.now
-        is_above = self.power_kw.at(now) > self.cap_kw
+        power = self.power_kw
+        is_above = power.at(now) > self.cap_kw or (power.c < 0.0 and self.claim_kw > self.cap_kw)  # or will rise there
         # before it draws more, the others make room; what it cannot draw any more, they may have within this instant
         self._control.claimed(self, now, min(self.claim_kw, self.cap_kw) if is_above else self._claim(now))
         if is_above or self.claim_kw > before_kw:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from math import exp, inf, log, sqrt
 from typing import Final
 
+from sim.errors import ToleranceMissed
 from sim.signals import Signal
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.acceptance import AcceptanceMap
+from twins.acceptance import HYSTERESIS_K, AcceptanceMap
 from twins.cells import KELVIN, WARM_K
 from twins.charge_piece import Lead, Piece, Point, Shape, area, shape_of, value
 from twins.pack import Pack
@@ -36,6 +37,7 @@ _AGREES_S = (0.5, 0.05, 0.05, 0.5)  # how well the charge at a piece's end must 
 _NEAR_S = 0.02  # of charge, in seconds at 1 C: 5e-6 of the whole
 _NEAR_K = 1e-6
 _TURN = 1e-3
+_A_FEW, _ATTEMPTS = 8, 64  # what does not agree after a few attempts is tried over half the length
 _HAIR_C = 1e-5
 _TRICKLE_C = 1.0 / 50.0
 """Held at its highest voltage, a pack that takes less than this is full."""
@@ -48,8 +50,8 @@ class Forecast:
     """The next piece of one charge. Its owner sets what acts on it: limits, cooling, defects, what is watched."""
 
     __slots__ = (
-        "_band", "_conducts", "_figures", "_limit_kw", "_scratch", "_strength_kw", "acceptance", "ambient_c",
-        "ceiling_kw", "defect_kw", "flow", "lead", "pack", "rate_max", "target", "watched_c",
+        "_band", "_conducts", "_figures", "_is_heating", "_limit_kw", "_scratch", "_strength_kw", "acceptance",
+        "ambient_c", "ceiling_kw", "defect_kw", "flow", "lead", "pack", "rate_max", "target", "watched_c",
     )  # fmt: skip
 
     def __init__(self, pack: Pack, acceptance: AcceptanceMap, target: float, ambient_c: float) -> None:
@@ -67,6 +69,7 @@ class Forecast:
         self._strength_kw = acceptance.strength_kw(pack.capacity_kwh, pack.power_max_kw)
         self._limit_kw = inf
         self._band: int | None = None
+        self._is_heating = False
         self._conducts = (0.0, 0.0)
         self._scratch = Signal("", "C")
         self._figures = (
@@ -118,7 +121,7 @@ class Forecast:
 
     def is_limited(self, soc: float, temp_c: float, slow_v: float, limit_kw: float) -> bool:
         """Whether in this state it would take more than `limit_kw`."""
-        if limit_kw >= self.ceiling_kw or temp_c < self.pack.heated_to_c - _NEAR_K:
+        if limit_kw >= self.ceiling_kw or self._is_heated(temp_c):
             return False
         self._limit_kw = limit_kw
         self._choose_band(temp_c)
@@ -130,7 +133,7 @@ class Forecast:
         self._choose_band(temp_c)
         self._conducts = self._cooling(temp_c)
         first = self._point(soc, temp_c, slow_v)
-        if first.rate <= 0.0 or temp_c < self.pack.heated_to_c - _NEAR_K:
+        if self._is_heated(temp_c) or first.rate <= 0.0:
             return self._waiting(temp_c)
         if first.binds == VOLTAGE and first.rate < _TRICKLE_C:
             return _FULL
@@ -146,7 +149,9 @@ class Forecast:
                 guess = Shape(0.0, first.rate, -self.acceptance.share(soc) / slope * SECONDS_PER_HOUR / first.rate)
         length_s = self._patience_s(soc, temp_c, slow_v, first, goal, guess)
         heat, is_cut, hair_s, missed_before = (first.heat_kw, 0.0), False, 0.0, 0.0
-        for _ in range(12):
+        for attempt in range(1, _ATTEMPTS):
+            if attempt % _A_FEW == 0:
+                length_s, hair_s, is_cut, missed_before = 0.5 * length_s, 0.0, True, 0.0
             middle, last, lead = self._ahead(soc, temp_c, slow_v, first, guess, heat, length_s)
             is_turned = last.binds != first.binds or middle.binds != first.binds
             if is_turned and not is_cut and length_s > _SHORTEST_S:
@@ -167,15 +172,16 @@ class Forecast:
             elif missed <= agrees or missed * missed <= agrees * missed_before:  # the next would miss by less
                 break
             missed_before = missed
+        else:
+            raise ToleranceMissed(f"a charge cannot be foreseen: soc {soc:.4f}, {temp_c:.2f} C, {length_s:.2f} s")
         power = shape_of(first.power_kw, middle.power_kw, last.power_kw, length_s)
         heat_kw, heat_kw_s = heat
-        if (
-            power.c < 0.0 and value(power, length_s + hair_s) > self._limit_kw
-        ):  # it rises to the limit, not a hair above
-            hair_s = 0.0
-            if last.power_kw > self._limit_kw or length_s <= _SHORTEST_S:
+        ends_kw = value(power, length_s + hair_s)
+        if ends_kw > self._limit_kw:  # it rises to the limit, and not a hair above
+            hair_s, ends_kw = 0.0, min(last.power_kw, self._limit_kw)
+            if last.power_kw > self._limit_kw:
                 power = Shape(self._limit_kw, 0.0, inf)
-        top_kw = max(first.power_kw, middle.power_kw, last.power_kw, power.a if power.c == 0.0 else 0.0)
+        top_kw = max(first.power_kw, middle.power_kw, last.power_kw, ends_kw)
         if last.rate < _TRICKLE_C < first.rate and first.binds == VOLTAGE and rate.c > 0.0:
             length_s = min(length_s, rate.tau * log(rate.c / (_TRICKLE_C - _HAIR_C - rate.a)))
         length_s = self._until_watched(temp_c, heat_kw, heat_kw_s, length_s + hair_s)
@@ -256,11 +262,18 @@ class Forecast:
                 high_s = dt
         return low_s, high_s
 
+    def _is_heated(self, temp_c: float) -> bool:
+        """Whether it asks for heating first: from below `heated_to_c` on until it is 2 K above."""
+        heated_to_c = self.pack.heated_to_c
+        self._is_heating = temp_c < heated_to_c + (HYSTERESIS_K if self._is_heating else 0.0) - _NEAR_K
+        return self._is_heating
+
     def _waiting(self, temp_c: float) -> Piece:
         """Too cold or too hot, or nothing allowed: heat or cool until it takes current again."""
         opens_c = self.acceptance.opens_at(temp_c)
-        if temp_c < self.pack.heated_to_c:
-            opens_c = max(opens_c or -inf, self.pack.heated_to_c)
+        if self._is_heating:
+            heated_c = self.pack.heated_to_c + HYSTERESIS_K
+            opens_c = heated_c if opens_c is None else max(opens_c, heated_c)
         if opens_c is None or self._limit_kw <= 0.0:
             length_s = self._until_watched(temp_c, self.defect_kw, 0.0, inf)
             return Piece(length_s, NOTHING, NOTHING, self.defect_kw, 0.0, _NO_LEAD, 0.0)

@@ -15,6 +15,7 @@ from sim.units import SECONDS_PER_HOUR, SimTime
 __all__ = ["DRY_CLASSES", "PAPERS", "Ageing", "Arrhenius", "Doubling", "Insulation"]
 
 _KELVIN = 273.0
+_MOST_LOG = 60.0  # of an ageing rate: a life in a few nanoseconds
 _SAME = 1e-6
 _COUNTS_WITHIN_K = 40.0  # further below its rated hot spot insulation ages at less than a hundredth of its rated rate
 
@@ -92,8 +93,8 @@ class Ageing:
 
     def follow(self, now: SimTime, from_c: float, to_c: float, span_s: float) -> None:
         """From `now` on the hot spot goes from one temperature to another within `span_s`, until it is told anew."""
-        begin = self._log_rate(from_c)
-        growth = self._log_rate(to_c) - begin
+        begin = min(self._log_rate(from_c), _MOST_LOG)
+        growth = min(self._log_rate(to_c), _MOST_LOG) - begin
         rate, lost_h = exp(begin), self.loss_h.at(now)
         if abs(growth) < _SAME:
             self.rate.set(now, rate)

@@ -24,7 +24,7 @@ _SHORTEST_S = 1e-6
 
 
 class IsothermalBms(Bms):
-    """Demands power by charge alone; the temperature stays as it came."""
+    """Demands power by charge alone; the temperature stays as it came, and where none is taken the least that is."""
 
     __slots__ = ("_gain", "_scale_kw")
 
@@ -41,7 +41,7 @@ class IsothermalBms(Bms):
             cell_temp_c=cell_temp_c,
         )  # fmt: skip
         self._gain = EFFICIENCY / (SECONDS_PER_HOUR * pack.capacity_kwh)
-        self._scale_kw = self._strength_kw * acceptance.rate(temp_c)
+        self._scale_kw = self._strength_kw * (acceptance.rate(temp_c) or acceptance.least_rate)
 
     def wish_kw(self, now: SimTime) -> float:
         """The power it asks for at `now`, what the car draws for itself included."""

@@ -53,9 +53,9 @@ class PackConfig:
     current_max_a: float | None = field(
         default=None, metadata=key("What its inlet carries at most.", unit="A", above=0, high=5_000)
     )
-    mass_kg: float | None = field(default=None, metadata=key("Of the pack.", unit="kg", above=0, high=20_000))
+    mass_kg: float | None = field(default=None, metadata=key("Of the pack.", unit="kg", low=1, high=20_000))
     heat_capacity_j_kg_k: float | None = field(
-        default=None, metadata=key("Of its mass.", unit="J/(kg K)", above=0, high=10_000)
+        default=None, metadata=key("Of its mass.", unit="J/(kg K)", low=100, high=10_000)
     )
     cooling_w_k: float | None = field(
         default=None, metadata=key("Of its coolant plate while the pump runs.", unit="W/K", low=0, high=100_000)

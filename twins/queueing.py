@@ -114,7 +114,7 @@ def run_queue(parameters: QueueParameters, told: Callable[[Session], None] | Non
         visits.on_session = told
     visits.expect(_arrivals(kernel, parameters, controls))
     while not tally.is_full:
-        kernel.advance(SimTime(kernel.now + _DAY_S))
+        kernel.advance(max(SimTime(kernel.now + _DAY_S), kernel.next_time()))
     return tally.result(controls)
 
 

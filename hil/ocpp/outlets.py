@@ -69,12 +69,11 @@ class EvseConnector:
         evse, t = self.evse, SimTime(now)
         power_w = evse.power_kw.at(t) * evse.meter_factor * 1000.0
         bms = evse.bms
-        voltage_v = evse.voltage_v(t)
         return Sample(
             energy_wh=evse.energy_kwh(t) * 1000.0,
             power_w=power_w,
-            current_a=power_w / voltage_v if voltage_v else 0.0,
-            voltage_v=voltage_v,
+            current_a=evse.current_a(t) * evse.meter_factor,
+            voltage_v=evse.voltage_v(t),
             soc_pct=bms.soc.at(t) * 100.0 if bms is not None else None,
             temp_c=bms.temp_c.at(t) if bms is not None else None,
         )

@@ -103,9 +103,9 @@ def test_the_transformers_limit_is_a_signal_that_follows_its_derating(day: Path)
         limit = run.series("grid.transformer[T1].limit_kw")
         told = [(event.t_s, event.data["limit_kw"]) for event in run.events(kind="transformer.limited")]
     assert limit.at([0.0, 45_999.0, 46_000.0, 53_199.0, 53_200.0]) == pytest.approx(
-        [1225.0, 1225.0, 490.0, 490.0, 1225.0]
+        [1176.0, 1176.0, 470.4, 470.4, 1176.0]
     )
-    assert told == [(46_000.0, pytest.approx(490.0)), (53_200.0, pytest.approx(1225.0))]
+    assert told == [(46_000.0, pytest.approx(470.4)), (53_200.0, pytest.approx(1176.0))]
 
 
 def test_piles_house_and_losses_make_the_meter(day: Path) -> None:
