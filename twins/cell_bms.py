@@ -118,7 +118,7 @@ class CellBms(Bms):
             return now
         self.asked_kw = piece.top_kw + auxiliary_kw
         self._is_resting = False
-        if piece.rate is NOTHING and limit_kw > 0.0:
+        if piece.rate is NOTHING:
             self._tell_waiting(now)
         self._write(now, piece, auxiliary_kw, power)
         return SimTime(now + piece.length_s)
@@ -201,9 +201,9 @@ class CellBms(Bms):
 
     def _tell_waiting(self, now: SimTime) -> None:
         """It takes no current yet: too cold, or too hot (clause 9.5.2)."""
-        if "waiting" not in self._warned:
+        temp_c = self.temp_c.at(now)
+        if "waiting" not in self._warned and self._forecast.takes_none(temp_c):
             self._warned.add("waiting")
-            temp_c = self.temp_c.at(now)
             self._kernel.emit("bms.waiting", self.path, {"temp_c": round(temp_c, 2)}, clause="9.5.2")
 
     def _warn(self, limit: str, **facts: float) -> None:

@@ -262,6 +262,11 @@ class Forecast:
                 high_s = dt
         return low_s, high_s
 
+    def takes_none(self, temp_c: float) -> bool:
+        """Whether it takes no current for its temperature's sake."""
+        rate = self.acceptance.rate(temp_c) if self._band is None else self.acceptance.band_rate(self._band)
+        return self._is_heating or rate == 0.0
+
     def _is_heated(self, temp_c: float) -> bool:
         """Whether it asks for heating first: from below `heated_to_c` on until it is 2 K above."""
         heated_to_c = self.pack.heated_to_c

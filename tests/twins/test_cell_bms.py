@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sim.events import Event
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
-from twins.acceptance import AcceptanceMap
+from twins.acceptance import ACCEPTANCE_MAPS, AcceptanceMap
 from twins.cell_bms import CellBms
 from twins.drivers import Arrival, Habits
 from twins.pack import Pack, PackConfig
@@ -286,3 +287,27 @@ def test_packs_outside_physics_are_refused_with_file_line_and_key(
 def test_a_model_named_twice_and_an_unknown_one_are_refused(place: Place) -> None:
     with pytest.raises(FileProblems, match="is a model already"):
         place("vehicle_models:\n" + COMMON.replace("common", "nmc_75_400v"), 20.0)
+
+
+def test_a_car_that_comes_too_hot_waits_however_often_it_is_planned_anew() -> None:
+    kernel = Kernel(Clock(datetime(2022, 7, 6), "Europe/Zurich"), 1)
+    events: list[Event] = []
+    kernel.subscribe(events.append)
+    bms = CellBms(kernel, "bms", Pack(60.0, 120.0), ACCEPTANCE_MAPS["ev_fast"], 20.0, 50.0, 64.0, 36.0)
+    power = Signal("power_kw", "kW")
+    for second in range(0, 600, 10):
+        assert bms.draw(SimTime(second), 120.0, power) > second
+    assert bms.alarm == ""
+    assert [event.kind for event in events] == ["bms.warned", "bms.waiting"]
+
+
+def test_heating_has_a_band_and_does_not_hunt() -> None:
+    kernel = Kernel(Clock(datetime(2022, 1, 6), "Europe/Zurich"), 1)
+    bms = CellBms(kernel, "bms", Pack(60.0, 120.0, "lfp"), ACCEPTANCE_MAPS["ev_fast"], 20.0, 50.0, -3.0, -15.0)
+    power = Signal("power_kw", "kW")
+    heated = []
+    for second in range(0, 4_000):
+        bms.draw(SimTime(second), 120.0, power)
+        heated.append(power.at(SimTime(second)) == 4.0)
+    assert heated[0] and not heated[-1]
+    assert sum(before != after for before, after in pairwise(heated)) == 1

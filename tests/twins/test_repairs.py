@@ -34,7 +34,8 @@ NIGHT = SimTime(86_400.0)
 
 def at_work(build: Build, **changes: Any) -> tuple[Kernel, Any, list[Event]]:
     """The public station from eight in the morning, empty."""
-    kernel, station, _ = build(name="public", start=datetime(2022, 7, 6, 8), heat=HeatConfig(packs=False), **changes)
+    changes = {"heat": HeatConfig(packs=False)} | changes
+    kernel, station, _ = build(name="public", start=datetime(2022, 7, 6, 8), **changes)
     events: list[Event] = []
     kernel.subscribe(lambda event: events.append(event) if event.kind != "evse.state" else None)
     return kernel, station, events
@@ -237,3 +238,27 @@ def test_a_split_stack_fails_as_a_whole(build: Build) -> None:
     kernel.advance(SimTime(5 * NIGHT))
     assert all(evse.is_ready for evse in stack.evses)
     energy_book(station, kernel.now).check()
+
+
+@pytest.mark.clause("12")
+@pytest.mark.parametrize(
+    ("fault", "target", "facts", "alarm"),
+    [
+        ("connector.contact_loose", "pile[A01].connector[1].contact", {"factor": 12.0}, "connector_overtemperature"),
+        ("pile.inlet_sensor_broken", "pile[A01].cabinet", {}, "inlet_sensor_broken"),
+    ],
+)
+def test_what_heat_has_locked_out_is_mended_too(
+    build: Build, fault: str, target: str, facts: dict[str, float], alarm: str
+) -> None:
+    kernel, station, events = at_work(build, reliability=REPAIRS, heat=HeatConfig(packs=False, piles=True,
+                                                                                 connectors=True))  # fmt: skip
+    cars(station, 0.0)
+    station.faults.inject(fault, target, facts)
+    kernel.advance(NIGHT)
+    mended = [event for event in events if event.kind in ("alarm.raised", "staff.dispatched", "staff.done")]
+    raised = [event.data["alarm"] for event in mended if event.kind == "alarm.raised"]
+    assert alarm in raised
+    assert [event.data["result"] for event in mended if event.kind == "staff.done"] == ["repaired"]
+    assert "fault.cleared" in kinds(events)
+    assert station.evses[0].is_ready

@@ -258,3 +258,26 @@ def test_a_recorded_trip_reads_back(hot_site: Callable[..., Any], tmp_path: Path
             assert series.at(np.array([19_999.9]))[0] == pytest.approx(dry.at(name), rel=1e-3)
         hot, reading = run.series(f"{PATH}.hot_spot_c"), run.series(f"{PATH}.pt100_c")
         assert np.allclose((hot.at(times) - 40.0) / 1.25, reading.at(times) - 40.0, atol=0.05)
+
+
+@pytest.mark.clause("8.4.1.1")
+def test_load_control_that_fails_holds_nothing_down_and_takes_up_its_work_again(tmp_path: Path) -> None:
+    heat = "{kind: dry, fans: {}, alarm_c: 130, trip_c: 250, load_control: {below_trip_k: 120}}"
+    unit = f"    rating_kva: 630\n    no_load_loss_kw: 1.6\n    load_loss_kw: 9.7\n    heat: {heat}\n"
+    text = re.sub(r"    rating_kva: 800\n(?:    .*\n)+", unit, find_station("public").read_text(encoding="utf-8"))
+    (tmp_path / "station.yaml").write_text(text, encoding="utf-8")
+    file = read_station(tmp_path / "station.yaml").value
+    kernel = Kernel(Clock(datetime(2022, 7, 13, 12), file.station.timezone), 5)
+    station = Station(kernel, file, LocalPlatform(kernel))
+    station.draw_demand(1_500.0, 6 * 3_600.0)
+    station.faults.inject("transformer.fan_failed", PATH, {})
+    limit_kw = station.control.site_limit_kw
+    kernel.advance(SimTime(9_000.0))
+    held_kw = limit_kw.at(kernel.now)
+    station.faults.inject("transformer.load_control_failed", PATH, {"duration_s": 1_800.0})
+    kernel.advance(SimTime(9_001.0))
+    assert limit_kw.at(kernel.now) > held_kw + 50.0
+    events: list[Event] = []
+    kernel.subscribe(events.append, "transformer.limited")
+    kernel.advance(SimTime(14_400.0))
+    assert events and all(event.t >= 10_800.0 for event in events), "it takes up its work again"
