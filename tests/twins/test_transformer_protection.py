@@ -280,4 +280,4 @@ def test_load_control_that_fails_holds_nothing_down_and_takes_up_its_work_again(
     events: list[Event] = []
     kernel.subscribe(events.append, "transformer.limited")
     kernel.advance(SimTime(14_400.0))
-    assert events and all(event.t >= 10_800.0 for event in events), "it takes up its work again"
+    assert events and min(event.t for event in events) >= 9_000.0 + 1_780.0, "it takes up its work again"
