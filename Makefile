@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --no-config --default-index https://pypi.org
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test format bench soak validation peers lock clean
+.PHONY: help install demo test physics format bench soak validation peers lock clean
 
 help:  ## this list
 	@echo "Voltyard: set up and use it with"
@@ -30,6 +30,9 @@ test: $(INSTALLED)  ## all checks, as CI runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+physics: $(INSTALLED)  ## the worked numbers of the physics alone, named by section
+	$(BIN)/python -m pytest -k section_ tests/twins
 
 format: $(INSTALLED)  ## put the code in the form that the checks ask for
 	$(BIN)/ruff check --fix .
