@@ -12,6 +12,7 @@ from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml
 from twins.arrivals import DemandConfig
 from twins.bay import BayConfig
+from twins.connector import ConnectorConfig
 from twins.control import ControlConfig
 from twins.grid import GridConfig
 from twins.house import HouseConfig
@@ -33,6 +34,7 @@ __all__ = [
     "OperatorConfig",
     "SiteConfig",
     "StationFile",
+    "connector_kinds",
     "find_station",
     "pile_models",
     "read_station",
@@ -139,6 +141,13 @@ class StationFile:
 def pile_models() -> Mapping[str, PileModel]:
     """The shipped models of piles, by name."""
     return {model.name: model for model in read_yaml(_DATA / "piles.yaml", PileCatalogue).value.models}
+
+
+@cache
+def connector_kinds() -> Mapping[str, ConnectorConfig]:
+    """The kinds of connectors that the shipped models have, by name."""
+    kinds = [ConnectorConfig(), *(model.connector for model in pile_models().values() if model.connector is not None)]
+    return {kind.name: kind for kind in kinds}
 
 
 def station_names() -> tuple[str, ...]:
