@@ -36,7 +36,7 @@ _DAY_S = 24.0 * SECONDS_PER_HOUR
 class CabinetConfig:
     """Heat of one cabinet; the defaults are ours, for one of 120 kW, and predict no maker's."""
 
-    capacity_kj_k: float = field(default=150.0, metadata=key("Heat capacity.", unit="kJ/K", above=0, high=10_000))
+    capacity_kj_k: float = field(default=150.0, metadata=key("Heat capacity.", unit="kJ/K", low=1, high=10_000))
     fan_w_k: float = field(
         default=420.0, metadata=key("What its fans carry off, clean and at full speed.", unit="W/K", low=0, high=50_000)
     )
