@@ -179,6 +179,7 @@ def read_station(path: Path) -> Document[StationFile]:
     problems = [
         *_models(document), *_repeated_ids(document, piles, bays), *_shared_places(document, bays),
         *_wiring(document, piles, bays), *_house(document), *_limits(document),
+        *_soaked(document),
     ]  # fmt: skip
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
@@ -316,3 +317,9 @@ def _limits(document: Document[StationFile]) -> Iterator[FileProblem]:
         if limit_kw <= house_kw:
             what = f"{limit_kw:g} kW does not even carry the house load of {house_kw:g} kW"
             yield document.problem(path, what, f"more than {house_kw:g} kW, and what the piles are to have")
+
+
+def _soaked(document: Document[StationFile]) -> Iterator[FileProblem]:
+    if document.value.demand.drivers.soaked_share > 0.0 and not document.value.heat.packs:
+        what = "warm packs, but heat.packs is false: they keep their temperature"
+        yield document.problem("demand.drivers.soaked_share", what, "0, or heat: {packs: true}")
