@@ -78,3 +78,18 @@ def test_a_car_that_cools_through_an_edge_keeps_its_rate_for_two_kelvin() -> Non
     turned_c = next(temp_c for temp_c, rate in rates if rate < 0.3)
     assert turned_c == pytest.approx(25.0 - HYSTERESIS_K, abs=0.05)
     assert {round(rate, 6) for _, rate in rates} == {0.5, 0.2}
+
+
+@pytest.mark.parametrize("mass_kg", [60.0, 240.0])
+def test_no_piece_of_a_charge_runs_across_the_edge_of_its_band(mass_kg: float) -> None:
+    """A light pack in air of -40 C cools while it charges: at -2 C it stops and heats, to the very end."""
+    pack = Pack(60.0, 120.0, "lfp", config=PackConfig(mass_kg=mass_kg))
+    kernel = Kernel(Clock(datetime(2022, 1, 1), "UTC"), 1)
+    bms = CellBms(kernel, "bms", pack, ACCEPTANCE_MAPS["lfp_module_standard"], 10.0, 90.0, -40.0, -40.0)
+    power, t, coldest_c = Signal("power_kw", "kW"), SimTime(0.0), inf
+    while (ends := bms.draw(t, 120.0, power)) > t:
+        if bms.current_a(t) > 0.0:
+            coldest_c = min(coldest_c, bms.temp_c.at(ends))
+        t = ends
+    assert bms.soc.at(t) == pytest.approx(0.9)
+    assert -HYSTERESIS_K - 0.1 < coldest_c < 0.0
