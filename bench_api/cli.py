@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 __all__ = ["main"]
 
@@ -195,20 +196,39 @@ def schema(shape: Annotated[Shape, typer.Argument(help="Which file's schema.")])
     typer.echo(json.dumps(json_schema_of(shape.value), indent=2, ensure_ascii=False))
 
 
-@app.command()
+class _PhysicsCommand(TyperCommand):
+    """`--help` behind a model's name tells of that model."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and {"-h", "--help"} & set(args):
+            from bench_api.physics_help import help_of
+
+            typer.echo(help_of(args[0]))
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+
+@app.command(
+    cls=_PhysicsCommand,
+    epilog="Example: voltyard physics queue --params"
+    """ '{"servers": 20, "offered_erl": 16, "sessions_per_day": 400}'""",
+)
 def physics(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="queue")],
-    params: Annotated[str, typer.Option(help="Its parameters as JSON, or @FILE.")],
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Which; --help behind it says more.")] = None,
+    params: Annotated[str, typer.Option(help="Its parameters as JSON, or @FILE.")] = "{}",
+    is_list: Annotated[bool, typer.Option("--list", help="The models.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one model alone, as the validation pages use it.
-
-    Example: voltyard physics queue --params '{"servers": 20, "offered_erl": 16, "sessions_per_day": 400}'
-    """
+    """Run one model alone, as the validation pages use it; --list names them, MODEL --help shows its parameters."""
     import json
 
-    from bench_api.physics import as_table, run_model
+    from bench_api.physics import run_model
+    from bench_api.physics_help import model_list
+    from bench_api.physics_table import as_table
 
+    if is_list or model is None:
+        typer.echo(model_list())
+        return
     result = run_model(model, params)
     typer.echo(json.dumps(result) if as_json else as_table(result))
 

@@ -158,6 +158,8 @@ def _without_branches(root: Node, shape: Any, errors: list[Any]) -> list[Any]:
         is_told_elsewhere = sum(other[: len(steps)] == steps for other in places) > 1
         if kind == "literal_error" and isinstance(node.value, dict | list) and is_told_elsewhere:
             continue  # no word was meant
+        if kind == "too_short" and len(node.value) >= error["ctx"]["min_length"]:
+            continue  # entries that are wrong were not counted
         if kind not in _KINDS:
             kept[(*steps, kind, *error["loc"])] = error
         elif not any(len(other) > len(steps) and other[: len(steps)] == steps for other in places):

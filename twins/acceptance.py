@@ -1,7 +1,9 @@
 """What batteries take: maps of acceptance by state of charge and cell temperature, piecewise linear.
 
 `site_2022` is fitted to the recorded sessions of the two-outlet site; `ev_fast` is the fast-charge map of the physics
-sheet, section 1, a default of ours and no prediction.
+sheet, section 1, a default of ours and no prediction. The bands of the same section: `lfp_module_standard` and
+`lfp_module_fast` after the manual of a module (where that gives a range, its lower end), `lfp_storage` after a data
+sheet, whose end at 80 % from 0 to 5 C is left out. Bands stand for the current; with the share by charge of `ev_fast`.
 """
 
 from __future__ import annotations
@@ -141,6 +143,13 @@ def _joined(pieces: Iterable[SocPiece]) -> tuple[SocPiece, ...]:
     return tuple(joined)
 
 
+_EV_SHARES = ((0.0, 1.0), (0.5, 1.0), (0.6, 0.8), (0.7, 0.6), (0.8, 0.4), (0.9, 0.2), (0.97, 0.08), (1.0, 0.08))
+
+
+def _bands(*rates: tuple[float, float]) -> AcceptanceMap:
+    return AcceptanceMap(shares=_EV_SHARES, rates=rates, is_current=True, is_banded=True)
+
+
 ACCEPTANCE_MAPS = {
     "site_2022": AcceptanceMap(
         shares=((0.0, 3.60), (0.2, 2.35), (0.4, 1.97), (0.6, 1.32), (0.8, 1.06), (0.9, 0.52), (1.0, 0.28)),
@@ -150,7 +159,7 @@ ACCEPTANCE_MAPS = {
         ceiling=0.88,
     ),
     "ev_fast": AcceptanceMap(
-        shares=((0.0, 1.0), (0.5, 1.0), (0.6, 0.8), (0.7, 0.6), (0.8, 0.4), (0.9, 0.2), (0.97, 0.08), (1.0, 0.08)),
+        shares=_EV_SHARES,
         rates=((-20.0, 0.0), (-10.0, 0.1), (0.0, 0.3), (10.0, 0.8), (20.0, 1.5), (25.0, 2.0), (40.0, 2.0),
                (45.0, 1.5), (50.0, 0.7), (55.0, 0.2), (60.0, 0.0)),
     ),
@@ -160,4 +169,7 @@ ACCEPTANCE_MAPS = {
         rates=((-20.0, 0.0), (-10.0, 0.1), (0.0, 0.3), (10.0, 0.8), (20.0, 1.5), (25.0, 2.0), (40.0, 2.0),
                (45.0, 1.5), (50.0, 0.7), (55.0, 0.2), (60.0, 0.0)),
     ),
+    "lfp_module_standard": _bands((0.0, 0.1), (10.0, 0.2), (25.0, 0.5), (50.0, 0.1), (60.0, 0.0)),
+    "lfp_module_fast": _bands((5.0, 0.2), (10.0, 1.0), (25.0, 0.75), (50.0, 0.0)),
+    "lfp_storage": _bands((0.0, 0.1), (10.0, 0.2), (15.0, 0.5), (45.0, 0.2), (55.0, 0.0)),
 }  # fmt: skip

@@ -98,9 +98,12 @@ class DemandConfig:
     drivers: DriversConfig = field(default=DriversConfig(), metadata=key("Their habits."))
 
     def __post_init__(self) -> None:
-        """Refuse no vehicles, two sources, and shares that do not add up."""
+        """Refuse no vehicles, two sources of them or of drivers, and shares that do not add up."""
         if bool(self.vehicles) == (self.source is not None):
             raise Misfit("vehicles", "given beside from, or neither given", "a mix of models, or from: desl")
+        if self.source is not None and self.drivers != DriversConfig():
+            what = f"given beside from: {self.source}, whose sessions bring their drivers"
+            raise Misfit("drivers", what, "leave it out, or a mix of vehicles instead of from")
         total = sum(one.share for one in self.vehicles)
         if self.vehicles and not isclose(total, 1.0, abs_tol=1e-6):
             raise Misfit("vehicles", f"the shares add up to {total:g}", "shares that add up to 1")
@@ -150,4 +153,7 @@ def _draw(
     chosen_of = streams["vehicle.draw"].choice(len(models), size=len(times), p=shares)
     drawn = draw_habits(config.drivers, streams, len(times))
     for t_s, chosen, (soc_in, target, habits) in zip(times, chosen_of.tolist(), drawn, strict=True):
-        yield Arrival(t_s, PETROL_CAR if habits.is_petrol else models[chosen], soc_in, target, habits)
+        model = PETROL_CAR if habits.is_petrol else models[chosen]
+        if model.ac_max_kw == 0.0 and not habits.is_petrol:
+            habits = habits._replace(wants="fast")
+        yield Arrival(t_s, model, soc_in, target, habits)

@@ -36,7 +36,7 @@ _DAY_S = 24.0 * SECONDS_PER_HOUR
 class CabinetConfig:
     """Heat of one cabinet; the defaults are ours, for one of 120 kW, and predict no maker's."""
 
-    capacity_kj_k: float = field(default=150.0, metadata=key("Heat capacity.", unit="kJ/K", above=0, high=10_000))
+    capacity_kj_k: float = field(default=150.0, metadata=key("Heat capacity.", unit="kJ/K", low=1, high=10_000))
     fan_w_k: float = field(
         default=420.0, metadata=key("What its fans carry off, clean and at full speed.", unit="W/K", low=0, high=50_000)
     )
@@ -102,8 +102,9 @@ class HeatedPile(Protocol):
 class Cabinet(Twin):
     """Warms `body` and acts on what the inlet sensor says.
 
-    Signals of the pile: `cabinet_temp_c`, `cabinet_rise_k` (over the air), `cabinet_airflow_m3_h` (air that would carry
-    its loss off, 15 K warmer), `inlet_temp_c` (what the sensor says), `fan_share` (of what clean fans carry off),
+    Signals of the pile: `cabinet_temp_c`, `cabinet_rise_k` (over the air), `cabinet_airflow_needed_m3_h` (air that
+    would carry its loss off, 15 K warmer, whether or not the fans turn), `inlet_temp_c` (what the sensor says),
+    `fan_share` (of what clean fans carry off),
     `derating` (share of the rating that it may give). Events `pile.derated` (share, temp_c; when it begins and at each
     tenth of the rating) and `pile.derating_ended`. Above the cut-off, and while the sensor says nothing, it is locked
     out; the fans run while there is loss, or while it is hot.
@@ -122,11 +123,11 @@ class Cabinet(Twin):
         self._air_c = air_c
         self.body = WarmBody(kernel, self.path, air_c, 1e3 * config.capacity_kj_k, config.leak_w_k)
         per_kw = 1e3 * SECONDS_PER_HOUR / (AIR_KG_M3 * AIR_J_KG_K * AIR_RISE_K)
-        self.airflow_m3_h = Sum(f"{self.path}_airflow_m3_h", "m3/h", [pile.loss_kw], scale=per_kw)
+        self.airflow_needed_m3_h = Sum(f"{self.path}_airflow_needed_m3_h", "m3/h", [pile.loss_kw], scale=per_kw)
         self.inlet_temp_c = Sum(f"{pile.path}.inlet_temp_c", "C", [self.body.temp_c])
         self.fan_share = Signal(f"{pile.path}.fan_share", "1")
         self.derating = Signal(f"{pile.path}.derating", "1", 1.0)
-        kernel.add(self.airflow_m3_h, self.inlet_temp_c, self.fan_share, self.derating)
+        kernel.add(self.airflow_needed_m3_h, self.inlet_temp_c, self.fan_share, self.derating)
         self.fan = Knob(1.0, self._doubt)
         self.stuck_c = Knob(inf, self._sense)
         self.is_sensor_broken = Knob(False, self._sense)

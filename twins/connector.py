@@ -42,16 +42,17 @@ class CoolingConfig:
     """A liquid-cooled cable: the coolant takes the contact's heat, and the conductors', to a cooler."""
 
     thermal_resistance_k_w: float = field(
-        default=2.0, metadata=key("Contact to air while the coolant flows.", unit="K/W", above=0, high=100)
+        default=2.0, metadata=key("Contact to air while the coolant flows.", unit="K/W", low=0.01, high=100)
     )
     cable_uohm: float = field(
         default=5_200.0, metadata=key("Both conductors of the cable.", unit="uohm", above=0, high=100_000)
     )
     capacity_j_k: float = field(
-        default=8_000.0, metadata=key("Heat capacity of coolant and conductors.", unit="J/K", above=0, high=1e6)
+        default=8_000.0, metadata=key("Heat capacity of coolant and conductors.", unit="J/K", low=1, high=1e6)
     )
     cooler_w_k: float = field(
-        default=65.0, metadata=key("What the cooler gives off for each kelvin over the air.", unit="W/K", above=0)
+        default=65.0,
+        metadata=key("What the cooler gives off for each kelvin over the air.", unit="W/K", above=0, high=10_000),
     )
     still_w_k: float = field(
         default=5.0, metadata=key("The same by the cable alone, when nothing flows.", unit="W/K", above=0)
@@ -80,10 +81,10 @@ class ConnectorConfig:
         default=60.0, metadata=key("Of the contact when new.", unit="uohm", above=0, high=10_000)
     )
     thermal_resistance_k_w: float = field(
-        default=9.3, metadata=key("Contact to air, without coolant.", unit="K/W", above=0, high=100)
+        default=9.3, metadata=key("Contact to air, without coolant.", unit="K/W", low=0.01, high=100)
     )
     capacity_j_k: float = field(
-        default=96.8, metadata=key("Heat capacity of the contact.", unit="J/K", above=0, high=100_000)
+        default=96.8, metadata=key("Heat capacity of the contact.", unit="J/K", low=1, high=100_000)
     )
     cooled: CoolingConfig | None = field(default=None, metadata=key("Of a liquid-cooled cable; {} takes the defaults."))
     ladder: LadderConfig | Literal["off"] = field(

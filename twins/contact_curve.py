@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sim.clock import Clock
-from sim.files import key
+from sim.files import Misfit, did_you_mean, key
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import FOREVER, SimTime
 from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.cooled_contact import CooledContact
+from twins.station_file import connector_kinds
 from twins.thermal import Threshold
+from twins.trial_rows import count_rows, refuse_many_rows
 
 __all__ = ["ContactParameters", "ContactResult", "run_contact"]
 
@@ -37,7 +39,21 @@ class ContactParameters:
     levels_c: tuple[float, ...] = field(
         default=(80.0, 85.0, 90.0), metadata=key("Temperatures whose first time is told.", unit="C", count=(0, 20))
     )
-    connector: ConnectorConfig = field(default=ConnectorConfig(), metadata=key("The kind of connector."))
+    connector: ConnectorConfig | str = field(
+        default=ConnectorConfig(), metadata=key("The kind of connector, or the name of a shipped one.")
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that is not shipped, and more rows than anybody reads."""
+        if isinstance(self.connector, str) and self.connector not in connector_kinds():
+            right = did_you_mean(self.connector, connector_kinds())
+            raise Misfit("connector", f"unknown kind {self.connector}", right)
+        refuse_many_rows(self.duration_s, self.step_s)
+
+    @property
+    def kind(self) -> ConnectorConfig:
+        """The kind of connector."""
+        return connector_kinds()[self.connector] if isinstance(self.connector, str) else self.connector
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +75,9 @@ def run_contact(parameters: ContactParameters) -> ContactResult:
     kernel = Kernel(Clock(datetime(2022, 1, 1), "UTC"), 1)
     air_c = Signal("air_temp_c", "C", parameters.ambient_c)
     outlet = _StatedOutlet(kernel, parameters.current_a)
-    kind = Contact if parameters.connector.cooled is None else CooledContact
-    contact = outlet.contact = kind(kernel, outlet, parameters.connector, air_c)
+    kind = parameters.kind
+    contact = (Contact if kind.cooled is None else CooledContact)(kernel, outlet, kind, air_c)
+    outlet.contact = contact
     contact.resistance_uohm.lean(contact.resistance_uohm.scale(parameters.factor))
     reached_s: dict[str, float | None] = {f"{level_c:g}": None for level_c in parameters.levels_c}
 
@@ -75,7 +92,7 @@ def run_contact(parameters: ContactParameters) -> ContactResult:
         contact.add(*map(watch, parameters.levels_c))
     outlet.flow()
     rows: list[tuple[float, float, float]] = []
-    for n in range(int(parameters.duration_s / parameters.step_s + 1e-9) + 1):
+    for n in range(count_rows(parameters.duration_s, parameters.step_s)):
         t = SimTime(n * parameters.step_s)
         kernel.advance(t)
         kernel.jump(t)

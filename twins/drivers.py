@@ -37,7 +37,9 @@ class DriversConfig:
     balk_at: int | None = field(
         default=None, metadata=key("They drive on where this many wait already.", low=1, high=10_000)
     )
-    slow_share: float = field(default=0.0, metadata=_share("Who looks for a slow bay."))
+    slow_share: float = field(
+        default=0.0, metadata=_share("Who looks for a slow bay; nobody whose car has no AC charger.")
+    )
     soc_in_mean_pct: float = field(default=32.0, metadata=key("Charge on arrival, mean.", unit="%", low=0, high=95))
     soc_in_sd_pct: float = field(default=14.0, metadata=key("Its standard deviation.", unit="%", low=0, high=50))
     targets: tuple[TargetConfig, ...] = field(

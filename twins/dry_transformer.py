@@ -20,13 +20,12 @@ from twins.hot_spot import Rise
 from twins.insulation import DRY_CLASSES
 from twins.thermal import Threshold
 from twins.transformer import TransformerConfig
-from twins.transformer_heat import DryHeatConfig, Levels
+from twins.transformer_heat import FANNED_EXPONENT, PT100_SHARE, DryHeatConfig, Levels
 from twins.warm_transformer import WarmTransformer
 
 __all__ = ["DryTransformer", "FanFailed", "FanState"]
 
-_AVERAGE: Final = 1.0 / 1.25  # of the winding over its hot spot
-_NATURAL, _FANNED = 1.6, 2.0
+_NATURAL: Final = 1.6
 
 
 class FanState(Enum):
@@ -52,7 +51,7 @@ class DryTransformer(WarmTransformer):
         super().__init__(kernel, config, heat, power_factor, load_kw, air_c, [rise], insulation)
         self.heat = heat
         self.life_h = Signal(f"{self.path}.life_h", "h", insulation.life_h)
-        mean = Sum(f"{self.path}.winding_rise_k", "K", [rise.signal], scale=_AVERAGE)
+        mean = Sum(f"{self.path}.winding_rise_k", "K", [rise.signal], scale=PT100_SHARE)
         self.pt100_c = Sum(f"{self.path}.pt100_c", "C", [air_c, mean])
         self.fans = State(f"{self.path}.fans", FanState.OFF)
         kernel.add(self.life_h, mean, self.pt100_c, self.fans)
@@ -75,7 +74,7 @@ class DryTransformer(WarmTransformer):
         """With fans or without, live or dead."""
         fans = self.heat.fans
         is_fanned = fans is not None and self.fans.value is FanState.ON
-        self._exponent = _FANNED if is_fanned else _NATURAL
+        self._exponent = FANNED_EXPONENT if is_fanned else _NATURAL
         self._share = 1.0 / (self._rated_kw * (fans.af_ratio if is_fanned and fans is not None else 1.0))
         self._rise_k = self.heat.rated_rise_k if self.is_live else 0.0
         self.load_share.retune(now, self._share, 0.0)

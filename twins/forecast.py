@@ -167,7 +167,8 @@ class Forecast:
             risen = area(rate, length_s)
             missed, agrees = abs(risen - area(guess, length_s)), _AGREES_S[first.binds]
             guess, left = rate, (goal - soc) * SECONDS_PER_HOUR
-            if risen > left + _NEAR_S or (not is_cut and left - 72.0 < risen < left - _NEAR_S):
+            may_stretch = not is_cut and self._band is None  # not across the edge of a band
+            if risen > left + _NEAR_S or (may_stretch and left - 72.0 < risen < left - _NEAR_S):
                 length_s *= left / risen
             elif missed <= agrees or missed * missed <= agrees * missed_before:  # the next would miss by less
                 break

@@ -12,6 +12,7 @@ from twins.cells import Chemistry, ChemistryName, chemistries, warmth
 __all__ = ["Pack", "PackConfig", "refuse_unphysical"]
 
 _MASS_KG_KWH = {"nmc": 6.25, "lfp": 7.25}
+_LEAST_KG_KWH = 1.0
 _HEAT_CAPACITY_J_KG_K = {"nmc": 1_000.0, "lfp": 1_050.0}
 _SERIES = {("nmc", 400): 96, ("nmc", 800): 194, ("lfp", 400): 110, ("lfp", 800): 220}
 _RESISTANCE_V_C = {"nmc": 0.178, "lfp": 0.178}
@@ -45,7 +46,7 @@ class PackConfig:
         default=None, metadata=key("Part of the resistance that is slow polarisation.", low=0, high=0.99)
     )
     activation_k: float | None = field(
-        default=None, metadata=key("How its resistance falls with warmth.", unit="K", low=0, high=10_000)
+        default=None, metadata=key("How its resistance falls with warmth.", unit="K", low=0, high=8_000)
     )
     entropy_mv_k: float | None = field(
         default=None, metadata=key("Open-circuit voltage of a cell by temperature.", unit="mV/K", low=-2, high=2)
@@ -133,7 +134,11 @@ class Pack:
 
 
 def refuse_unphysical(capacity_kwh: float, config: PackConfig, chemistry: ChemistryName) -> None:
-    """Refuse a pack whose figures contradict each other: charge times voltage far from the energy stated."""
+    """Refuse a pack whose figures contradict each other: charge times voltage far from the energy stated, no mass."""
+    least_kg = _LEAST_KG_KWH * capacity_kwh
+    if config.mass_kg is not None and config.mass_kg < least_kg:
+        right = f"at least {least_kg:g} kg, {_LEAST_KG_KWH:g} kg per kWh"
+        raise Misfit("pack.mass_kg", f"{config.mass_kg:g} kg cannot hold {capacity_kwh:g} kWh", right)
     cell = chemistries()[chemistry]
     if config.capacity_ah is not None and config.series_cells is not None:
         held_kwh = config.series_cells * config.capacity_ah * cell.nominal_v / 1_000.0

@@ -11,7 +11,7 @@ from math import inf
 from typing import Literal
 
 from sim.clock import Clock
-from sim.files import key
+from sim.files import Misfit, key
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
@@ -19,6 +19,7 @@ from twins.acceptance import AcceptanceMap
 from twins.cell_bms import CellBms
 from twins.cells import chemistries
 from twins.pack import Pack, PackConfig
+from twins.trial_rows import MOST_ROWS, refuse_many_rows
 
 __all__ = ["AREA_M2", "CELL_AH", "PackCharge", "PackChargeParameters", "charge_cell"]
 
@@ -27,7 +28,6 @@ AREA_M2 = 0.00531
 _HEAT_CAPACITY_J_K = {"nmc": 159.0, "lfp": 80.0}
 """Fitted beside the reference charges of NMC, which run warm; LFP: its mass at 1050 J/(kg K)."""
 _END_C = 1.0 / 20.0
-_MOST_ROWS = 100_000
 _UNLIMITED_KW = 1e6
 
 
@@ -36,7 +36,9 @@ class PackChargeParameters:
     """How the cell is charged, from the temperature of the air around it."""
 
     chemistry: Literal["nmc", "lfp"] = field(default="nmc", metadata=key("Kind of cell."))
-    c_rate: float = field(default=1.0, metadata=key("Current over capacity.", unit="1/h", above=0, high=10))
+    c_rate: float = field(
+        default=1.0, metadata=key("Current over capacity; the charge ends at 0.05.", unit="1/h", above=0.05, high=10)
+    )
     ambient_c: float = field(
         default=25.0, metadata=key("Air around, and the cell's start.", unit="C", low=-30, high=60)
     )
@@ -49,17 +51,52 @@ class PackChargeParameters:
     )
     step_s: float = field(default=60.0, metadata=key("Between two rows.", unit="s", low=0.1, high=36_000))
 
+    def __post_init__(self) -> None:
+        """Refuse a voltage that the cell has at rest already."""
+        cell = chemistries()[self.chemistry]
+        rest_v = cell.ocv(self.soc_start_pct / 100.0) + cell.entropy_v_k * (self.ambient_c - 25.0)
+        if self.voltage_max_v is not None and self.voltage_max_v <= rest_v:
+            what = f"{self.voltage_max_v:g} V is not above the open-circuit voltage at the start"
+            raise Misfit("voltage_max_v", what, f"more than {rest_v:.4g} V, or less charge at the start")
+
+
+Row = tuple[float, float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class PackCharge:
-    """The charge until the current has fallen to C/20; rows as `columns`, per cell."""
+    """The charge until it ended; rows as `columns`, per cell.
+
+    `ended` is full (the current has fallen to C/20) or the alarm by which the BMS ended the charge.
+    """
 
     columns: tuple[str, ...]
-    rows: list[tuple[float, float, float, float, float]]
+    rows: list[Row]
+    ended: str
 
 
 def charge_cell(given: PackChargeParameters) -> PackCharge:
-    """Charge one cell; rows at each step, and at the end."""
+    """Charge one cell; rows at each step, and at the end. Raises `Misfit` where that is too many."""
+    bms = _bms(given)
+    power = Signal("power_kw", "kW")
+    rows: list[Row] = []
+    t, due_s, least_a = SimTime(0.0), 0.0, _END_C * CELL_AH[given.chemistry] * (1.0 + 1e-9)
+    while (ends := bms.draw(t, inf, power)) > t:
+        is_over = bms.current_a(ends) <= least_a
+        if is_over:
+            ends = _fallen(bms, t, ends, least_a)
+        while due_s < ends:
+            if len(rows) < MOST_ROWS:
+                rows.append(_row(bms, SimTime(due_s)))
+            due_s += given.step_s
+        t = ends
+        if is_over:
+            break
+    refuse_many_rows(t, given.step_s)
+    return PackCharge(_COLUMNS, [*rows, _row(bms, t)], bms.alarm or "full")
+
+
+def _bms(given: PackChargeParameters) -> CellBms:
     kernel = Kernel(Clock(datetime(2022, 1, 1), "UTC"), 0)
     nominal_ah = CELL_AH[given.chemistry]
     cell = chemistries()[given.chemistry]
@@ -71,27 +108,22 @@ def charge_cell(given: PackChargeParameters) -> PackCharge:
     )  # fmt: skip
     takes_all = AcceptanceMap(shares=((0.0, 1.0), (1.0, 1.0)), rates=((-60.0, 20.0), (90.0, 20.0)), is_current=True)
     pack = Pack(nominal_ah * cell.nominal_v / 1_000.0, _UNLIMITED_KW, given.chemistry, config=config)
-    power = Signal("power_kw", "kW")
-    bms = CellBms(kernel, "cell", pack, takes_all, given.soc_start_pct, 100.0, given.ambient_c, given.ambient_c)
-    rows: list[tuple[float, float, float, float, float]] = []
-    t, due_s, least_a = SimTime(0.0), 0.0, _END_C * nominal_ah
-    while len(rows) < _MOST_ROWS:
-        ends = bms.draw(t, inf, power)
-        if ends <= t:
-            break
-        while due_s < ends:
-            row = _row(bms, SimTime(due_s))
-            if row[1] <= least_a * (1.0 + 1e-9):
-                return PackCharge(_COLUMNS, rows)
-            rows.append(row)
-            due_s += given.step_s
-        t = ends
-    rows.append(_row(bms, t))
-    return PackCharge(_COLUMNS, rows)
+    return CellBms(kernel, "cell", pack, takes_all, given.soc_start_pct, 100.0, given.ambient_c, given.ambient_c)
+
+
+def _fallen(bms: CellBms, begins: SimTime, ends: SimTime, least_a: float) -> SimTime:
+    """When the current, which only falls in a piece, comes to `least_a`."""
+    for _ in range(60):
+        middle = SimTime(0.5 * (begins + ends))
+        if bms.current_a(middle) > least_a:
+            begins = middle
+        else:
+            ends = middle
+    return ends
 
 
 _COLUMNS = ("t_s", "current_a", "voltage_v", "soc_pct", "temp_c")
 
 
-def _row(bms: CellBms, t: SimTime) -> tuple[float, float, float, float, float]:
+def _row(bms: CellBms, t: SimTime) -> Row:
     return t, bms.current_a(t), bms.voltage_v(t), 100.0 * bms.soc.at(t), bms.temp_c.at(t)

@@ -12,6 +12,7 @@ from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml
 from twins.arrivals import DemandConfig
 from twins.bay import BayConfig
+from twins.connector import ConnectorConfig
 from twins.control import ControlConfig
 from twins.grid import GridConfig
 from twins.house import HouseConfig
@@ -33,6 +34,7 @@ __all__ = [
     "OperatorConfig",
     "SiteConfig",
     "StationFile",
+    "connector_kinds",
     "find_station",
     "pile_models",
     "read_station",
@@ -141,6 +143,13 @@ def pile_models() -> Mapping[str, PileModel]:
     return {model.name: model for model in read_yaml(_DATA / "piles.yaml", PileCatalogue).value.models}
 
 
+@cache
+def connector_kinds() -> Mapping[str, ConnectorConfig]:
+    """The kinds of connectors that the shipped models have, by name."""
+    kinds = [ConnectorConfig(), *(model.connector for model in pile_models().values() if model.connector is not None)]
+    return {kind.name: kind for kind in kinds}
+
+
 def station_names() -> tuple[str, ...]:
     """The shipped stations, by name, sorted."""
     return tuple(sorted(path.stem for path in (_DATA / "stations").glob("*.yaml")))
@@ -170,6 +179,7 @@ def read_station(path: Path) -> Document[StationFile]:
     problems = [
         *_models(document), *_repeated_ids(document, piles, bays), *_shared_places(document, bays),
         *_wiring(document, piles, bays), *_house(document), *_limits(document),
+        *_soaked(document),
     ]  # fmt: skip
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
@@ -307,3 +317,9 @@ def _limits(document: Document[StationFile]) -> Iterator[FileProblem]:
         if limit_kw <= house_kw:
             what = f"{limit_kw:g} kW does not even carry the house load of {house_kw:g} kW"
             yield document.problem(path, what, f"more than {house_kw:g} kW, and what the piles are to have")
+
+
+def _soaked(document: Document[StationFile]) -> Iterator[FileProblem]:
+    if document.value.demand.drivers.soaked_share > 0.0 and not document.value.heat.packs:
+        what = "warm packs, but heat.packs is false: they keep their temperature"
+        yield document.problem("demand.drivers.soaked_share", what, "0, or heat: {packs: true}")

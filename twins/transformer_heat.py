@@ -7,13 +7,21 @@ settings.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sim.files import Misfit, key
 from twins.bay import PlaceConfig
 from twins.insulation import DRY_CLASSES
 
-__all__ = ["DryHeatConfig", "FansConfig", "Levels", "LoadControlConfig", "OilHeatConfig", "ResetConfig"]
+__all__ = [
+    "FANNED_EXPONENT", "PT100_SHARE", "DryHeatConfig", "FansConfig", "Levels", "LoadControlConfig", "OilHeatConfig",
+    "ResetConfig",
+]  # fmt: skip
+
+PT100_SHARE: Final = 1.0 / 1.25
+"""Of the hot spot's rise: the mean of the winding, which a Pt100 reads."""
+FANNED_EXPONENT: Final = 2.0
+"""Of the load, for the rise of a winding that fans cool (IEC 60076-12)."""
 
 
 class Levels(NamedTuple):
@@ -66,18 +74,26 @@ class ResetConfig:
     )
 
 
+_HOT_AIR_C: Final = 40.0
+"""Air in which a transformer may carry its rating all day."""
+
+
 def _check(
-    levels: dict[tuple[str, str], Levels], control: LoadControlConfig | None, reset: ResetConfig, lowest_c: float
+    levels: dict[tuple[str, str], tuple[Levels, float]], control: LoadControlConfig | None, reset: ResetConfig
 ) -> None:
-    """Refuse levels in the wrong order; by the keys of alarm and trip."""
-    for (alarm_key, trip_key), (alarm_c, trip_c) in levels.items():
+    """Refuse levels in the wrong order; by the keys of alarm and trip, with what is read at rated load in hot air."""
+    for (alarm_key, trip_key), ((alarm_c, trip_c), rated_c) in levels.items():
         if alarm_c >= trip_c:
             raise Misfit(alarm_key, f"{alarm_c:g} C is not below {trip_key}", f"less than {trip_c:g} C")
         if reset.below_c >= trip_c:
             raise Misfit("reset.below_c", f"{reset.below_c:g} C is not below {trip_key}", f"less than {trip_c:g} C")
-        if control is not None and trip_c - control.below_trip_k <= lowest_c:
-            what = f"load control would begin at {trip_c - control.below_trip_k:g} C, in normal service"
-            raise Misfit("load_control.below_trip_k", what, f"less than {trip_c - lowest_c:g} K")
+        if control is not None and trip_c - control.below_trip_k < rated_c - 1e-9:
+            begins_c = trip_c - control.below_trip_k
+            what = f"load control would begin at {begins_c:g} C, in normal service: rated load in {_HOT_AIR_C:g} C of"
+            right = f"at most {trip_c - rated_c:.4g} K below {trip_key}"
+            if trip_c <= rated_c:
+                right = f"a {trip_key} above {rated_c:.4g} C, or no load_control"
+            raise Misfit("load_control.below_trip_k", f"{what} air reads {rated_c:.4g} C", right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +109,7 @@ class DryHeatConfig:
             unit="K", above=0, high=250,
         ),
     )  # fmt: skip
-    tau_min: float = field(default=30.0, metadata=key("Time constant of the winding.", unit="min", above=0, high=1_000))
+    tau_min: float = field(default=30.0, metadata=key("Time constant of the winding.", unit="min", low=0.1, high=1_000))
     fans: FansConfig | None = field(default=None, metadata=key("Its fans; {} takes the defaults; left out, none."))
     limit_share: float | None = field(
         default=None,
@@ -112,8 +128,12 @@ class DryHeatConfig:
         """Refuse levels in the wrong order."""
         if self.fans is not None and self.fans.on_c >= self.alarm_c:
             raise Misfit("fans.on_c", f"{self.fans.on_c:g} C is not below alarm_c", f"less than {self.alarm_c:g} C")
-        lowest_c = 0.0 if self.fans is None else self.fans.on_c
-        _check({("alarm_c", "trip_c"): Levels(self.alarm_c, self.trip_c)}, self.load_control, self.reset, lowest_c)
+        rated_c = _HOT_AIR_C + PT100_SHARE * self.rated_rise_k
+        if self.fans is not None:
+            fanned_c = _HOT_AIR_C + PT100_SHARE * self.rated_rise_k / self.fans.af_ratio**FANNED_EXPONENT
+            rated_c = max(self.fans.on_c, fanned_c)
+        levels = {("alarm_c", "trip_c"): (Levels(self.alarm_c, self.trip_c), rated_c)}
+        _check(levels, self.load_control, self.reset)
 
     @property
     def rated_rise_k(self) -> float:
@@ -143,11 +163,11 @@ class OilHeatConfig:
     loss_ratio: float = field(default=5.0, metadata=key("R: load loss over no-load loss.", above=0, high=50))
     oil_exponent: float = field(default=0.8, metadata=key("x: of the losses.", above=0, high=2))
     winding_exponent: float = field(default=1.6, metadata=key("y: of the load.", low=1, high=3))
-    oil_tau_min: float = field(default=180.0, metadata=key("Of the oil.", unit="min", above=0, high=10_000))
-    winding_tau_min: float = field(default=4.0, metadata=key("Of the winding.", unit="min", above=0, high=1_000))
-    k11: float = field(default=1.0, metadata=key("Factor of the oil's time constant.", above=0, high=10))
+    oil_tau_min: float = field(default=180.0, metadata=key("Of the oil.", unit="min", low=0.1, high=10_000))
+    winding_tau_min: float = field(default=4.0, metadata=key("Of the winding.", unit="min", low=0.1, high=1_000))
+    k11: float = field(default=1.0, metadata=key("Factor of the oil's time constant.", low=0.1, high=10))
     k21: float = field(default=1.0, metadata=key("How far the hot spot overshoots: 1 not at all.", low=1, high=10))
-    k22: float = field(default=2.0, metadata=key("Factor of the winding's time constant.", above=0, high=10))
+    k22: float = field(default=2.0, metadata=key("Factor of the winding's time constant.", low=0.1, high=10))
     limit_share: float | None = field(
         default=None,
         metadata=key("Highest load of the site as a share of the rating; 1 if left out.", above=0, high=2),
@@ -169,11 +189,14 @@ class OilHeatConfig:
 
     def __post_init__(self) -> None:
         """Refuse levels in the wrong order."""
+        oil_c = _HOT_AIR_C + self.top_oil_rise_k
         levels = {
-            ("alarm_top_oil_c", "trip_top_oil_c"): Levels(self.alarm_top_oil_c, self.trip_top_oil_c),
-            ("alarm_hot_spot_c", "trip_hot_spot_c"): Levels(self.alarm_hot_spot_c, self.trip_hot_spot_c),
-        }
-        _check(levels, self.load_control, self.reset, 0.0)
+            ("alarm_top_oil_c", "trip_top_oil_c"): (Levels(self.alarm_top_oil_c, self.trip_top_oil_c), oil_c),
+            ("alarm_hot_spot_c", "trip_hot_spot_c"): (
+                Levels(self.alarm_hot_spot_c, self.trip_hot_spot_c), oil_c + self.gradient_k
+            ),
+        }  # fmt: skip
+        _check(levels, self.load_control, self.reset)
 
     @property
     def highest_share(self) -> float:

@@ -18,6 +18,7 @@ from twins.dry_transformer import DryTransformer
 from twins.oil_transformer import OilTransformer
 from twins.transformer import TransformerConfig
 from twins.transformer_heat import DryHeatConfig, OilHeatConfig
+from twins.trial_rows import count_rows, refuse_many_rows
 
 __all__ = ["LoadStep", "TransformerParameters", "run_transformer"]
 
@@ -47,8 +48,7 @@ class TransformerParameters:
         for at, (before, after) in enumerate(pairwise(self.load), start=1):
             if after.at_min <= before.at_min:
                 raise Misfit(f"load[{at}].at_min", f"{after.at_min:g} min", f"more than {before.at_min:g} min")
-        if self.hours * SECONDS_PER_HOUR / self.step_s > 1_000_000:
-            raise Misfit("step_s", f"{self.step_s:g} s gives more than a million rows", "a longer step")
+        refuse_many_rows(self.hours * SECONDS_PER_HOUR, self.step_s)
 
 
 def run_transformer(parameters: TransformerParameters) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def run_transformer(parameters: TransformerParameters) -> dict[str, Any]:
     signals: list[Signal | Sum] = [transformer.load_share, hot_spot.temp_c, reading, hot_spot.ageing.rate]
     signals.append(hot_spot.ageing.loss_h)
     rows = []
-    for number in range(int(parameters.hours * SECONDS_PER_HOUR / parameters.step_s + 1e-9) + 1):
+    for number in range(count_rows(parameters.hours * SECONDS_PER_HOUR, parameters.step_s)):
         now = SimTime(number * parameters.step_s)
         kernel.advance(now)
         kernel.jump(now)

@@ -100,7 +100,7 @@ class Visits:
         bay = self._yard.seek(wants, bay_number)
         if bay is None and bay_number is None:
             yard = self._yard
-            if not yard.has_room or yard.length >= arrival.habits.balk_at:
+            if not yard.has_kind(wants) or not yard.has_room or yard.length >= arrival.habits.balk_at:
                 self._over(session, "turned_away")
                 return session
         called = self._wait(wants, bay_number, arrival.habits.patience_s) if bay is None else None

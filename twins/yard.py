@@ -59,6 +59,7 @@ class Yard:
         kernel.add(self.waiting)
         self._offered: dict[str, list[int]] = {"fast": [], "slow": []}
         self._lines: dict[str, deque[Turn]] = {}
+        self._kinds = {bay.config.kind for bay in bays}
         self._count = 0
         for bay in bays:
             bay.on_seen = self._consider
@@ -68,6 +69,10 @@ class Yard:
         """From the entrance to a bay."""
         way_m = hypot(bay.config.place.x_m - self.config.entrance.x_m, bay.config.place.y_m - self.config.entrance.y_m)
         return 3.6 * way_m / self.config.speed_km_h
+
+    def has_kind(self, wants: str) -> bool:
+        """Whether there is such a bay at all."""
+        return wants in self._kinds
 
     @property
     def has_room(self) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
+
+from bench_api.physics import MODELS
 
 GIVEN = {"servers": 4, "offered_erl": 3.0, "sessions_per_day": 200, "sessions": 2_000, "waiting_places": 0}
 
@@ -31,7 +35,8 @@ def test_pile_derating_prints_one_document() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert set(found) == {"columns", "rows"}
-    assert found["columns"] == ["t_s", "cabinet_temp_c", "derating_pct", "power_kw", "loss_kw", "airflow_m3_h"]
+    assert found["columns"] == ["t_s", "cabinet_temp_c", "derating_pct", "power_kw", "loss_kw",
+                                "cabinet_airflow_needed_m3_h"]  # fmt: skip
     assert [row[0] for row in found["rows"]] == [600.0 * number for number in range(13)]
     assert found["rows"][0][1:4] == [60.0, 87.5, 105.0]
     _, temp_c, pct, power_kw, loss_kw, airflow_m3_h = found["rows"][-1]
@@ -52,8 +57,10 @@ def test_transformer_prints_one_document() -> None:
     assert found["columns"] == ["t_s", "load_share", "hot_spot_c", "pt100_c", "ageing_rate", "loss_of_life_h"]
     assert [row[0] for row in found["rows"]] == [0.0, 600.0, 1_200.0, 1_800.0]
     assert [row[2] for row in found["rows"]] == pytest.approx([110.6, 144.5, 168.8, 186.2], rel=0.005)
-    shown = physics("transformer", "--params", json.dumps(DRY)).stdout.splitlines()
-    assert shown[0].split() == found["columns"] and shown[1].split()[:3] == ["0", "0.7", "110.643"]
+    events, gap, *table = physics("transformer", "--params", json.dumps(DRY)).stdout.splitlines()
+    assert events.split() == ["events", "none"] and gap == "", "the summary comes first"
+    assert table[0].split() == found["columns"] and table[1].split()[:3] == ["0", "0.7", "110.6"]
+    assert len({len(line) for line in table}) == 1, "every column is as wide as its longest word"
 
 
 def test_transformer_trips_cools_and_is_reset_and_eased_it_does_not_trip() -> None:
@@ -80,6 +87,49 @@ def test_connector_prints_one_document() -> None:
     assert found["columns"] == ["t_s", "current_a", "temp_c"]
     assert found["reached_s"]["90"] == pytest.approx(1_399.0, rel=0.005)
     assert found["settled_c"] == pytest.approx(104.8, rel=0.005)
+
+
+def test_pack_charge_says_how_it_ended_and_shows_its_last_row() -> None:
+    given = {"c_rate": 6, "ambient_c": 45, "cooling_w_m2k": 1}
+    found = json.loads(physics("pack-charge", "--params", json.dumps(given), "--json").stdout)
+    assert set(found) == {"columns", "rows", "ended"} and found["ended"] == "cell_overtemperature"
+    assert found["rows"][-1][4] == pytest.approx(60.0, abs=1e-6)
+    assert physics("pack-charge").stdout.splitlines()[0].split() == ["ended", "full"]
+
+
+def test_names_of_shipped_things_stand_for_mappings() -> None:
+    given = {"current_a": 500, "connector": "cooled_500"}
+    found = json.loads(physics("connector", "--params", json.dumps(given), "--json").stdout)
+    assert found["settled_c"] == pytest.approx(35.0 + 60e-6 * 500.0**2 * 2.0, abs=5e-3)
+    given = {"ambient_c": 20, "model": "dc_60_1", "duration_s": 60}
+    found = json.loads(physics("pile-derating", "--params", json.dumps(given), "--json").stdout)
+    assert found["rows"][0][2:5] == pytest.approx([100.0, 60.0, 0.69 + 0.03 * 60.0])
+
+
+def test_the_models_can_be_explored() -> None:
+    listed = physics("--list").stdout
+    assert all(name in listed for name in MODELS.names())
+    assert physics().stdout == listed
+    for name, model in MODELS.items():
+        done = physics(name, "--help")
+        assert done.returncode == 0, done.stderr
+        table = {line.split()[0]: line for line in done.stdout.splitlines() if line}
+        assert all(one.name in table for one in fields(model.parameters))
+        example = shlex.split(done.stdout.rpartition("Example: voltyard physics ")[2])
+        assert example[0] == name and json.loads(example[2]) == model.example
+    table = {
+        line.split()[0]: line.split()[1:] for line in physics("pile-derating", "--help").stdout.splitlines() if line
+    }
+    assert table["cabinet.fan_w_k"][:6] == ["W/K", "420.0", "from", "0", "to", "50000"]
+    assert "dc_120_1," in table["Shipped"]
+    assert "load[].at_min" in physics("transformer", "--help").stdout
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_the_example_of_the_help_runs(name: str) -> None:
+    model = MODELS.get(name)
+    given = {**model.example, **({"sessions": 2_000} if name == "queue" else {})}
+    assert physics(name, "--params", json.dumps(given)).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -109,14 +159,28 @@ def test_connector_prints_one_document() -> None:
             ["transformer", "--params", json.dumps(DRY | {"load": [{"at_min": 0, "share": 1}] * 2})],
             "load[1].at_min: 0 min; more than 0 min",
         ),
-        (["transformer", "--params", json.dumps(DRY | {"hours": 9_000, "step_s": 1})], "more than a million rows"),
+        (
+            ["transformer", "--params", json.dumps(DRY | {"hours": 9_000, "step_s": 1})],
+            "step_s: 1 s gives 32400001 rows; at least",
+        ),
         (["pile-derating", "--params", "{}"], "ambient_c: missing; give it: Air around the cabinet (C)"),
         (["pile-derating", "--params", '{"ambient_c": 30, "efficiency": 1.01}'], "efficiency: 1.01 is out of range"),
-        (["pile-derating", "--params", '{"ambient_c": 30, "step_s": 0.001}'], "step_s: 7200000 rows; at least 0.072 s"),
+        (["pile-derating", "--params", '{"ambient_c": 30, "step_s": 0.001}'], "step_s: 0.001 s gives 7200001 rows"),
         (
             ["pile-derating", "--params", '{"ambient_c": 30, "cabinet": {"derating": [[50, 60], [60, 70]]}}'],
             "cabinet.derating[1]: 70 % at 60 C, after 60 %: it rises with heat; at most 60 %",
         ),
+        (["pack-charge", "--params", '{"c_rate": 0.06, "step_s": 0.1}'], "step_s: 0.1 s gives"),
+        (["pack-charge", "--params", '{"c_rate": 0.05}'], "c_rate: 0.05 is out of range; more than 0.05"),
+        (["pack-charge", "--params", '{"voltage_max_v": 3.2}'], "voltage_max_v: 3.2 V is not above the open-circuit"),
+        (["pile-derating", "--params", '{"ambient_c": 30, "model": "dc_60"}'], "did you mean dc_60_1?"),
+        (
+            ["connector", "--params", '{"current_a": 9, "step_s": 0.1, "duration_s": 1e6}'],
+            "at least 10.1 s: 100000 rows",
+        ),
+        (["connector", "--params", '{"current_a": 9, "connector": "cooled_50"}'], "did you mean cooled_500?"),
+        (["que", "--help"], "unknown model 'que'; did you mean 'queue'?"),
+        (["connector"], "current_a: missing"),
         (["connector", "--params", "{}"], "current_a: missing; give it: Constant current"),
         (
             ["connector", "--params", '{"current_a": 250, "connector": {"resistance_uohm": -60}}'],

@@ -200,3 +200,35 @@ _SCALARS = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.float
 @given(st.recursive(_SCALARS, lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner), max_leaves=20))
 def test_json_is_read_as_itself(value: object) -> None:
     assert parse_nodes(json.dumps({"top": value}), "x").plain() == {"top": value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    fans: tuple[Fan, ...] = field(metadata=key("Fans.", count=(2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("fans", "said"),
+    [
+        ("[{speed_pct: 0}, {speed_pct: 9}]", ["fans[0].speed_pct: 0 is out of range; more than 0"]),
+        (
+            "[{speed_pct: 9, class: 7}, 5]",
+            ["fans[0].class: 7 brings no luck; another one", "fans[1]: 5 is not a mapping"],
+        ),
+        (
+            "[{speed_pct: 0}]",
+            ["fans: this list of 1 is too short; at least 2 entries", "fans[0].speed_pct: 0 is out of"],
+        ),
+        ("[]", ["fans: this list of 0 is too short; at least 2 entries"]),
+    ],
+)
+def test_a_list_is_too_short_by_what_it_says_not_by_what_is_right_in_it(
+    tmp_path: Path, fans: str, said: list[str]
+) -> None:
+    path = tmp_path / "row.yaml"
+    path.write_text(f"fans: {fans}\n")
+    with pytest.raises(FileProblems) as caught:
+        read_yaml(path, Row)
+    found = sorted(str(problem).partition(":1: ")[2] for problem in caught.value.problems)
+    assert len(found) == len(said)
+    assert all(one.startswith(start) for one, start in zip(found, said, strict=True)), found

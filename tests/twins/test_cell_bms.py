@@ -263,6 +263,8 @@ def test_a_battery_that_passes_60_c_while_charging_is_stopped(tmp_path: Path, pl
     ("key", "value", "said"),
     [
         ("mass_kg", "-400", "mass_kg"),
+        ("mass_kg", "70", "pack.mass_kg: 70 kg cannot hold 75 kWh; at least 75 kg, 1 kg per kWh"),
+        ("activation_k", "9000", "pack.activation_k: 9000 is out of range; at most 8000"),
         ("heat_capacity_j_kg_k", "0", "heat_capacity_j_kg_k"),
         ("resistance_ohm", "-0.1", "resistance_ohm"),
         ("slow_share", "1.2", "slow_share"),

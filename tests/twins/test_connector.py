@@ -56,8 +56,10 @@ def test_a_station_may_say_what_its_connectors_are(tmp_path: Path) -> None:
     ("old", "new", "line_of", "said"),
     [
         ("uohm: 60", "uohm: -60", "resistance_uohm", "resistance_uohm: -60 is out of range; more than 0"),
-        ("k_w: 9.3", "k_w: 0", "thermal_resistance_k_w: 0", "thermal_resistance_k_w: 0 is out of range; more than 0"),
-        ("j_k: 96.8", "j_k: -1", "capacity_j_k", "capacity_j_k: -1 is out of range; more than 0"),
+        ("k_w: 9.3", "k_w: 0", "thermal_resistance_k_w: 0", "thermal_resistance_k_w: 0 is out of range; at least 0.01"),
+        ("j_k: 96.8", "j_k: -1", "capacity_j_k", "capacity_j_k: -1 is out of range; at least 1"),
+        ("j_k: 96.8", "j_k: 0.5", "capacity_j_k", "capacity_j_k: 0.5 is out of range; at least 1"),
+        ("still_w_k: 5", "cooler_w_k: 20000", "cooler_w_k", "cooled.cooler_w_k: 20000 is out of range; at most 10000"),
         ("rated_a: 250", "rated_a: 700", "rated_a",
          "rated_a: 700 A warm the contact by 58.8 K; at most 50 K at rated current (GB/T 20234.1)"),
         ("rated_a: 250", "rated_a: 250 A", "rated_a", "rated_a: 250 A is not a number"),

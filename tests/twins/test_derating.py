@@ -105,7 +105,7 @@ PLACE = "    place: {x_m: 3, y_m: 0}\n"
 @pytest.mark.parametrize(
     ("cabinet", "said"),
     [
-        ("{capacity_kj_k: -150}", "piles[0].cabinet.capacity_kj_k: -150 is out of range; more than 0"),
+        ("{capacity_kj_k: -150}", "piles[0].cabinet.capacity_kj_k: -150 is out of range; at least 1"),
         ("{leak_w_k: 0}", "piles[0].cabinet.leak_w_k: 0 is out of range; more than 0"),
         ("{fan_w_k: -1}", "piles[0].cabinet.fan_w_k: -1 is out of range; at least 0"),
         ("{fan_speed: 1}", "piles[0].cabinet.fan_speed: unknown key;"),

@@ -38,3 +38,15 @@ def test_a_cell_charges_slower_in_the_cold_and_warms_itself() -> None:
     assert cold["t_s"][-1] > 1.1 * warm["t_s"][-1]
     assert cold["temp_c"].max() > 3.0
     assert cold["voltage_v"][10] > warm["voltage_v"][10] + 0.05
+
+
+def test_the_end_is_where_the_current_has_fallen_whatever_the_step() -> None:
+    fine, coarse = (charge_cell(PackChargeParameters(step_s=step_s)) for step_s in (10.0, 3_600.0))
+    assert fine.ended == coarse.ended == "full"
+    assert coarse.rows[-1] == pytest.approx(fine.rows[-1], rel=1e-9)
+    assert fine.rows[-1][1] == pytest.approx(4.967 / 20.0, rel=1e-6)
+
+
+def test_a_hot_cell_is_ended_by_its_bms() -> None:
+    found = charge_cell(PackChargeParameters(c_rate=6.0, ambient_c=45.0, cooling_w_m2k=1.0))
+    assert found.ended == "cell_overtemperature" and found.rows[-1][4] == pytest.approx(60.0, abs=1e-6)

@@ -83,6 +83,25 @@ def test_what_is_wrong_is_said_at_its_line(tmp_path: Path, old: str, new: str, s
     assert any(one.startswith(f"{_line(old)}: {said}") for one in found), found
 
 
+MIX = "  vehicles: [{model: nmc_75_400v, share: 1}]\n"
+
+
+@pytest.mark.parametrize(
+    ("demand", "said"),
+    [
+        ("  from: desl\n  drivers: {slow_share: 0.2}\n",
+         "demand.drivers: given beside from: desl, whose sessions bring their drivers; leave it out, or a mix"),
+        (MIX + "  drivers: {soaked_share: 0.2}\nheat: {packs: false}\n",
+         "demand.drivers.soaked_share: warm packs, but heat.packs is false: they keep their temperature; 0, or heat:"),
+    ],
+)  # fmt: skip
+def test_drivers_that_nobody_would_notice_are_refused(tmp_path: Path, demand: str, said: str) -> None:
+    text = TWO_OUTLET.replace("  from: desl\n", demand)
+    assert text != TWO_OUTLET and "\nheat:" not in TWO_OUTLET
+    line = next(at for at, one in enumerate(text.splitlines(), 1) if one.startswith("  drivers:"))
+    assert [one for one in _refusal(tmp_path / "station.yaml", text) if one.startswith(f"{line}: {said}")]
+
+
 SECOND = "      - reaches: [B02]\n        meter_class: 1\n        meter_error_pct: -0.24\n"
 
 

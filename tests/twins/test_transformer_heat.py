@@ -355,8 +355,8 @@ def test_without_the_block_the_transformer_stays_as_it_was() -> None:
     [
         ("{kind: gas}", "heat.kind: gas is not known here; one of: dry, oil"),
         ("{tau_min: 30}", "heat.kind: missing; give it: dry or oil"),
-        ("{kind: dry, tau_min: 0}", "heat.tau_min: 0 is out of range; more than 0"),
-        ("{kind: oil, oil_tau_min: -1}", "heat.oil_tau_min: -1 is out of range; more than 0"),
+        ("{kind: dry, tau_min: 0}", "heat.tau_min: 0 is out of range; at least 0.1"),
+        ("{kind: oil, oil_tau_min: -1}", "heat.oil_tau_min: -1 is out of range; at least 0.1"),
         ("{kind: dry, insulation: C}", "heat.insulation: C is not known here; 'A', 'E', 'B', 'F' or 'H'"),
         ("{kind: dry, fans: {on_c: 80, off_c: 90}}", "heat.fans.off_c: 90 C is not below on_c; less than 80 C"),
         ("{kind: dry, fans: {af_ratio: 2}}", "heat.fans.af_ratio: 2 is out of range; at most 1.5"),
@@ -365,7 +365,25 @@ def test_without_the_block_the_transformer_stays_as_it_was() -> None:
         ("{kind: oil, trip_top_oil_c: 100}", "heat.alarm_top_oil_c: 105 C is not below trip_top_oil_c; less"),
         ("{kind: oil, alarm_hot_spot_c: 150}", "heat.alarm_hot_spot_c: 150 C is not below trip_hot_spot_c; less than"),
         ("{kind: dry, reset: {below_c: 175}}", "heat.reset.below_c: 175 C is not below trip_c; less than 170 C"),
-        ("{kind: dry, fans: {}, load_control: {below_trip_k: 70}}", "heat.load_control.below_trip_k: load control"),
+        ("{kind: dry, tau_min: 0.05}", "heat.tau_min: 0.05 is out of range; at least 0.1"),
+        ("{kind: oil, winding_tau_min: 0.05}", "heat.winding_tau_min: 0.05 is out of range; at least 0.1"),
+        ("{kind: oil, k22: 0.01}", "heat.k22: 0.01 is out of range; at least 0.1"),
+        ("{kind: oil, k11: 0.01}", "heat.k11: 0.01 is out of range; at least 0.1"),
+        ("{kind: dry, fans: {}, load_control: {below_trip_k: 70}}",
+         "heat.load_control.below_trip_k: load control would begin at 100 C, in normal service: rated load in 40 C of"
+         " air reads 110 C; at most 60 K below trip_c"),
+        ("{kind: dry, load_control: {below_trip_k: 31}}",
+         "heat.load_control.below_trip_k: load control would begin at 139 C, in normal service: rated load in 40 C of"
+         " air reads 140 C; at most 30 K below trip_c"),
+        ("{kind: dry, alarm_c: 120, trip_c: 130, load_control: {}}",
+         "heat.load_control.below_trip_k: load control would begin at 110 C, in normal service: rated load in 40 C of"
+         " air reads 140 C; a trip_c above 140 C, or no load_control"),
+        ("{kind: oil, load_control: {below_trip_k: 21}}",
+         "heat.load_control.below_trip_k: load control would begin at 94 C, in normal service: rated load in 40 C of"
+         " air reads 95 C; at most 20 K below trip_top_oil_c"),
+        ("{kind: oil, gradient_k: 30, load_control: {}}",
+         "heat.load_control.below_trip_k: load control would begin at 120 C, in normal service: rated load in 40 C of"
+         " air reads 125 C; at most 15 K below trip_hot_spot_c"),
         ("{kind: dry, top_oil_rise_k: 55}", "heat.top_oil_rise_k: unknown key; did you mean hot_spot_rise_k?"),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 from sim.clock import Clock
 from sim.events import Event
 from sim.kernel import Kernel
+from sim.streams import Streams
 from sim.units import SimTime
+from twins.arrivals import VehicleShare, draw_arrivals
 from twins.bay import Bay, BayConfig, Occupancy, PlaceConfig, SensorConfig
 from twins.drivers import Arrival, Habits
 from twins.station import Station
+from twins.station_file import find_station, read_station
 from twins.vehicle import PETROL_CAR, vehicle_models
 from twins.yard import Turn, Yard, YardConfig
 
@@ -193,3 +197,35 @@ def test_on_a_wild_day_nobody_is_lost(seed: int, line: str, delay_s: float, miss
     assert not station.visits.present, "everybody has left in the end"
     assert all(bay.occupied.value is Occupancy.FREE and not bay.is_promised for bay in station.bays.values())
     energy_book(station, kernel.now).check()
+
+
+def test_a_car_without_an_on_board_charger_never_looks_for_a_slow_bay() -> None:
+    """Half the cars have one; nothing else about anybody changes by that, draws included."""
+    file = read_station(find_station("community")).value
+    plain = vehicle_models()["lfp_60_400v"]
+    demand = replace(
+        file.demand.at_rate(400.0), vehicles=(VehicleShare(model="a", share=0.5), VehicleShare(model="b", share=0.5)),
+        drivers=replace(file.demand.drivers, slow_share=0.5),
+    )  # fmt: skip
+
+    def drawn(ac_max_kw: float) -> list[Arrival]:
+        models = {"a": replace(plain, name="a"), "b": replace(plain, name="b", ac_max_kw=ac_max_kw)}
+        clock = Clock(datetime(2022, 6, 14), "Asia/Shanghai")
+        return list(draw_arrivals(demand, models, clock, Streams(1), 86_400.0))
+
+    both, one = drawn(7.0), drawn(0.0)
+    assert {arrival.model.ac_max_kw for arrival in one if arrival.habits.wants == "slow"} == {7.0, PETROL_CAR.ac_max_kw}
+    changed = [(old, new) for old, new in zip(both, one, strict=True) if old.habits != new.habits]
+    assert len(changed) > 50
+    for old, new in changed:
+        assert new.model.name == "b" and old.habits._replace(wants="fast") == new.habits
+    assert all(old._replace(model=plain, habits=Habits()) == new._replace(model=plain, habits=Habits())
+               for old, new in zip(both, one, strict=True))  # fmt: skip
+
+
+def test_who_wants_what_the_station_has_not_is_turned_away(build: Build) -> None:
+    kernel, station, _ = build(name="hub")
+    station.visits.expect(iter([(arrival(0.0, wants="slow"), None), (arrival(1.0), None)]))
+    kernel.advance(SimTime(10.0))
+    assert [one.outcome for one in station.ended] == ["turned_away"]
+    assert station.yard.length == 0 and len(station.visits.present) == 1
