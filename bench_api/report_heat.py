@@ -59,7 +59,7 @@ def air(run: Run) -> Said | None:
         return sentence("lead.air_still", air=f"{lowest_c:.1f}")
     at = run.local(hottest[0])
     key = "lead.air" if at is None else "lead.air_at"
-    return sentence(key, low=f"{lowest_c:.1f}", high=f"{hottest[1]:.1f}", at=f"{at:%H:%M}" if at else "")
+    return sentence(key, low=f"{lowest_c:.1f}", high=f"{hottest[1]:.1f}", at=_minute(run, hottest[0]))
 
 
 def heat(run: Run) -> Said | None:

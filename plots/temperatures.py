@@ -21,6 +21,8 @@ from sim.reading import Run, Series
 __all__ = ["temperatures"]
 
 POINTS = 720
+DAY_S = 86400.0
+DAY, LONGER = "%H:%M", "%m-%d %H:%M"
 MOST = 4
 AIR = "weather.air_temp_c"
 PANEL_IN, GAP_IN, ABOVE_IN, BELOW_IN = 1.55, 0.56, 1.0, 0.66
@@ -100,7 +102,8 @@ def _panels(run: Run, words: dict[str, str]) -> list[Panel]:
     for name in hot_spots[:1]:
         path = name.removesuffix(".hot_spot_c")
         of = [one for one in ("hot_spot_c", "pt100_c", "winding_c", "top_oil_c")
-              if run.signal_names(f"{path}.{one}", kind="segment")]  # fmt: skip
+              if (one != "hot_spot_c" or not run.signal_names(f"{path}.winding_c"))  # in oil it is the winding's
+              and run.signal_names(f"{path}.{one}", kind="segment")]  # fmt: skip
         lines = [(f"{path}.{one}", words[one]) for one in of]
         panels.append(Panel(words["transformer"].format(id=short(path)), lines, f"{path}."))
     if not panels and run.signal_names(AIR, kind="segment"):
@@ -166,7 +169,7 @@ def _line(axes: Axes, run: Run, series: Series, look: tuple[str, str, float], en
     values = series.at(times)
     t, highest = series.maximum() or (0.0, float("nan"))
     clock = run.local(t)
-    said = f"{label} {highest:.1f} °C" + (f", {clock:%H:%M}" if clock else "")
+    said = f"{label} {highest:.1f} °C" + (f", {clock:{DAY if end_s <= DAY_S else LONGER}}" if clock else "")
     axes.plot(times, values, color=colour, linewidth=width, label=drawable(said))
     axes.plot([t], [highest], "o", color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.9, zorder=6)
     return float(np.nanmin(values)), highest

@@ -86,3 +86,10 @@ def test_air_alone_is_no_figure_of_a_report(write: Callable[..., Path]) -> None:
     with Run(folder) as run:
         assert "temperatures" not in figures_of(run)
     assert "Air 20.0 °C, 00:00" in texts(folder)
+
+
+def test_in_oil_the_winding_is_the_hot_spot_and_a_longer_run_tells_the_day(write: Callable[..., Path]) -> None:
+    of = {f"{TRANSFORMER}.{name}": flat(60.0 + n) for n, name in enumerate(("top_oil_c", "winding_c", "hot_spot_c"))}
+    said = texts(write(of, simulated_s="172800"))
+    assert {"Winding 61.0 °C, 07-11 00:00", "Top oil 60.0 °C, 07-11 00:00"} <= set(said)
+    assert not any(text.startswith("Hot spot") for text in said)
