@@ -15,6 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
+from bench_api.heat_levels import heat_levels
 from bench_api.outcome import Outcome, conclude
 from bench_api.paces import Pace
 from bench_api.provenance import provenance, queue_snapshot
@@ -98,6 +99,7 @@ class Bench:
         self.platform = LocalPlatform(self.kernel)
         self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform)
         self.judge = Judge(self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire)
+        self.recorder.meta({"heat_levels": heat_levels(self.run_.station)})
         self.run_.arm()
         self.recorder.attach(self.kernel)
         self._unnumbered: dict[str, Session] = {}

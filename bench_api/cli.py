@@ -29,6 +29,8 @@ class Listing(Enum):
     SCENARIOS = "scenarios"
     FAULTS = "faults"
     STATIONS = "stations"
+    PILES = "piles"
+    VEHICLES = "vehicles"
     TWINS = "twins"
     ENDPOINTS = "endpoints"
     EXPECTATIONS = "expectations"
@@ -237,13 +239,17 @@ def physics(
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
     station: Annotated[str | None, typer.Argument(help="With twins and endpoints: of which station.")] = None,
+    show: Annotated[str | None, typer.Option(help="With stations: print the file of this one, to begin with.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
     """List what there is by name."""
     import json
 
-    from bench_api.listings import LISTINGS
+    from bench_api.listings import LISTINGS, fault_lines, station_text
 
+    if show is not None:
+        typer.echo(station_text(what.value, show), nl=False)
+        return
     rows = LISTINGS[what.value](station)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
@@ -251,6 +257,8 @@ def list_(
     for row in rows:
         name, more = row.get("name", row.get("id")), row.get("title_zh", row.get("url", ""))
         typer.echo(f"{name:<22} {row.get('title', '')} {more}".rstrip())
+        for line in fault_lines(row) if what is Listing.FAULTS else ():
+            typer.echo(f"    {line}")
 
 
 @app.command()

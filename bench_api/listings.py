@@ -7,14 +7,19 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
+from scenarios.targets import form_of, key_of
+from sim.errors import UsageError
 from sim.faults import FAULTS
+from sim.files import did_you_mean
 from sim.signals import State
 from twins.links import charge_points
-from twins.station_file import find_station, read_station, station_names
+from twins.station_file import find_station, pile_models, read_station, station_names
+from twins.vehicle import vehicle_models
 
-__all__ = ["LISTINGS"]
+__all__ = ["LISTINGS", "fault_lines", "station_text"]
 
 _DEMO_STATION = "public"
+_WITHOUT_END = 1e9
 
 
 def _faults(_station: str | None) -> list[dict[str, Any]]:
@@ -27,6 +32,8 @@ def _faults(_station: str | None) -> list[dict[str, Any]]:
             "title": spec.title,
             "title_zh": spec.title_zh,
             "clause": spec.clause,
+            "target": form_of(spec.hits),
+            "needs": key_of(spec.hits),
             "faces": list(spec.faces),
             "parameters": [asdict(parameter) for parameter in spec.parameters],
         }
@@ -34,8 +41,64 @@ def _faults(_station: str | None) -> list[dict[str, Any]]:
     ]
 
 
+def fault_lines(row: dict[str, Any]) -> list[str]:
+    """What a person needs to write this fault: its target, the key that the station needs, each parameter in bounds."""
+    needs = f" (a station with {row['needs']})" if row["needs"] else ""
+    lines = [f"target {row['target']}{needs}"]
+    for parameter in row["parameters"]:
+        low, high, unit, default = (parameter[key] for key in ("low", "high", "unit", "default"))
+        if parameter["choices"]:
+            told = " or ".join(parameter["choices"])
+        else:
+            is_open = high is None or high >= _WITHOUT_END
+            told = (f"{low:g} or more {unit}" if is_open else f"{low:g} to {high:g} {unit}").rstrip()
+        if default is None:  # endless, or what a sensor shows when it sticks
+            default = "until it is cleared" if parameter["name"] == "duration_s" else "what it is then"
+        lines.append(f"{parameter['name']}: {told}; left out: {default}")
+    return lines
+
+
+def _piles(_station: str | None) -> list[dict[str, Any]]:
+    """The shipped models of piles."""
+    rows = []
+    for name, model in pile_models().items():
+        stack = ", split stack" if model.stack is not None else ""
+        current = f" and {model.evse_max_a:g} A" if model.evse_max_a is not None else ""
+        rows.append({
+            "name": name,
+            "title": f"{model.kind.upper()} {model.rated_kw:g} kW{stack}; outlets: {model.evse_count}, each up to"
+            f" {model.evse_max_kw:g} kW{current}",
+            "kind": model.kind, "rated_kw": model.rated_kw, "evse_count": model.evse_count,
+            "evse_max_kw": model.evse_max_kw, "evse_max_a": model.evse_max_a, "is_stack": model.stack is not None,
+            "is_cooled": model.connector is not None and model.connector.cooled is not None,
+        })  # fmt: skip
+    return rows
+
+
+def _vehicles(_station: str | None) -> list[dict[str, Any]]:
+    """The shipped models of vehicles."""
+    return [
+        {"name": name,
+         "title": f"{model.capacity_kwh:g} kWh {model.chemistry.upper()}, {model.platform_v} V, up to"
+         f" {model.dc_max_kw:g} kW DC and {model.ac_max_kw:g} kW AC",
+         "capacity_kwh": model.capacity_kwh, "chemistry": model.chemistry, "platform_v": model.platform_v,
+         "dc_max_kw": model.dc_max_kw, "ac_max_kw": model.ac_max_kw,
+         "acceptance": model.acceptance, "pack_standard": model.pack_standard}
+        for name, model in vehicle_models().items()
+    ]  # fmt: skip
+
+
 def _stations(_station: str | None) -> list[dict[str, Any]]:
     return [{"name": name} for name in station_names()]
+
+
+def station_text(listing: str, name: str) -> str:
+    """The file of a shipped station as it is written; UsageError for another list or name."""
+    if listing != "stations":
+        raise UsageError(f"--show: {listing} are not files; as in voltyard list stations --show {_DEMO_STATION}")
+    if name not in station_names():
+        raise UsageError(f"no station {name!r} is shipped; {did_you_mean(name, station_names())}")
+    return find_station(name).read_text(encoding="utf-8")
 
 
 def _scenarios(_station: str | None) -> list[dict[str, Any]]:
@@ -98,6 +161,8 @@ LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
     "faults": _faults,
     "stations": _stations,
+    "piles": _piles,
+    "vehicles": _vehicles,
     "twins": _twins,
     "endpoints": _endpoints,
     "expectations": _expectations,

@@ -22,7 +22,7 @@ from sim.reading import Run
 
 __all__ = ["write_report"]
 
-PICTURES = ("load_curve", "waiting", "session_gantt")
+PICTURES = ("load_curve", "temperatures", "waiting", "session_gantt")
 """What a reader wants first; figures of others follow."""
 
 
@@ -56,13 +56,13 @@ def _verdict(path: Path) -> dict[str, Any] | None:
 
 
 def _figures(run: Run, folder: Path) -> dict[str, dict[str, Markup]]:
-    """Every figure in both languages: written as files, returned to stand in the page."""
-    from plots import draw, figure_names
+    """Every figure that has something to show, in both languages: written as files, returned to stand in the page."""
+    from plots import draw, figures_of
     from plots.style import to_svg
 
     folder.mkdir(exist_ok=True)
     pictures: dict[str, dict[str, Markup]] = {}
-    for name in sorted(figure_names(), key=lambda name: (PICTURES.index(name) if name in PICTURES else 9, name)):
+    for name in sorted(figures_of(run), key=lambda name: (PICTURES.index(name) if name in PICTURES else 9, name)):
         for lang in LANGUAGES:
             svg = to_svg(draw(name, run, lang))
             (folder / f"{name}.{lang}.svg").write_text(svg, encoding="utf-8")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from bench_api.report_heat import derating_table
 from bench_api.report_lead import lead
 from bench_api.report_lists import event_rows, frame_rows, session_rows
 from bench_api.report_tables import issued_bills, pile_table, tariff_table, trouble_table, undelivered_bills
@@ -45,7 +46,8 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "expectations": expectations, "kpis": _kpis(run, known), "books": books, "tariff": tariff_table(run, books),
         "unexplained": [note(str(line)) for line in books.get("unexplained") or []],
         "undelivered": undelivered_bills(run, books.get("undelivered") or []), "issued": issued_bills(run),
-        "piles": pile_table(run), "troubles": trouble_table(run), "events": events, "events_total": total,
+        "piles": pile_table(run), "troubles": trouble_table(run), "deratings": derating_table(run),
+        "events": events, "events_total": total,
         "sessions": sessions, "cars": cars, "frames": frames, "lateness": known.get("lateness_ms") or {},
         "weather": run.meta_json("weather_note"), "sources": _listed(run.meta_json("data_sources")),
     }  # fmt: skip

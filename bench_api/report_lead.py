@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench_api.report_heat import air, heat, waited
 from bench_api.report_words import Said, amount, joined, number, place, said, sentence, span
 from plots.in_force import FaultWindow, fault_windows
 from sim.reading import Run
@@ -17,14 +18,15 @@ __all__ = ["lead"]
 OUTCOMES = ("charged", "failed", "reneged", "turned_away", "petrol")
 MOST_NAMED = 3
 _INSTANT_S = 1e-3
-_UNIT = re.compile(r"(?<=\d) (?=(?:s|min|h|kWh?|CNY|%)(?![a-z]))|(?<=\d h) (?=\d)")
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|min|h|kWh?|CNY|%|°C)(?![a-z]))|(?<=\d h) (?=\d)")
 """The space between a number and its unit, where no line is to break."""
 
 
 def lead(run: Run, verdict: dict[str, Any]) -> list[Said]:
     """The sentences; `verdict` is the run's `verdict.json`, empty for a run that never came to one."""
     kpis = {kpi.name: kpi.value for kpi in run.kpis() if kpi.value is not None} | (verdict.get("kpis") or {})
-    found = [_who_came(run), _what_they_took(kpis, verdict), _peak(run, kpis), _what_failed(run), _judged(verdict)]
+    found = [_who_came(run), _what_they_took(kpis, verdict), _peak(run, kpis), air(run), heat(run), waited(run),
+             _what_failed(run), _judged(verdict)]  # fmt: skip
     return [{lang: _UNIT.sub("\u00a0", text) for lang, text in one.items()} for one in found if one is not None]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
+from bench_api.report_alarms import alarm_rows, bar
 from bench_api.report_words import Said, clock, place, said, sentence, span, words
 from plots.in_force import fault_windows
-from sim.reading import EventRow, Run
+from sim.reading import Run
 
 __all__ = ["issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills"]
 
@@ -112,9 +113,8 @@ def undelivered_bills(run: Run, sessions: list[str]) -> list[Said]:
 def trouble_table(run: Run) -> list[dict[str, Any]]:
     """Faults from their activation to their clearing and alarms, in the order of time, each placed along the run.
 
-    The same alarm at one instant in many places is one row.
+    The same alarm in the same places is one row, which says how often it came.
     """
-    whole_s = max(run.duration_s, 1e-9)
     rows: list[dict[str, Any]] = []
     for window in fault_windows(run):
         is_active = window.active_s is not None
@@ -124,25 +124,9 @@ def trouble_table(run: Run) -> list[dict[str, Any]]:
             "t_s": begin_s, "kind": "fault.active" if is_active else "fault.armed", "title": dict(window.titles),
             "name": window.name, "subject": place(window.subject), "clause": window.clause,
             "time": clock(run, begin_s), "end": clock(run, window.cleared_s), "span": span(end_s - begin_s),
-            "left": min(100.0 * begin_s / whole_s, 99.4), "width": max(0.6, 100.0 * (end_s - begin_s) / whole_s),
+            "lasts": True, "bars": [bar(run, begin_s, end_s)],
         })  # fmt: skip
-    alarms: dict[tuple[float, str], list[EventRow]] = {}
-    for event in run.events(kind="alarm.raised"):
-        alarms.setdefault((event.t_s, str(event.data.get("alarm", event.kind))), []).append(event)
-    for (t_s, alarm), raised in alarms.items():
-        rows.append({
-            "t_s": t_s, "kind": "alarm.raised", "title": said(alarm), "name": alarm, "subject": _places(raised),
-            "clause": raised[0].clause, "time": clock(run, t_s), "end": "", "span": None,
-            "left": min(100.0 * t_s / whole_s, 99.4), "width": 0.6,
-        })  # fmt: skip
-    return sorted(rows, key=lambda row: float(row["t_s"]))[:MOST_TROUBLES]
-
-
-def _places(events: list[EventRow]) -> Said:
-    where = place(events[0].subject)
-    if len(events) == 1:
-        return where
-    return sentence("places", where=where, more=len(events) - 1)
+    return sorted(rows + alarm_rows(run), key=lambda row: float(row["t_s"]))[:MOST_TROUBLES]
 
 
 def _time(minute: int) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sim.reading import Run
 
-__all__ = ["FigureOf", "draw", "figure", "figure_names"]
+__all__ = ["FigureOf", "draw", "figure", "figure_names", "figures_of"]
 
 
 class FigureOf(Protocol):
@@ -22,12 +22,16 @@ class FigureOf(Protocol):
         """The figure, made outside pyplot."""
 
 
-_MODULES = ("load_curve", "session_gantt", "waiting")
+_MODULES = ("load_curve", "session_gantt", "temperatures", "waiting")
 _FIGURES: dict[str, FigureOf] = {}
+_NEEDS: dict[str, tuple[str, ...]] = {}
 
 
-def figure(name: str) -> Callable[[FigureOf], FigureOf]:
-    """Register a figure under `name`; raises `DuplicateName` when another has it."""
+def figure(name: str, needs: tuple[str, ...] = ()) -> Callable[[FigureOf], FigureOf]:
+    """Register a figure under `name`; raises `DuplicateName` when another has it.
+
+    One that `needs` signals (globs) has something to show only where one of them is recorded.
+    """
 
     def register(draws: FigureOf) -> FigureOf:
         @wraps(draws)
@@ -42,6 +46,7 @@ def figure(name: str) -> Callable[[FigureOf], FigureOf]:
 
             raise DuplicateName(f"figure '{name}' is registered twice")
         _FIGURES[name] = styled
+        _NEEDS[name] = needs
         return styled
 
     return register
@@ -52,6 +57,15 @@ def figure_names() -> list[str]:
     for module in _MODULES:
         import_module(f"plots.{module}")
     return sorted(_FIGURES)
+
+
+def figures_of(run: Run) -> list[str]:
+    """The figures that have something to show of this recording, sorted."""
+    return [
+        name
+        for name in figure_names()
+        if not _NEEDS[name] or any(run.signal_names(glob, kind="segment") for glob in _NEEDS[name])
+    ]
 
 
 def draw(name: str, run: Run, lang: str = "en") -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -35,12 +36,12 @@ class InForce(NamedTuple):
         return bool(self.stretches) + self.lanes
 
 
-def in_force(run: Run, lang: str) -> InForce:
-    """Read the recording and give each fault a lane in which its name hides no other's."""
+def in_force(run: Run, lang: str, on: Callable[[FaultWindow], bool] = lambda _: True) -> InForce:
+    """Read the recording and give each fault (of those that `on` takes) a lane in which its name hides no other's."""
     end_s = max(run.duration_s, 1.0)
     filled_s: list[float] = []
     faults: list[tuple[FaultWindow, int, str]] = []
-    for window in fault_windows(run):
+    for window in filter(on, fault_windows(run)):
         begin_s, until_s = _span(window, end_s)
         label = drawable(f"{window.titles[lang]} {short(window.subject)}".strip())
         place = _place(label, begin_s, until_s, end_s)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from scenarios.targets import key_of, natural
 from sim.clock import Clock
 from sim.events import WIRE_PREFIX
 from sim.faults import FAULTS, Parameter
@@ -14,7 +15,9 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
 from twins.bms import Bms
+from twins.cabinet import Cabinet
 from twins.cell_bms import CellBms
+from twins.contact import Contact
 from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
@@ -66,7 +69,7 @@ EVENT_KINDS = (
 )
 """Kinds that the kernel and the twins emit; a test compares them with the sources."""
 
-_COLD = ": its file would have to say `heat: {connectors: true}`"
+_COLD = (".contact", Contact), (".cabinet", Cabinet)
 _GUEST = re.compile(r"\.(vehicle|bms)(\.|$)")
 
 
@@ -117,15 +120,25 @@ class StationCatalogue:
         guest = _GUEST.search(path)
         host = path[: guest.start()] if guest else path
         if self._station.find(host) is None:
-            is_cold = host.endswith(".contact") and not self._station.file.heat.connectors
-            return f"the station has no {host or path}" + (_COLD if is_cold else "")
+            kind = next((kind for end, kind in _COLD if host.endswith(end)), None)
+            is_cold = kind is not None and self._station.find(host.rpartition(".")[0]) is not None
+            return f"the station has no {host or path}" + (_file_says(kind) if is_cold and kind else "")
         thing, hits = self._station.find(path), FAULTS.get(fault).hits
         if thing is not None and not isinstance(thing, hits):
-            is_cold = issubclass(hits, WarmTransformer) and type(thing) is Transformer
-            hint = ": its file would have to say grid.transformer.heat" if is_cold else ""
-            return f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}{hint}"
+            said = f"{fault} hits {hits.__name__}, and {path} is {type(thing).__name__}"
+            if issubclass(hits, WarmTransformer) and type(thing) is Transformer:
+                return f"{said}: its file would have to say grid.transformer.heat"
+            meant = natural(hits, path)
+            if meant is None:
+                return said
+            is_there = self._station.find(meant) is not None
+            return f"{said}: it means {meant}" + ("" if is_there else f", which is not there{_file_says(hits)}")
         if thing is None and (path.endswith(".bms") is not issubclass(hits, Bms)):
             return f"{fault} hits {hits.__name__}, and {path} is no such thing"
         if (hits is CellBms or fault == "vehicle.soaked") and not self._station.file.heat.packs:
             return f"{fault} needs packs of cells: heat.packs is false in the station file"
         return None
+
+
+def _file_says(kind: type[Any]) -> str:
+    return f": its file would have to say {key_of(kind)}"

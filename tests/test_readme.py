@@ -11,13 +11,18 @@ from bench_api.bench import Bench, Plan
 from bench_api.listings import LISTINGS
 from bench_api.paces import read_pace
 from scenarios.loader import load_scenario
+from twins.station_file import find_station, read_station
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def blocks(name: str) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_its_scenario_passes(name: str, tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)
+    block, _ = blocks(name)
     path = tmp_path / "contactor.yaml"
     path.write_text(block, encoding="utf-8")
     loaded = load_scenario(path)
@@ -32,3 +37,22 @@ def test_it_names_every_station_and_scenario(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for kind in ("stations", "scenarios"):
         assert [row["name"] for row in LISTINGS[kind](None) if f"`{row['name']}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_its_models_and_heat_stand_in_a_station_file(name: str, tmp_path: Path) -> None:
+    _, block = blocks(name)
+    station = re.sub(r"^heat: .*$", "", find_station("public").read_text(encoding="utf-8"), flags=re.M)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(f"{station}\n{block}".replace("model: van_70_lfp", "model: our_bus"), encoding="utf-8")
+    found = read_station(mine).value
+    assert "ours_160" in found.known_piles()
+    assert (found.heat.packs, found.heat.piles, found.heat.connectors) == (True, True, False)
+    assert "--set station=mine.yaml,bigger.yaml" in (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_it_names_every_list(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\|", "|")
+    (listed,) = re.findall(r"`voltyard list ([a-z]+\|[a-z|]+)`", text)
+    assert sorted(listed.split("|")) == sorted(LISTINGS)

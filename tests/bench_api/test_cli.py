@@ -91,6 +91,28 @@ def test_schema_and_lists_are_json_on_standard_output_alone() -> None:
     assert "two-outlet" in voltyard("list", "stations").stdout
 
 
+def test_faults_are_listed_with_what_it_takes_to_write_one() -> None:
+    shown = voltyard("list", "faults").stdout
+    assert "    target pile[ID].cabinet (a station with `heat: {piles: true}`)\n" in shown
+    assert "    factor: 1 to 100; left out: 5.0\n" in shown
+    assert "    duration_s: 0.1 to 600 s; left out: until it is cleared\n" in shown
+    assert "    position: closed or open; left out: closed\n" in shown
+    rows = json.loads(voltyard("list", "faults", "--json").stdout)
+    assert [row["name"] for row in rows if "[" not in row["target"] and "." not in row["target"]] == []
+
+
+def test_a_shipped_station_is_printed_to_begin_with(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(voltyard("list", "stations", "--show", "public").stdout, encoding="utf-8")
+    assert mine.read_text(encoding="utf-8") == find_station("public").read_text(encoding="utf-8")
+    assert voltyard("check", mine).returncode == 0
+
+
+def test_models_are_listed_with_their_figures() -> None:
+    assert "DC 120 kW; outlets: 2, each up to 120 kW and 250 A" in voltyard("list", "piles").stdout
+    assert "60 kWh LFP, 400 V, up to 110 kW DC and 7 kW AC" in voltyard("list", "vehicles").stdout
+
+
 def test_export_refuses_what_is_no_run(tmp_path: Path) -> None:
     shown = voltyard("export", tmp_path, "--to", "csv")
     assert shown.returncode == 2
@@ -136,6 +158,8 @@ def test_run_prints_one_document_and_writes_its_folder(tmp_path: Path) -> None:
         (["run", "two-outlet-day", "--out", "/dev/null/x"], "give another"),
         (["replay", "nowhere"], "no recorded run"),
         (["list", "endpoints", "two-outlte"], "two-outlet"),
+        (["list", "stations", "--show", "pubic"], "did you mean public?"),
+        (["list", "faults", "--show", "public"], "list stations --show"),
     ],
 )
 def test_a_persons_mistake_is_told_in_a_line(arguments: list[str], word: str) -> None:
@@ -144,7 +168,9 @@ def test_a_persons_mistake_is_told_in_a_line(arguments: list[str], word: str) ->
     assert word in shown.stderr and "Traceback" not in shown.stderr
 
 
-@pytest.mark.parametrize("what", ["scenarios", "faults", "twins", "stations", "endpoints", "expectations"])
+@pytest.mark.parametrize(
+    "what", ["scenarios", "faults", "twins", "stations", "piles", "vehicles", "endpoints", "expectations"]
+)
 def test_lists_for_people_and_programs(what: str) -> None:
     rows = json.loads(voltyard("list", what, "--json").stdout)
     assert rows

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from plots import draw, figure, figure_names
+from plots import draw, figure, figure_names, figures_of
 from plots.session_gantt import session_gantt
 from plots.style import drawable, to_png, to_svg
 from sim.reading import DuplicateName, Run, UsageError
 
-EVERY = [(name, lang) for name in ("load_curve", "session_gantt") for lang in ("en", "zh")]
+EVERY = [(name, lang) for name in ("load_curve", "session_gantt", "temperatures") for lang in ("en", "zh")]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -29,10 +29,13 @@ def texts(svg: str) -> list[str]:
 
 
 def test_the_figures_are_known_by_name(day: Path) -> None:
-    assert figure_names() == ["load_curve", "session_gantt", "waiting"]
+    assert figure_names() == ["load_curve", "session_gantt", "temperatures", "waiting"]
     with Run(day) as run:
-        with pytest.raises(UsageError, match="unknown figure 'pie'; known: load_curve, session_gantt, waiting"):
+        with pytest.raises(
+            UsageError, match="unknown figure 'pie'; known: load_curve, session_gantt, temperatures, waiting"
+        ):
             draw("pie", run)
+        assert figures_of(run) == ["load_curve", "session_gantt", "waiting"], "no temperature is recorded"
         with pytest.raises(UsageError, match="unknown language 'fr'"):
             draw("load_curve", run, "fr")
 

@@ -115,13 +115,20 @@ def test_a_wrong_deed_is_said_at_its_line(tmp_path: Path, old: str, new: str, sa
 def test_a_cabinet_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> None:
     inject = 'timeline:\n  - {after_s: 5, inject: FAULT, target: "pile[A01].cabinet"}\n'
     (found,) = _refusal(tmp_path, BARE + inject.replace("FAULT", "pile.fan_failed"))
-    assert found.startswith("8: timeline[0].target: the station has no pile[A01].cabinet")
+    assert "has no pile[A01].cabinet: its file would have to say `heat: {piles: true}`" in found
+    (found,) = _refusal(tmp_path, BARE + inject.replace("FAULT", "pile.fan_failed").replace("A01", "A07"))
+    assert "has no pile[A07].cabinet; " in found, "another key would not help"
+    (found,) = _refusal(tmp_path, BARE + inject.replace("FAULT", "pile.fan_failed").replace(".cabinet", ""))
+    assert "pile.fan_failed hits Cabinet, and pile[A01] is Pile: it means pile[A01].cabinet, which is not" in found
+    assert "its file would have to say `heat: {piles: true}`" in found
     station = find_station("two-outlet").read_text(encoding="utf-8")
     (tmp_path / "warm.yaml").write_text(f"{station}\nheat: {{piles: true}}\n", encoding="utf-8")
     warm = BARE.replace("station: two-outlet", "station: warm.yaml") + inject
     _load(tmp_path, warm.replace("FAULT", "pile.fan_failed"))
     (found,) = _refusal(tmp_path, warm.replace("FAULT", "pile.failed"))
     assert "pile.failed hits Pile, and pile[A01].cabinet is Cabinet; did you mean pile[A01]" in found
+    (found,) = _refusal(tmp_path, warm.replace("FAULT", "pile.fan_failed").replace(".cabinet", ""))
+    assert "and pile[A01] is Pile: it means pile[A01].cabinet; did you mean pile[A01].cabinet?" in found
 
 
 def test_a_transformer_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> None:
@@ -151,6 +158,9 @@ def test_a_contact_is_hit_where_the_station_follows_its_heat(tmp_path: Path) -> 
     assert "connector.coolant_pump_failed hits CooledContact, and pile[A01].connector[1].contact is Contact" in found
     (found,) = _refusal(tmp_path, warm.replace("FAULT", "connector.contact_loose").replace("[1].contact", "[1]"))
     assert "did you mean pile[A01].connector[1].contact?" in found
+    (found,) = _refusal(tmp_path, cold.replace("[1].contact", "[1]"))
+    assert "it means pile[A01].connector[1].contact, which is not there: its file would have to say" in found
+    assert "`heat: {connectors: true}`" in found
 
 
 def test_names_of_faults_are_given_once_and_cleared_as_given(tmp_path: Path) -> None:
