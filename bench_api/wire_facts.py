@@ -95,7 +95,11 @@ def _broken(breaches: Mapping[Remark, Sample]) -> str:
     if not theirs:
         return ""
     parts = [f"{one.count} x {_message(remark)}" for remark, one in theirs.items()]
-    return f"the CSMS sent {sum(one.count for one in theirs.values())} messages that break OCPP: {_named(parts)}"
+    count = sum(one.count for one in theirs.values())
+    told = (
+        "the CSMS sent 1 message that breaks OCPP" if count == 1 else f"the CSMS sent {count} messages that break OCPP"
+    )
+    return f"{told}: {_named(parts)}"
 
 
 def _message(remark: Remark) -> str:
@@ -114,9 +118,10 @@ def _boots(books: Mapping[str, WireBook]) -> list[str]:
     for identity, book in books.items():
         if not book.boots_sent or book.boots["Accepted"]:
             continue
-        words = [f"{word} {count} times" for word, count in book.boots.most_common()]
-        silent = book.boots_sent - book.boots.total()
-        words += [f"not answered {silent} times"] if silent else []
+        counts = book.boots.most_common()
+        if silent := book.boots_sent - book.boots.total():
+            counts.append(("not answered", silent))
+        words = [f"{word} once" if count == 1 else f"{word} {count} times" for word, count in counts]
         groups.setdefault(f"BootNotification {', '.join(words)}", []).append(identity)
     return [f"{_named(names)}: {told}" for told, names in groups.items()]
 
