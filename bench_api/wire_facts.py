@@ -143,5 +143,5 @@ def _refused(breaches: Mapping[Remark, Sample], call_errors: Mapping[Remark, Sam
         return ""
     _, remark = max(found, key=lambda one: one[0])
     if remark.kind == "error":
-        return f"{remark.action} refused with {remark.word}"
-    return f"the answer to {remark.action} breaks OCPP, {remark.word}"
+        return f"refused by the CSMS: {remark.action}, {remark.word}"
+    return f"the answer breaks OCPP: {remark.action}, {remark.word}"

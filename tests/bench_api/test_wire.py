@@ -177,14 +177,14 @@ def test_a_csms_that_breaks_ocpp_is_told_and_its_answer_named(play: Play, tmp_pa
     assert (answer["word"], answer["count"], answer["charge_point"]) == ("TypeConstraintViolation", 9, "A01")
     assert '"transactionId":"7"' in answer["sample"]
     assert babble["sample"] == "hello"
-    lost = "3 lost (the answer to StartTransaction breaks OCPP, TypeConstraintViolation)"
+    lost = "3 lost (the answer breaks OCPP: StartTransaction, TypeConstraintViolation)"
     assert played.document["reason"] == f"transactions: {lost}"
     told = cases(tmp_path / "run")["wire.conformance"]
     assert told is not None and "9 x StartTransaction result TypeConstraintViolation" in told
     assert told in _summary(played.document, None)
     page = write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "Violations and refusals on the wire" in page and "通信违规与拒绝" in page
-    assert "3 笔丢失（对 StartTransaction 的应答违反 OCPP：TypeConstraintViolation）" in page
+    assert "3 笔丢失（应答违反 OCPP：StartTransaction，TypeConstraintViolation）" in page
 
 
 def test_callerrors_are_counted_by_action_and_break_nothing(play: Play, tmp_path: Path) -> None:
