@@ -207,6 +207,22 @@ def test_a_csms_in_order_has_nothing_said_of_it(play: Play, tmp_path: Path) -> N
     assert "wire" not in play("fast", "fast").document
 
 
+def test_what_was_never_judged_is_said_and_alone_is_no_pass(play: Play, scenario: Path, tmp_path: Path) -> None:
+    without_expectations(scenario)
+    late = "  - {id: late, after: {event: alarm.raised}, within_s: 5, event: alarm.cleared}\n"
+    scenario.write_text(scenario.read_text(encoding="utf-8") + "expect:\n" + late, encoding="utf-8")
+    alone = play("fast", "alone")
+    why = "nothing to judge: the first event did not happen, or too late in the run"
+    assert (alone.document["verdict"], alone.exit_code) == ("inconclusive", 4)
+    assert f"  not judged: late: {why}\n" in _summary(alone.document, None)
+    assert cases(tmp_path / "alone")["late"] == f"late: not judged, {why}"
+    more = "  - {id: some, count: {event: session.ended, at_least: 1}}\n"
+    scenario.write_text(scenario.read_text(encoding="utf-8") + more, encoding="utf-8")
+    both = play("fast", "both")
+    assert both.exit_code == 0
+    assert f"  not judged: late: {why}\n" in _summary(both.document, None)
+
+
 @pytest.mark.parametrize(
     ("answers", "line"),
     [
