@@ -18,6 +18,8 @@ from hil.ocpp.rpc import Direction
 __all__ = ["Remark", "Sample", "WireBook", "merged"]
 
 _MOST_BODY = 300
+_MOST_WORD = 60
+_MOST_SORTS = 100
 _UNSHOWN = b"AuthorizationKey"
 
 
@@ -89,10 +91,14 @@ class WireBook:
             self.tokens[asked.payload["idTag"]] = word
 
     def _note(self, into: dict[Remark, Sample], remark: Remark, now: float, frame: Frame | None, data: bytes) -> None:
+        action, word = (_printable(text) for text in (remark.action, remark.word))
+        remark = remark._replace(action=action, word=word)
+        if remark not in into and len(into) >= _MOST_SORTS:  # a peer that invents names must not fill the memory
+            remark = Remark(remark.direction, remark.kind, "", "others")
         if (known := into.get(remark)) is not None:
             known.count += 1
             return
-        shown = redact(frame, remark.action or None) if frame is not None else _unreadable(data)
+        shown = redact(frame, action or None) if frame is not None else _unreadable(data)
         into[remark] = Sample(1, now, self._identity, shown[:_MOST_BODY])
 
 
@@ -107,6 +113,10 @@ def merged(books: Iterable[dict[Remark, Sample]]) -> dict[Remark, Sample]:
         first = one if one.t_s < other.t_s else other
         whole[remark] = Sample(one.count + other.count, first.t_s, first.charge_point, first.body)
     return dict(sorted(whole.items(), key=lambda item: (-item[1].count, item[0])))
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_MOST_WORD])
 
 
 def _kind(frame: Frame | None) -> str:

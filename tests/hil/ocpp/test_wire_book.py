@@ -103,3 +103,13 @@ def test_books_are_merged_the_most_frequent_first(say: Say, book: WireBook) -> N
     first, *_ = whole.values()
     assert (first.t_s, first.charge_point) == (3.0, "A02")
     assert len(book.breaches) == 2 and book.breaches[Remark("in", "unreadable", "", "FormationViolation")].count == 1
+
+
+def test_a_csms_that_invents_names_fills_no_memory_and_no_terminal(book: WireBook, say: Say) -> None:
+    say("", {}, [2, "x", "\x1b[2JReset", {}])
+    (remark,) = book.breaches
+    assert remark.action == "?[2JReset"
+    for number in range(300):
+        say("", {}, [2, f"n{number}", f"Invented{number}", {}])
+    assert len(book.breaches) <= 101
+    assert book.breaches[Remark("in", "call", "", "others")].count == 201
