@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bench_api.provenance import weather_note
+from bench_api.wire_facts import WireFacts, wire_facts
 from scenarios.judgement import Judgement
 from scenarios.verdict import EXIT_CODES, judgement_row, junit, overall
 from sim.errors import BooksOpen, RecordingFailed, VoltyardError
+from sim.faults import InjectedFault
+from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
 
 if TYPE_CHECKING:
@@ -28,10 +31,11 @@ __all__ = ["Outcome", "conclude"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`document` is verdict.json; `findings` are the books' by name, empty where in order."""
+    """`document` is verdict.json; `findings` are the books' by name and `wire` the wire's, empty where in order."""
 
     document: dict[str, Any]
     findings: dict[str, str]
+    wire: dict[str, str]
 
     @property
     def exit_code(self) -> int:
@@ -47,9 +51,11 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     findings: dict[str, str] = {}
     kpis: dict[str, float | None] = {}
     digests = ("", "")
+    wire = WireFacts()
     try:
         judgements = bench.judge.finish(now)
-        books, findings = _books(bench)
+        wire = wire_facts(bench.endpoint, kernel.clock, now)
+        books, findings = _books(bench, wire.refused)
         figures = bench.run_.station.kpis.figures(now)
         kpis = {figure.name: figure.value for figure in figures}
         digests = kernel.digest.finish(now, kernel.signals.values())
@@ -74,7 +80,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     never_met = bench.run_.station.faults.never_met()
     verdict = overall(
         judgements,
-        has_wrong_books=any(findings.values()),
+        has_wrong_books=any(findings.values()) or bool(wire.findings.get("link")),
         is_error=failure is not None,
         is_aborted=bench.is_aborted,
         never_met=len(never_met),
@@ -87,18 +93,29 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         "lateness_ms": _lateness(bench.late_ms), "unsolicited": bench.unsolicited,
         "expectations": [judgement_row(one) for one in judgements],
     }  # fmt: skip
+    if wire.document is not None:
+        document["wire"] = wire.document
     if failure is not None:
         document["error"] = _said(failure)
-    elif any(findings.values()):
-        document["reason"] = "; ".join(found for found in findings.values() if found)
-    elif never_met:
-        document["reason"] = "; ".join(f"{one.id} never met its target {one.target}" for one in never_met)
-    outcome = Outcome(document, findings)
-    _write(outcome, plan.out)
+    elif reason := "; ".join(_reasons(verdict, findings, wire, never_met)):
+        document["reason"] = reason
+    outcome = Outcome(document, findings, wire.findings)
+    _write(outcome, plan.out, lambda t_s: f"{kernel.clock.local(SimTime(t_s)):%Y-%m-%d %H:%M:%S}")
     return outcome
 
 
-def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
+def _reasons(
+    verdict: str, findings: dict[str, str], wire: WireFacts, never_met: Sequence[InjectedFault]
+) -> Iterator[str]:
+    """Why a run did not pass, beside its expectations."""
+    yield from filter(None, (*findings.values(), wire.findings.get("link")))
+    if verdict in ("fail", "inconclusive"):
+        yield from wire.refusals
+    if not any(findings.values()):
+        yield from (f"{one.id} never met its target {one.target}" for one in never_met)
+
+
+def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
     now, station = bench.kernel.now, bench.run_.station
     energy = energy_book(station, now)
     if bench.endpoint is not None:
@@ -116,6 +133,8 @@ def _books(bench: Bench) -> tuple[dict[str, Any], dict[str, str]]:
     books = {"energy": asdict(energy), "money": money, "periods": station.money.periods(), "messages": messages,
              "undelivered": owed, "unexplained": unexplained}  # fmt: skip
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
+    if messages["lost"] and refused:
+        wrong[0] += f" ({refused})"
     if undelivered:
         wrong.append(f"{undelivered} ended, but the CSMS has not taken their end{_behind(station)}")
     if messages["started"] != messages["stopped"] + messages["open"]:
@@ -157,11 +176,11 @@ def _said(failure: Exception) -> str:
     return f"a fault of the bench: {type(failure).__name__}: {failure}"
 
 
-def _write(outcome: Outcome, out: Path) -> None:
+def _write(outcome: Outcome, out: Path, at: Callable[[float], str]) -> None:
     try:
         text = json.dumps(outcome.document, ensure_ascii=False, indent=2)
         (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
-        (out / "junit.xml").write_text(junit(outcome.document, outcome.findings), encoding="utf-8")
+        (out / "junit.xml").write_text(junit(outcome.document, outcome.findings, outcome.wire, at), encoding="utf-8")
     except OSError as error:
         outcome.document.setdefault("error", f"{out}: the verdict cannot be written ({error})")
         outcome.document["verdict"] = "error"

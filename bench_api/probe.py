@@ -23,6 +23,8 @@ _CALLS: Final[tuple[tuple[str, Payload], ...]] = (
     ("Authorize", {"idTag": "VOLTYARD-PROBE"}),
 )
 
+_OF: Final = {"BootNotification": "charge point", "Authorize": "token"}
+
 
 def probe(csms: str, identity: str, *, as_json: bool) -> int:
     """Ask and print; 0 when every answer conforms, 1 when one does not. Raises `Unreachable`."""
@@ -38,6 +40,9 @@ def probe(csms: str, identity: str, *, as_json: bool) -> int:
         )
         for row in document["answers"]:
             sys.stdout.write(f"  {row['action']:<18} {row['verdict']:<10} {row['ms']:8.1f} ms  {row['said']}\n")
+        if document["not_accepted"]:
+            conforms = "conforms, but does" if document["conforming"] else "does"
+            sys.stdout.write(f"  the CSMS {conforms} not accept this {' and this '.join(document['not_accepted'])}\n")
     return 0 if document["conforming"] else 1
 
 
@@ -62,8 +67,9 @@ async def _probe(url: str) -> dict[str, Any]:
     rows = [await _ask(client, rpc, heard, action, payload) for action, payload in _CALLS]
     await client.close()
     is_conforming = all(row["verdict"] == "ok" for row in rows)
+    refused = [_OF[row["action"]] for row in rows if row["verdict"] == "ok" and _is_refusal(row["said"])]
     return {"url": url, "subprotocol": subprotocol, "connect_ms": connect_ms, "answers": rows,
-            "conforming": is_conforming}  # fmt: skip
+            "conforming": is_conforming, "not_accepted": refused}  # fmt: skip
 
 
 async def _ask(
@@ -84,6 +90,10 @@ async def _ask(
             rpc.tick(began_s + _PATIENCE_S)
     verdict, said = _words(action, answers[0])
     return {"action": action, "verdict": verdict, "ms": (_now() - began_s) * 1000.0, "said": said}
+
+
+def _is_refusal(said: Any) -> bool:
+    return isinstance(said, dict) and said.get("status", "Accepted") != "Accepted"
 
 
 def _words(action: str, answer: Answer) -> tuple[str, Any]:

@@ -25,6 +25,9 @@ __all__ = ["write_report"]
 PICTURES = ("load_curve", "temperatures", "waiting", "session_gantt")
 """What a reader wants first; figures of others follow."""
 
+OF_SESSIONS = ("session_gantt",)
+"""Figures that the sessions alone fill; the others need signals."""
+
 
 def write_report(run_dir: Path | str) -> Path:
     """Write `report.html` and `plots/*.svg` into the run's folder (or that of its `run.sqlite`); returns the page.
@@ -62,7 +65,9 @@ def _figures(run: Run, folder: Path) -> dict[str, dict[str, Markup]]:
 
     folder.mkdir(exist_ok=True)
     pictures: dict[str, dict[str, Markup]] = {}
-    for name in sorted(figures_of(run), key=lambda name: (PICTURES.index(name) if name in PICTURES else 9, name)):
+    has_signals, has_sessions = bool(run.signals), any(True for _ in run.sessions())
+    names = [name for name in figures_of(run) if has_signals or (has_sessions and name in OF_SESSIONS)]
+    for name in sorted(names, key=lambda name: (PICTURES.index(name) if name in PICTURES else 9, name)):
         for lang in LANGUAGES:
             svg = to_svg(draw(name, run, lang))
             (folder / f"{name}.{lang}.svg").write_text(svg, encoding="utf-8")

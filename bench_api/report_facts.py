@@ -9,8 +9,21 @@ from typing import Any
 from bench_api.report_heat import derating_table
 from bench_api.report_lead import lead
 from bench_api.report_lists import event_rows, frame_rows, session_rows
-from bench_api.report_tables import issued_bills, pile_table, tariff_table, trouble_table, undelivered_bills
-from bench_api.report_words import Said, amount, bound, clock, note, number, said, sentence, span
+from bench_api.report_tables import issued_bills, pile_table, tariff_table, trouble_table, undelivered_bills, wire_table
+from bench_api.report_words import (
+    Said,
+    amount,
+    bound,
+    clock,
+    joined,
+    note,
+    notes,
+    number,
+    records_events,
+    said,
+    sentence,
+    span,
+)
 from sim.reading import Run
 from sim.rows import from_json
 from twins.clauses import clause_of
@@ -40,17 +53,25 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
     word = known.get("verdict") if known.get("verdict") in VERDICTS else "unfinished"
     return {
         "verdict": word, "lead": lead(run, known | {"verdict": word}),
-        "reason": note(str(known.get("error") or known.get("reason") or "")),
+        "reason": _reason(known),
         "title": _title(run, known), "facts": _what_was_run(run, known), "command": _command(run, known),
         "versions": _pairs(run.meta_json("versions")),
         "expectations": expectations, "kpis": _kpis(run, known), "books": books, "tariff": tariff_table(run, books),
         "unexplained": [note(str(line)) for line in books.get("unexplained") or []],
         "undelivered": undelivered_bills(run, books.get("undelivered") or []), "issued": issued_bills(run),
         "piles": pile_table(run), "troubles": trouble_table(run), "deratings": derating_table(run),
-        "events": events, "events_total": total,
+        "events": events, "events_total": total, "has_events": records_events(run),
+        "wire": wire_table(run, known.get("wire") or {}),
         "sessions": sessions, "cars": cars, "frames": frames, "lateness": known.get("lateness_ms") or {},
         "weather": run.meta_json("weather_note"), "sources": _listed(run.meta_json("data_sources")),
     }  # fmt: skip
+
+
+def _reason(known: dict[str, Any]) -> Said:
+    """What the run failed by; an error is one sentence, whatever stands in it."""
+    if known.get("error"):
+        return note(str(known["error"]))
+    return joined(notes(str(known.get("reason") or "")), "; ", "；")
 
 
 def _fact(run: Run, known: dict[str, Any], key: str) -> Any:

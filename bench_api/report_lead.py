@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from bench_api.report_heat import air, heat, waited
-from bench_api.report_words import Said, amount, joined, number, place, said, sentence, span
+from bench_api.report_words import (
+    Said,
+    amount,
+    joined,
+    note,
+    notes,
+    number,
+    place,
+    records_events,
+    said,
+    sentence,
+    span,
+)
 from plots.in_force import FaultWindow, fault_windows
 from sim.reading import Run
 
@@ -26,7 +38,7 @@ def lead(run: Run, verdict: dict[str, Any]) -> list[Said]:
     """The sentences; `verdict` is the run's `verdict.json`, empty for a run that never came to one."""
     kpis = {kpi.name: kpi.value for kpi in run.kpis() if kpi.value is not None} | (verdict.get("kpis") or {})
     found = [_who_came(run), _what_they_took(kpis, verdict), _peak(run, kpis), air(run), heat(run), waited(run),
-             _what_failed(run), _judged(verdict)]  # fmt: skip
+             _what_failed(run), *_judged(verdict)]  # fmt: skip
     return [{lang: _UNIT.sub("\u00a0", text) for lang, text in one.items()} for one in found if one is not None]
 
 
@@ -120,6 +132,8 @@ def _percent(share: float) -> str:
 
 
 def _what_failed(run: Run) -> Said:
+    if not records_events(run):
+        return said("lead.unrecorded")
     windows = [window for window in fault_windows(run) if window.active_s is not None]
     alarms = sum(1 for _ in run.events(kind="alarm.raised"))
     told = sentence("lead.alarm" if alarms == 1 else "lead.alarms", n=number(alarms)) if alarms else said("lead.silent")
@@ -142,7 +156,18 @@ def _fault(run: Run, window: FaultWindow) -> Said:
     return sentence(key, title=dict(window.titles), where=place(window.subject), at=at, span=lasted)
 
 
-def _judged(verdict: dict[str, Any]) -> Said:
+def _judged(verdict: dict[str, Any]) -> list[Said]:
+    """What the verdict rests on, and what the wire had to say."""
+    reasons = notes(str(verdict.get("reason") or ""))
+    told = [line for line in map(note, _wire_said(verdict)) if line not in reasons]
+    return [_expected(verdict), *(sentence("lead.sentence", text=line) for line in [*reasons, *told])]
+
+
+def _wire_said(verdict: dict[str, Any]) -> list[str]:
+    return [part for line in (verdict.get("wire") or {}).get("said") or [] for part in str(line).split("; ")]
+
+
+def _expected(verdict: dict[str, Any]) -> Said:
     word, rows = str(verdict.get("verdict") or "unfinished"), verdict.get("expectations") or []
     failed = [row for row in rows if row.get("verdict") == "fail"]
     if word == "fail" and failed:

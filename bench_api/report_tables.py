@@ -10,9 +10,9 @@ from bench_api.report_words import Said, clock, place, said, sentence, span, wor
 from plots.in_force import fault_windows
 from sim.reading import Run
 
-__all__ = ["issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills"]
+__all__ = ["issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills", "wire_table"]
 
-MOST_TROUBLES, MOST_UNDELIVERED = 200, 20
+MOST_TROUBLES, MOST_UNDELIVERED, MOST_REMARKS = 200, 20, 20
 
 
 def pile_table(run: Run) -> list[dict[str, str]]:
@@ -127,6 +127,21 @@ def trouble_table(run: Run) -> list[dict[str, Any]]:
             "lasts": True, "bars": [bar(run, begin_s, end_s)],
         })  # fmt: skip
     return sorted(rows + alarm_rows(run), key=lambda row: float(row["t_s"]))[:MOST_TROUBLES]
+
+
+def wire_table(run: Run, wire: dict[str, Any]) -> list[dict[str, Any]]:
+    """Messages that break OCPP and CALLERRORs, of either side: how often, and the first of each sort."""
+    kinds = (("violations", "wire.violation"), ("call_errors", "wire.call_error"))
+    return [
+        {
+            "what": said(word), "sender": said("wire.csms" if row["direction"] == "in" else "wire.station"),
+            "action": row["action"], "kind": said(f"wire.{row['kind']}"), "word": row["word"],
+            "count": f"{row['count']:,}", "time": clock(run, row["t_s"]), "point": row["charge_point"],
+            "sample": row["sample"],
+        }
+        for key, word in kinds
+        for row in (wire.get(key) or [])[:MOST_REMARKS]
+    ]  # fmt: skip
 
 
 def _time(minute: int) -> str:

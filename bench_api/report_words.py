@@ -17,8 +17,8 @@ from typing import Any
 from sim.reading import Run
 
 __all__ = [
-    "LANGUAGES", "Said", "amount", "bound", "clock", "data", "joined", "note", "number", "place", "said", "sentence",
-    "span", "words",
+    "LANGUAGES", "Said", "amount", "bound", "clock", "data", "joined", "note", "notes", "number", "place",
+    "records_events", "said", "sentence", "span", "words",
 ]  # fmt: skip
 
 LANGUAGES = ("en", "zh")
@@ -95,6 +95,11 @@ def span(seconds: float) -> Said:
     return {"en": f"{hours} h{more[0]}", "zh": f"{hours} 小时{more[1]}"}
 
 
+def records_events(run: Run) -> bool:
+    """Whether the run's events were recorded; at the level kpi they are not, and silence says nothing."""
+    return run.meta.get("level") != "kpi"
+
+
 def clock(run: Run, t_s: Any) -> str:
     """The station's time of day at second `t_s`, with the date where the run is longer than a day."""
     if not isinstance(t_s, int | float):
@@ -153,6 +158,11 @@ def note(text: str) -> Said:
             return {"en": text, "zh": fill(*(note(group)["zh"] for group in match.groups()))}
     keys = [f"period.{text}", f"said.{text}", *([text] if "." in text else [])]  # kinds of events have a dot
     return {"en": text, "zh": next((words()[key][1] for key in keys if key in words()), text)}
+
+
+def notes(text: str) -> list[Said]:
+    """The sentences of a reason, one by one."""
+    return [note(part) for part in text.split("; ")] if text else []
 
 
 @cache

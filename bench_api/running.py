@@ -114,16 +114,21 @@ def _summary(document: dict[str, Any], report: Path | None) -> str:
     kpis, messages = document["kpis"], document["books"].get("messages", {})
     lines = [f"{document['scenario']} on {document['station']}, seed {document['seed']}, {document['pace']}:"
              f" {document['verdict'].upper()}"]  # fmt: skip
-    lines += [f"  {document[key]}" for key in ("error", "reason") if document.get(key)]
+    reason = document.get("reason", "")
+    lines += [f"  {text}" for text in (document.get("error"), reason) if text]
     if kpis:
         lines.append(f"  {kpis['arrivals']} arrived, {kpis['served']} served, {kpis['energy_kwh']:.1f} kWh,"
                      f" peak {kpis['peak_kw']:.1f} kW")  # fmt: skip
     if messages:
         lines.append("  transactions: " + ", ".join(f"{value} {name}" for name, value in messages.items()))
     for row in document["expectations"] if document["verdict"] != "error" else ():
-        if row["verdict"] != "pass":
+        if row["verdict"] == "not_judged":
+            notes = "; ".join(note for note in row["evidence"] if isinstance(note, str))
+            lines.append(f"  not judged: {row['id']}: {notes or 'nothing to judge'}")
+        elif row["verdict"] != "pass":
             lines.append(f"  {row['verdict']}: {row['id']}: expected {_said(row['bound'], row['unit'])},"
                          f" observed {_said(row['observed'], row['unit'])}")  # fmt: skip
+    lines += [f"  {text}" for text in document.get("wire", {}).get("said", ()) if text not in reason]
     lines.append(f"  {document['simulated_s'] / 3600:.1f} h in {document['wall_s']:.2f} s,"
                  f" event digest {document['event_digest'][:16]}")  # fmt: skip
     if report is not None:

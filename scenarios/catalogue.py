@@ -70,6 +70,7 @@ EVENT_KINDS = (
 """Kinds that the kernel and the twins emit; a test compares them with the sources."""
 
 _COLD = (".contact", Contact), (".cabinet", Cabinet)
+_COMER = re.compile(r"vehicle\[V\d{6,}\]|session\[S\d{6,}\]")
 _GUEST = re.compile(r"\.(vehicle|bms)(\.|$)")
 
 
@@ -81,6 +82,7 @@ class StationCatalogue:
         kernel = Kernel(Clock(datetime(2022, 1, 1), file.station.timezone), 0)
         self._station = Station(kernel, file, LocalPlatform(kernel))
         self._signals = kernel.signals
+        self._subjects = _subjects(self._station)
 
     def fault_names(self) -> Collection[str]:
         """Every fault."""
@@ -105,6 +107,14 @@ class StationCatalogue:
     def event_kinds(self) -> Collection[str]:
         """Kinds of events."""
         return EVENT_KINDS
+
+    def knows_subject(self, path: str) -> bool:
+        """Whether events may concern this path: a thing, its guest, a member of the staff, a wire, or who comes."""
+        return path in self._subjects or _COMER.fullmatch(path) is not None
+
+    def subjects(self) -> Collection[str]:
+        """Paths that events concern, without the vehicles and sessions, whose numbers the run gives."""
+        return self._subjects
 
     def targets(self, fault: str) -> Collection[str]:
         """Paths of what this fault may hit."""
@@ -142,3 +152,12 @@ class StationCatalogue:
 
 def _file_says(kind: type[Any]) -> str:
     return f": its file would have to say {key_of(kind)}"
+
+
+def _subjects(station: Station) -> dict[str, None]:
+    """Things, guests of bays and connectors, charge points, staff and weather: a set that keeps its order."""
+    hosts = [bay.path for bay in station.bays.values()] + [evse.path for evse in station.evses]
+    guests = (f"{host}.vehicle.bms" for host in hosts)
+    wires = (f"ocpp[{identity}]" for identity in station.links)
+    staff = (member.path for member in station.staff.members)
+    return dict.fromkeys([*station.things, *guests, *wires, *staff, "weather"])

@@ -35,6 +35,12 @@ class Catalogue(Protocol):
     def event_kinds(self) -> Collection[str]:
         """Kinds of events, for proposals."""
 
+    def knows_subject(self, path: str) -> bool:
+        """Whether events may concern this path."""
+
+    def subjects(self) -> Collection[str]:
+        """Paths that events concern, for proposals."""
+
     def targets(self, fault: str) -> Collection[str]:
         """Paths of what this fault may hit."""
 
@@ -72,6 +78,20 @@ def time_problems(document: Document[Scenario], clock: Clock) -> Iterator[FilePr
         equals = expectation.equals
         if equals and is_local_time(equals.at) and moment(clock, equals.at) > scenario.duration_s:
             yield _too_late(document, f"expect[{at}].equals.at")
+    yield from _cleared_too_soon(document, clock)
+
+
+def _cleared_too_soon(document: Document[Scenario], clock: Clock) -> Iterator[FileProblem]:
+    """Entries that clear a fault before it is injected; at one instant the order of the file counts."""
+    timeline = document.value.timeline
+    moments = [(due(clock, entry), at) for at, entry in enumerate(timeline)]
+    injected = {entry.alias: at for at, entry in reversed(list(enumerate(timeline))) if entry.alias is not None}
+    for at, entry in enumerate(timeline):
+        first = injected.get(entry.clear) if entry.clear is not None else None
+        if first is not None and moments[at] < moments[first]:
+            what = f"{entry.clear} is cleared before timeline[{first}] injects it"
+            told = f"{timeline[first].at or f'{timeline[first].after_s:g} s after the start'}"
+            yield document.problem(f"timeline[{at}].clear", what, f"a time after {told}, when it is injected")
 
 
 def _too_late(document: Document[Scenario], path: str) -> FileProblem:
@@ -117,7 +137,7 @@ def _injection(
 
 
 def judging_problems(document: Document[Scenario], known: Catalogue) -> Iterator[FileProblem]:
-    """Events and signals that the station does not have, and expectations of one name."""
+    """Events, their subjects and signals that the station does not have, and expectations of one name."""
     first: dict[str, int] = {}
     for at, one in enumerate(document.value.expect):
         here = f"expect[{at}]"
@@ -132,6 +152,10 @@ def judging_problems(document: Document[Scenario], known: Catalogue) -> Iterator
             if kind is not None and not known.knows_event(kind):
                 right = did_you_mean(kind, known.event_kinds())
                 yield document.problem(f"{here}.{key}", f"unknown event {kind}", right)
+        for key, subject in _subjects(one):
+            if subject is not None and not known.knows_subject(subject):
+                right = did_you_mean(subject, known.subjects())
+                yield document.problem(f"{here}.{key}", f"the station has no {subject}", right)
         for key, signal in _signals(one):
             if signal is not None and signal not in known.signal_names():
                 right = did_you_mean(signal, known.signal_names())
@@ -148,6 +172,18 @@ def _events(one: Expectation) -> Iterator[tuple[str, str | None]]:
         yield "count.event", one.count.event
         if isinstance(one.count.equals, EventName):
             yield "count.equals.event", one.count.equals.event
+
+
+def _subjects(one: Expectation) -> Iterator[tuple[str, str | None]]:
+    yield "subject", one.subject
+    if one.after:
+        yield "after.subject", one.after.subject
+    if one.never:
+        yield "never.subject", one.never.subject
+    if one.count:
+        yield "count.subject", one.count.subject
+        if isinstance(one.count.equals, EventName):
+            yield "count.equals.subject", one.count.equals.subject
 
 
 def _signals(one: Expectation) -> Iterator[tuple[str, str | None]]:

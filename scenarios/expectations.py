@@ -23,6 +23,9 @@ from sim.units import SimTime
 
 __all__ = ["EXPECTATIONS", "Form", "Judge", "expectation"]
 
+_SHOWN = 3
+"""So many of the events that must not happen are told in words."""
+
 
 class Form(ABC):
     """One form of expectation, following one run from its start."""
@@ -109,7 +112,8 @@ class Never(Form):
         seqs = [event.seq for event in self._seen[:20]]
         t_s = self._seen[0].t if self._seen else None
         verdict = "fail" if self._seen else "pass"
-        return concluded(self.one, verdict, t_s, bound=0, observed=len(self._seen), evidence=seqs)
+        notes = [f"#{event.seq} {event.kind} {event.subject} at {event.t:.3f} s" for event in self._seen[:_SHOWN]]
+        return concluded(self.one, verdict, t_s, bound=0, observed=len(self._seen), evidence=seqs, notes=notes)
 
 
 @expectation("count")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from scenarios.judgement import Judgement
 
-__all__ = ["EXIT_CODES", "VERDICTS", "judgement_row", "junit", "overall"]
+__all__ = ["EXIT_CODES", "VERDICTS", "judgement_row", "junit", "overall", "said_value"]
 
 VERDICTS = ("pass", "fail", "error", "inconclusive", "aborted")
 EXIT_CODES = {"pass": 0, "fail": 1, "error": 3, "inconclusive": 4, "aborted": 4}
@@ -46,13 +46,21 @@ def judgement_row(one: Judgement) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def junit(document: Mapping[str, Any], books: Mapping[str, str]) -> str:
-    """The document of verdict.json as JUnit: a case an expectation, and a case a book.
+def junit(
+    document: Mapping[str, Any],
+    books: Mapping[str, str],
+    wire: Mapping[str, str] | None = None,
+    at: Callable[[float], str] = lambda t_s: f"{t_s:g} s",
+) -> str:
+    """The document of verdict.json as JUnit: a case an expectation, a case a book, and a case a side of the wire.
 
-    `books` are the findings by book, empty where it is in order.
+    `books` and `wire` are the findings by name, empty where in order; `at` says a time (s) as people do.
     """
-    cases = [_case(document, row["id"], *_outcome(row)) for row in document["expectations"]]
-    cases += [_case(document, f"book.{name}", "failure" if found else "", found) for name, found in books.items()]
+    cases = [_case(document, row["id"], *_outcome(row, at)) for row in document["expectations"]]
+    for kind, findings in (("book", books), ("wire", wire or {})):
+        cases += [
+            _case(document, f"{kind}.{name}", "failure" if found else "", found) for name, found in findings.items()
+        ]
     if document["verdict"] in ("error", "aborted"):
         cases.append(_case(document, "run", "error", str(document.get("error") or document["verdict"])))
     counts = {word: sum(f"<{word} " in case for case in cases) for word in ("failure", "error", "skipped")}
@@ -63,9 +71,27 @@ def junit(document: Mapping[str, Any], books: Mapping[str, str]) -> str:
                       "</testsuites>", ""])  # fmt: skip
 
 
-def _outcome(row: Mapping[str, Any]) -> tuple[str, str]:
-    said = f"expected {row['bound']} {row['unit']}, observed {row['observed']}; evidence {row['evidence']}"
-    return {"fail": "failure", "not_judged": "skipped"}.get(row["verdict"], ""), said
+def _outcome(row: Mapping[str, Any], at: Callable[[float], str]) -> tuple[str, str]:
+    """The element of an expectation's case, and what it says; numbers of events mean nothing outside the report."""
+    element = {"fail": "failure", "not_judged": "skipped"}.get(row["verdict"], "")
+    title = row["title"]["en"] if row["title"] else row["id"]
+    notes = [note for note in row["evidence"] if isinstance(note, str)]
+    if element == "skipped":
+        return element, f"{title}: not judged, {'; '.join(notes) or 'nothing to judge'}"
+    within = "within " if row["unit"] == "s" and isinstance(row["bound"], int | float) else ""
+    said = f"{title}: expected {within}{said_value(row['bound'], row['unit'])}"
+    said += f", observed {said_value(row['observed'], row['unit'])}"
+    said += f" at {at(row['t_s'])}" if row["t_s"] is not None else ""
+    said += f" (clause {row['clause']})" if row["clause"] else ""
+    return element, "; ".join([said, *notes])
+
+
+def said_value(value: Any, unit: str) -> str:
+    """A bound or an observation with its unit; `nothing` where there is none."""
+    if value is None:
+        return "nothing"
+    figure = f"{value:.10g}" if isinstance(value, int | float) else str(value)
+    return figure if unit in ("", "1") else f"{figure} {unit}"
 
 
 def _case(document: Mapping[str, Any], name: str, element: str, message: str) -> str:

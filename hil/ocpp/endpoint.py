@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from hil.ocpp.absence import Absence
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.link import OcppLink
 from hil.ocpp.message_book import MessageBook, message_book
@@ -15,6 +16,7 @@ from hil.ocpp.meter_values import whole_wh
 from hil.ocpp.outlets import EvseConnector, error_code_of, reason_of, status_of
 from hil.ocpp.planned_point import FrameSink, PlannedPoint
 from hil.ocpp.queue import TransactionQueue
+from hil.ocpp.wire_book import WireBook
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.evse import Evse
@@ -108,6 +110,14 @@ class OcppEndpoint:
         """The book as it stands now."""
         return message_book((point.book, point.engine.counters) for point in self._points)
 
+    def absences(self) -> dict[str, Absence]:
+        """How long each charge point was without its CSMS."""
+        return {point.engine.identity: point.absence for point in self._points}
+
+    def wire_books(self) -> dict[str, WireBook]:
+        """What each charge point and its CSMS said amiss."""
+        return {point.engine.identity: point.wire_book for point in self._points}
+
     def undelivered(self) -> list[str]:
         """Sessions of this run that have ended and whose end the CSMS has not taken."""
         return [
@@ -130,7 +140,7 @@ class OcppEndpoint:
             lambda: float(self._kernel.streams[f"ocpp.{identity}"].random()),
             listener=point,
             timeout_s=self._timeout_s,
-            on_frame=point.framed if self._on_frame is not None else None,
+            on_frame=point.framed,
             on_time=point.set_clock if self._obeys_clock else lambda _stamp, _now: None,
             now=self._kernel.now,
         )

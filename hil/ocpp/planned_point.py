@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from hil.ocpp.absence import Absence
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.frames import Call, Frame, Result
 from hil.ocpp.link import OcppLink
@@ -14,6 +15,7 @@ from hil.ocpp.message_book import PointBook
 from hil.ocpp.outlets import EvseConnector
 from hil.ocpp.redaction import redact
 from hil.ocpp.rpc import Direction
+from hil.ocpp.wire_book import WireBook
 from sim.errors import Unreachable
 from sim.events import Command
 from sim.kernel import Kernel, Rank, Twin
@@ -47,6 +49,8 @@ class PlannedPoint(Twin):
         """`was_reached` tells whether any of the station's charge points has met the CSMS yet."""
         self.path = f"ocpp[{identity}]"
         self.book = PointBook()
+        self.absence = Absence(float(kernel.now))
+        self.wire_book = WireBook(identity)
         self.engine: ChargePoint
         self.link: OcppLink | None = None
         self.was_connected = False
@@ -58,7 +62,7 @@ class PlannedPoint(Twin):
         self._actions: dict[Direction, str] = {"in": "", "out": ""}
         self._was_booted = False
         self._wire = wire
-        wire.on_change = self._wire_changed
+        wire.on_change = self._cut
 
     def plan(self, now: SimTime) -> SimTime:
         """What the engine has due: calls that time out, heartbeats, samples, the next try to connect."""
@@ -89,12 +93,14 @@ class PlannedPoint(Twin):
                 self.link.answered(asked.action)
         elif command.verb == "connected":
             self.was_connected = True
+            self.absence.met(now)
             engine.connected(now)
             self._wire.state.set(now, LinkState.UP)
             self._wire_changed()
             self._kernel.emit("wire.connected", self.path, cause=seq)
         elif command.verb == "lost":
             engine.lost(now)
+            self.absence.lost(now, is_cut=self._wire.is_cut.value)
             self._wire.state.set(now, LinkState.DOWN)
             self._kernel.emit("wire.lost", self.path, {"code": args["code"]}, cause=seq)
         elif command.verb == "refused":
@@ -106,7 +112,8 @@ class PlannedPoint(Twin):
         self._kernel.touch(self)
 
     def framed(self, direction: Direction, frame: Frame | None, data: bytes, verdict: str) -> None:
-        """Record a frame: a row of the frames table, its body redacted."""
+        """Keep a frame in the wire book and record it: a row of the frames table, its body redacted."""
+        self.wire_book.seen(direction, frame, data, verdict, self._kernel.now)
         if self._on_frame is None:
             return
         if isinstance(frame, Call):
@@ -144,6 +151,10 @@ class PlannedPoint(Twin):
         """Every charge ends; the engine then boots again."""
         for connector in self._connectors.values():
             connector.evse.stop(f"reset_{kind.lower()}")
+
+    def _cut(self) -> None:
+        self.absence.cut(self._kernel.now, is_cut=self._wire.is_cut.value)
+        self._wire_changed()
 
     def _wire_changed(self) -> None:
         if self._wire.is_cut.value and self.link is not None:

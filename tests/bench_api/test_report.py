@@ -315,3 +315,18 @@ def test_a_recording_without_signals_has_a_lead_too(tmp_path: Path) -> None:
     text = Page(write_report(tmp_path)).text
     assert f"Power from the grid peaked at {kpis['peak_kw']:,.1f} kW." in text.replace("\u00a0", " ")
     assert "contract limit" not in text
+
+
+@pytest.mark.parametrize(("cars", "pictures"), [(8, ["session_gantt"]), (0, [])])
+def test_without_recorded_events_silence_is_not_taken_for_calm(tmp_path: Path, cars: int, pictures: list[str]) -> None:
+    changes = [("demand.sessions_per_day", cars)]
+    loaded = load_scenario(find_scenario("two-outlet-day"), changes=changes)
+    plan = Plan(loaded=loaded, pace=read_pace("fast"), seed=7, out=tmp_path / "run", state=tmp_path / "state",
+                record="kpi")  # fmt: skip
+    Bench(plan).run()
+    page = Page(write_report(tmp_path / "run"))
+    assert "Nothing failed" not in page.text and "None was injected" not in page.text
+    assert page.text.count("Events were not recorded (--record kpi)") == 3
+    assert page.text.count("未记录事件（--record kpi）") == 3
+    assert re.findall(r'aria-label="(\w+)"', page.html) == pictures
+    assert ("In pictures" in page.text) is bool(pictures)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.catalogue import EVENT_KINDS
+from scenarios.catalogue import EVENT_KINDS, StationCatalogue
 from scenarios.checks import moment
 from scenarios.loader import (
     LoadedScenario,
@@ -18,8 +18,11 @@ from scenarios.loader import (
     load_scenario,
     scenario_names,
 )
+from scenarios.runner import ScenarioRun
 from sim.clock import Clock
 from sim.errors import FileProblems, UsageError
+from sim.kernel import Kernel
+from twins.platform import LocalPlatform
 from twins.station_file import find_station
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,6 +183,27 @@ def test_names_of_faults_are_given_once_and_cleared_as_given(tmp_path: Path) -> 
             "always: {signal: grid.power, below: 9}",
             ".always.signal: the station has no signal grid.power; did you mean",
         ),
+        (
+            'never: {event: alarm.raised, subject: "pile[A02].connector[1]"}',
+            ".never.subject: the station has no pile[A02].connector[1]; did you mean pile[A01].connector[1]?",
+        ),
+        (
+            'after: {event: fault.active, subject: "pile[A01]"}, within_s: 5, event: alarm.raised, subject: "pile[A]"',
+            ".subject: the station has no pile[A]; did you mean pile[A01]?",
+        ),
+        (
+            "after: {event: fault.active, subject: A01}, within_s: 5, event: alarm.raised",
+            ".after.subject: the station has no A01; one of: ",
+        ),
+        (
+            'count: {event: staff.done, subject: "staff[T1]", at_least: 1}',
+            ".count.subject: the station has no staff[T1]",
+        ),
+        ('count: {event: wire.lost, subject: "ocpp[A02]", equals: 0}', ".count.subject: the station has no ocpp[A02]"),
+        (
+            "count: {event: session.started, equals: {event: session.ended, subject: B01}}",
+            ".count.equals.subject: the station has no B01; one of: ",
+        ),
         ("always: {signal: grid.power_kw}", ".always: neither below nor above is given; "),
         ("always: {signal: grid.power_kw, below: 1, above: 2}", ".always.below: 1 is not more than above, 2"),
         ('always: {signal: "pile[A01].connector[1].state", below: 1}', ".always.signal: the station has no signal"),
@@ -200,6 +224,54 @@ def test_names_of_faults_are_given_once_and_cleared_as_given(tmp_path: Path) -> 
 def test_a_wrong_expectation_is_said_at_its_line(tmp_path: Path, expectation: str, said: str) -> None:
     found = _refusal(tmp_path, f"{BARE}expect:\n  - {{id: one, {expectation}}}\n")
     assert any(one.startswith(f"8: expect[0]{said}") for one in found), found
+
+
+@pytest.mark.parametrize("name", ["hot-day", "hub-evening"])
+def test_every_subject_of_a_run_may_be_named(name: str) -> None:
+    """What a day's events concern, wire or not, is known to the check."""
+    loaded = load_scenario(find_scenario(name))
+    kernel = Kernel(loaded.clock, loaded.document.value.seed)
+    subjects: set[str] = set()
+    kernel.subscribe(lambda event: subjects.add(event.subject))
+    run = ScenarioRun(kernel, loaded, LocalPlatform(kernel))
+    run.arm()
+    kernel.advance(run.duration_s)
+    known = StationCatalogue(loaded.station.value)
+    assert {path.partition("[")[0] for path in subjects} >= {"pile", "bay", "vehicle", "session"}
+    assert sorted(path for path in subjects if not known.knows_subject(path)) == []
+    assert known.knows_subject("ocpp[A01]") is (name == "hot-day")
+    assert known.knows_subject("staff[T1]") and not known.knows_subject("staff[T9]")
+    assert known.knows_subject("weather")
+
+
+INJECTED = '  - {AT, inject: bms.mute, target: "bay[B01].vehicle.bms", as: quiet}\n'
+
+
+@pytest.mark.parametrize(
+    ("injected", "cleared", "found"),
+    [
+        ("after_s: 90", "after_s: 60", "9: timeline[1].clear: quiet is cleared before timeline[0] injects it; a time"
+         " after 90 s after the start, when it is injected"),
+        ('at: "12:30"', "after_s: 60", "9: timeline[1].clear: quiet is cleared before timeline[0] injects it; a time"
+         " after 12:30, when it is injected"),
+        ('at: "12:01"', "after_s: 60", None),
+        ("after_s: 60", 'at: "12:30"', None),
+    ],
+)  # fmt: skip
+def test_a_fault_is_cleared_after_it_is_injected(
+    tmp_path: Path, injected: str, cleared: str, found: str | None
+) -> None:
+    text = BARE + "timeline:\n" + INJECTED.replace("AT", injected) + f"  - {{{cleared}, clear: quiet}}\n"
+    if found is None:
+        _load(tmp_path, text)
+    else:
+        assert _refusal(tmp_path, text) == [found]
+
+
+def test_at_one_instant_the_order_of_the_file_counts(tmp_path: Path) -> None:
+    text = BARE + "timeline:\n  - {after_s: 60, clear: quiet}\n" + INJECTED.replace("AT", "after_s: 60")
+    (found,) = _refusal(tmp_path, text)
+    assert found.startswith("8: timeline[0].clear: quiet is cleared before timeline[1] injects it")
 
 
 def test_expectations_have_names_of_their_own(tmp_path: Path) -> None:
