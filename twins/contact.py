@@ -16,7 +16,7 @@ from sim.faults import Contribution, Knob, bounds, fault
 from sim.kernel import Kernel
 from sim.signals import Curve, Signal
 from sim.sums import Sum
-from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
+from sim.units import FOREVER, SimTime
 from twins.connector import ConnectorConfig, LadderConfig
 from twins.thermal import Threshold, WarmBody
 

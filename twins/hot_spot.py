@@ -1,8 +1,8 @@
 """The hot spot of a transformer: rises over the air that follow the load, and what they cost the insulation.
 
-Each rise tends to what the load asks of it, `dr/dt = (asked - r) / tau`, as in IEC 60076-7 and 60076-12. What lags the
-air keeps its temperature while that changes: `dr/dt = (asked - r) / tau - dT_air/dt` (the top oil of IEC 60076-7). These
-are no heat balances: what the losses of a transformer warm beside it is left out.
+Each rise tends to what the load asks of it, `dr/dt = (asked - r) / tau`, as in IEC 60076-7 and 60076-12. The top oil of
+IEC 60076-7 lags the air as it lags the load: `dr/dt = (asked - r) / tau - dT_air/dt`. These are no heat balances: what
+the losses of a transformer warm beside it is left out.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Rise:
     __slots__ = ("_air_slope", "_lags_air", "signal", "tau_s")
 
     def __init__(self, path: str, tau_s: float, *, lags_air: bool = False) -> None:
-        """Begins at 0. One that `lags_air` takes the air's changes up, that its temperature follows them by `tau_s`."""
+        """Begins at 0. With `lags_air` the air's changes come off it at first, and act by its time constant."""
         self.signal = Signal(path, "K")
         self.tau_s = tau_s
         self._lags_air = lags_air

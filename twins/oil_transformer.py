@@ -18,8 +18,8 @@ __all__ = ["OilTransformer"]
 class OilTransformer(WarmTransformer):
     """Signals `top_oil_c`, as its thermometer shows it, and `winding_c`: that and the gradient (winding indicator).
 
-    The top oil makes for `rise * ((1 + R K^2) / (1 + R))^x` over the air, by `k11 tau_o` whichever of the two changes; the
-    gradient settles at `rated * K^y`, of which an overshoot `(k21 - 1)` of it comes first and goes with the oil.
+    The top oil settles at `rise * ((1 + R K^2) / (1 + R))^x` over the air, and lags both by `k11 tau_o`; the gradient
+    settles at `rated * K^y`, of which an overshoot `(k21 - 1)` of it comes first and goes with the oil.
     """
 
     def __init__(
