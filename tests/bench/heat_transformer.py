@@ -43,7 +43,8 @@ def section(images: Path, hours: float = 6.0) -> list[str]:
         f" {_LOW:g} to {_HIGH:g} of the rating: `voltyard physics transformer` beside the standards' equations in steps"
         f" of {STEP_S:g} s, with the numbers of the sheet (section 4). Then a dry one of 630 kVA with fans, whose load"
         f" is that of the public station on the evening of {EVENING:%Y-%m-%d}, 600 vehicles a day, and one in oil in"
-        " its place, whose oil lags the air of that evening; the steps are given load and air, and switch the fans themselves.", "",
+        " its place, whose oil lags the air of that evening; the steps are given load and air, and switch the fans"
+        " themselves.", "",
         *_drawn(both, images),
         "| greatest difference | hot spot, K | what is read, K | loss of life in the end, % |",
         "| --- | ---: | ---: | ---: |",
