@@ -252,7 +252,9 @@ class Obedient:
 
 
 deeds = st.lists(
-    st.tuples(st.sampled_from(["carry", "wear", "stick", "loosen", "air"]), st.integers(0, 600), st.floats(5.0, 900.0)),
+    st.tuples(
+        st.sampled_from(["carry", "wear", "stick", "loosen", "air", "gust"]), st.integers(0, 600), st.floats(5.0, 900.0)
+    ),
     min_size=1,
     max_size=12,
 )
@@ -270,7 +272,8 @@ def test_the_ladder_goes_by_the_sensor_whatever_happens(drawn: list[tuple[str, i
     for deed, value, wait_s in drawn:
         if deed == "carry":
             flowing_a = value
-        air_c.set(kernel.now, air_c.at(kernel.now), (value - 300.0) / 40_000.0 if deed == "air" else 0.0)
+        jump_k = (value - 300.0) / 20.0 if deed == "gust" else 0.0
+        air_c.set(kernel.now, air_c.at(kernel.now) + jump_k, (value - 300.0) / 40_000.0 if deed == "air" else 0.0)
         contact.carry(kernel.now, SimTime(kernel.now + wait_s), 0.4 * flowing_a, 0.6 * flowing_a, 300.0)
         if deed == "wear":
             if worn is not None:
