@@ -16,7 +16,7 @@ from sim.faults import Contribution, Knob, bounds, fault
 from sim.kernel import Kernel
 from sim.signals import Curve, Signal
 from sim.sums import Sum
-from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
+from sim.units import FOREVER, SimTime
 from twins.connector import ConnectorConfig, LadderConfig
 from twins.thermal import Threshold, WarmBody
 
@@ -88,7 +88,7 @@ class Contact(WarmBody):
         version = self.rise_k.version
         self._heat(now)
         if self.rise_k.version == version:  # it flows on as before, but longer: that may now lead to a level
-            self._watch()
+            self._watch(self.rise_k.at(now))
         if self._bends < FOREVER:
             self._kernel.wake(self, self._bends)
 
@@ -137,20 +137,16 @@ class Contact(WarmBody):
         ohm = _OHM * self.resistance_uohm.value
         self.warm(now, ohm * square_a2, ohm * slope_a2_s)
 
-    def _watch(self, *_: float) -> None:
+    def _watch(self, rise_k: float) -> None:
         """Have the thresholds looked at where one is on, or what flows until it is told anew may lead to one."""
-        now, rise, air = self._kernel.now, self.rise_k, self._air_c
-        room_k = self._reach_c - air.at(now)
-        if air.b > 0.0:
-            room_k -= air.b * SECONDS_PER_HOUR
-        rise_k, hottest_k = rise.a + rise.c if rise.t0 == now else rise.at(now), rise.a
+        now, room_k = self._kernel.now, self._room_k
         self._is_near = self._has_acted or rise_k >= room_k
         if not self._is_near:
-            left_s = min(self._ends, self._bends) - now
-            if rise.b != 0.0:  # the most heat until then would settle no higher
-                hottest_k += rise.b * (now - rise.t0 + rise.tau + (left_s if rise.b > 0.0 else 0.0))
+            left_s, slope_w_s = min(self._ends, self._bends) - now, self._slope_w_s
+            most_w = self.heat_w(now) + (slope_w_s * left_s if slope_w_s > 0.0 else 0.0)
+            hottest_k = most_w / self.conductance_w_k  # the most heat until then would settle no higher
             if hottest_k >= room_k:
-                self._is_near = hottest_k + (rise_k - hottest_k) * exp(-left_s / rise.tau) >= room_k
+                self._is_near = hottest_k + (rise_k - hottest_k) * exp(-left_s / self.tau_s) >= room_k
         if self._is_near:
             self._kernel.touch(self)
 

@@ -1,6 +1,7 @@
 """The dry transformer after IEC 60076-12: one winding, a controller on its Pt100, fans that raise its rating.
 
-`rise = rated * K^q`, q = 1.6 cooled by itself and 2.0 by fans. With fans K counts against the rating with fans.
+`rise = rated * K^q`, q = 1.6 cooled by itself and 2.0 by fans. With fans K counts against the rating with fans. The
+standard adds the air as it is: its changes act on the winding at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The hot spot of a transformer: rises over the air that follow the load, and what they cost the insulation.
 
-Each rise tends to what the load asks of it, `dr/dt = (asked - r) / tau`, as in IEC 60076-7 and 60076-12. These are no
-heat balances: what the losses of a transformer warm beside it is left out.
+Each rise tends to what the load asks of it, `dr/dt = (asked - r) / tau`, as in IEC 60076-7 and 60076-12. The top oil of
+IEC 60076-7 lags the air as it lags the load: `dr/dt = (asked - r) / tau - dT_air/dt`. These are no heat balances: what
+the losses of a transformer warm beside it is left out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from math import copysign, exp, inf, sqrt
 from typing import Protocol
 
 from sim.kernel import Kernel
-from sim.signals import Signal
+from sim.signals import Curve, Signal
 from sim.sums import Sum
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 from twins.insulation import Ageing, Insulation
@@ -31,19 +32,32 @@ _RUN = 0.1  # of the rating: as far as a load that runs is taken to warm along a
 class Rise:
     """One rise in K. Between two plans it tends to a straight line; then it takes up what the mean load asked."""
 
-    __slots__ = ("signal", "tau_s")
+    __slots__ = ("_air_slope", "_lags_air", "signal", "tau_s")
 
-    def __init__(self, path: str, tau_s: float) -> None:
-        """Begins at 0."""
+    def __init__(self, path: str, tau_s: float, *, lags_air: bool = False) -> None:
+        """Begins at 0. With `lags_air` the air's changes come off it at first, and act by its time constant."""
         self.signal = Signal(path, "K")
         self.tau_s = tau_s
+        self._lags_air = lags_air
+        self._air_slope = 0.0
 
-    def follow(self, now: SimTime, span_s: float, mean_k: float, asked_k: float, slope: float) -> float:
-        """It was asked `mean_k` for `span_s`, and from now on `asked_k` and `slope` a second more; its value now."""
-        signal = self.signal
-        risen_k = mean_k + (signal.a + signal.c - mean_k) * exp(-span_s / self.tau_s)
-        lag_k = slope * self.tau_s
-        signal.set(now, asked_k - lag_k, slope, risen_k - asked_k + lag_k, self.tau_s)
+    def follow(
+        self, now: SimTime, span_s: float, mean_k: float, asked_k: float, slope: float, air_jump_k: float,
+        air_slope: float,
+    ) -> float:  # fmt: skip
+        """It was asked `mean_k` for `span_s`, and from now on `asked_k` and `slope` a second more; its value now.
+
+        The air has just jumped by so much, and from now on changes by `air_slope` a second.
+        """
+        signal, tau_s = self.signal, self.tau_s
+        mean_k -= self._air_slope * tau_s
+        risen_k = mean_k + (signal.a + signal.c - mean_k) * exp(-span_s / tau_s)
+        settled_k = asked_k - slope * tau_s
+        if self._lags_air:
+            risen_k -= air_jump_k
+            settled_k -= air_slope * tau_s
+            self._air_slope = air_slope
+        signal.set(now, settled_k, slope, risen_k - settled_k, tau_s)
         return risen_k
 
 
@@ -78,6 +92,7 @@ class HotSpot:
         self.highest_c = inf
         self._kernel = kernel
         self._air_c = air_c
+        self._known_air_c = Curve(air_c.at(kernel.now), kernel.now)
         self._load_kw = load_kw
         self._cooling = cooling
         self._on_due = on_due
@@ -118,12 +133,14 @@ class HotSpot:
             if bend * slope < 0.0:  # straight on, and as far in the mean
                 slope += copysign(min(abs(bend) * ends_s, abs(slope)) / 3.0, bend)
             then_k = asked_of(abs(load_kw + slope * ends_s))
-        air = self._air_c
+        air, known = self._air_c, self._known_air_c
         risen_c = air.at(now)
+        jump_k = risen_c - known.at(now)
+        known.set(now, risen_c, air.b)
         highest_c = risen_c + max(0.0, air.b) * SECONDS_PER_HOUR
         far_k = bends = 0.0
         for rise, mean_k, one_k, other_k in zip(self.rises, means_k, asked_k, then_k, strict=True):
-            risen_k = rise.follow(now, span_s, mean_k, one_k, (other_k - one_k) / ends_s)
+            risen_k = rise.follow(now, span_s, mean_k, one_k, (other_k - one_k) / ends_s, jump_k, air.b)
             gap_k = abs(rise.signal.c)
             far_k += gap_k
             bends += gap_k / rise.tau_s**2

@@ -18,8 +18,8 @@ __all__ = ["OilTransformer"]
 class OilTransformer(WarmTransformer):
     """Signals `top_oil_c`, as its thermometer shows it, and `winding_c`: that and the gradient (winding indicator).
 
-    The top oil settles at `rise * ((1 + R K^2) / (1 + R))^x` over the air, the gradient at `rated * K^y`, of which an
-    overshoot `(k21 - 1)` of it comes first and goes with the oil.
+    The top oil settles at `rise * ((1 + R K^2) / (1 + R))^x` over the air, and lags both by `k11 tau_o`; the gradient
+    settles at `rated * K^y`, of which an overshoot `(k21 - 1)` of it comes first and goes with the oil.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class OilTransformer(WarmTransformer):
         path = f"grid.transformer[{config.id}]"
         oil_s, winding_s = heat.oil_tau_min * 60.0, heat.winding_tau_min * 60.0
         rises = [
-            Rise(f"{path}.top_oil_rise_k", heat.k11 * oil_s),
+            Rise(f"{path}.top_oil_rise_k", heat.k11 * oil_s, lags_air=True),
             Rise(f"{path}.gradient_k", heat.k22 * winding_s),
             Rise(f"{path}.overshoot_k", oil_s / heat.k22),  # counts down: -d2
         ]

@@ -1,8 +1,9 @@
 """Warm bodies: one heat capacity over the air, warmed from within, with thresholds that act and let go.
 
-`C dr/dt = heat - G r`, where `r` is the rise over the air: the air's own changes act at once, as in IEC 60076-7. While
-heat runs straight and G stands, the rise is a straight line and a decay, so a threshold's crossing is known ahead and
-nothing is polled. A body that cannot reach any threshold is not woken at all.
+Physics sheet, sections 2 and 3: `C dT/dt = heat - G (T - T_air)`, so for the rise `r` over the air
+`C dr/dt = heat - G r - C dT_air/dt`: a body lags behind air that warms, and where the air jumps its rise takes the jump
+up. While heat and air run straight and G stands, the rise is a straight line and a decay, so a threshold's crossing is
+known ahead and nothing is polled. A body that cannot reach any threshold is not woken at all.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class WarmBody(Twin):
     rank = Rank.THERMAL
 
     def __init__(self, kernel: Kernel, path: str, air_c: Signal, capacity_j_k: float, conductance_w_k: float) -> None:
-        """`path` as `pile[A01].cabinet`; starts at the temperature of the air, without heat."""
+        """`path` as `pile[A01].cabinet`; starts at the temperature of the air, without heat. The air runs straight."""
         self._kernel = kernel
         self.path = path
         self._air_c = air_c
@@ -94,7 +95,11 @@ class WarmBody(Twin):
         self.thresholds: list[Threshold] = []
         self._reach_c = self._room_k = inf
         self._ahead = Signal("", "C")
-        self._is_watching = self._is_any_on = False
+        self._is_any_on = False
+        self._known_air_c = Curve(0.0)
+        self._known_air_c.set(kernel.now, air_c.at(kernel.now), air_c.b)
+        self._follow(kernel.now, 0.0)
+        air_c.watch(self._air_changed)
 
     @property
     def tau_s(self) -> float:
@@ -109,9 +114,6 @@ class WarmBody(Twin):
         """Act at these levels."""
         self.thresholds.extend(thresholds)
         self._reach_c = min(one.level_c for one in self.thresholds)
-        if not self._is_watching:
-            self._is_watching = True
-            self._air_c.watch(self._air_changed)
         self._air_changed()
 
     def warm(self, now: SimTime, heat_w: float, slope_w_s: float = 0.0, conductance_w_k: float | None = None) -> None:
@@ -156,30 +158,38 @@ class WarmBody(Twin):
         return min((one.due(crossing) for one in self.thresholds), default=FOREVER)
 
     def _replan(self, now: SimTime) -> None:
-        rise_k, tau_s = self.rise_k.at(now), self.tau_s
-        slope = self._slope_w_s / self.conductance_w_k
-        settled_k = self._heat_w / self.conductance_w_k - slope * tau_s
+        rise_k = self.rise_k.at(now)
+        self._follow(now, rise_k)
+        self._watch(rise_k)
+
+    def _follow(self, now: SimTime, rise_k: float) -> None:
+        """From `now` and this rise on, by the heat of `_since` = `now` and the air as it was seen last."""
+        conductance_w_k, tau_s = self.conductance_w_k, self.tau_s
+        slope = self._slope_w_s / conductance_w_k
+        settled_k = self._heat_w / conductance_w_k - tau_s * (slope + self._known_air_c.b)
         self.rise_k.set(now, settled_k, slope, rise_k - settled_k, tau_s)
-        self._watch(rise_k, settled_k, slope)
 
     def _air_changed(self) -> None:
-        now, air, rise = self._kernel.now, self._air_c, self.rise_k
-        self._room_k = self._reach_c - air.at(now) - max(0.0, air.b) * SECONDS_PER_HOUR
-        self._watch(rise.at(now), rise.a + rise.b * (now - rise.t0), rise.b)
+        now, air, known = self._kernel.now, self._air_c, self._known_air_c
+        air_c = air.at(now)
+        rise_k = self.rise_k.at(now) + known.at(now) - air_c  # it stays as warm as it is
+        known.set(now, air_c, air.b)
+        self._room_k = self._reach_c - air_c - max(0.0, air.b) * SECONDS_PER_HOUR
+        self._heat_w, self._since = self.heat_w(now), now
+        self._follow(now, rise_k)
+        self._watch(rise_k)
 
-    def _watch(self, rise_k: float, settled_k: float, slope: float) -> None:
+    def _watch(self, rise_k: float) -> None:
         """Have the thresholds looked at where one may be reached within the hour, or one is on.
 
-        The air changes from hour to hour. While its heat falls, a body gets no warmer than the heat of now would make
-        it.
+        The air changes from hour to hour. Until then a body gets no warmer than it is, or than the most heat would make
+        it in the warmest air.
         """
-        highest_k = settled_k if slope >= 0.0 else settled_k + slope * self.tau_s
-        highest_k = highest_k if highest_k > rise_k else rise_k
-        if slope > 0.0:
-            highest_k += slope * SECONDS_PER_HOUR
-        if highest_k >= self._room_k or self._is_any_on:
+        most_w = self._heat_w if self._slope_w_s <= 0.0 else self._heat_w + self._slope_w_s * SECONDS_PER_HOUR
+        highest_k = most_w / self.conductance_w_k
+        if rise_k >= self._room_k or highest_k >= self._room_k or self._is_any_on:
             self._kernel.touch(self)
-        elif slope > 0.0 and self.thresholds:
+        elif self._slope_w_s > 0.0 and self.thresholds:
             self._kernel.wake(self, SimTime(self._kernel.now + SECONDS_PER_HOUR))
 
 

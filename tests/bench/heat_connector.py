@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from math import exp
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ _COLOURS = {"healthy": THIRD, "worn": OURS, "loose": OTHER}
 _CAR, _FACTOR = CARS["its own map"], 2.0
 _UNHELD = ConnectorConfig(ladder="off")
 _STEP_GOAL_K, _WORKED_PCT = 0.15, 0.5
+_WARMS_K_H, _DROPS_S, _DROPS_K = 3.0, 1_200.0, 6.0
 
 
 def section(images: Path, hours: float = 2.0) -> list[str]:
@@ -40,7 +42,8 @@ def section(images: Path, hours: float = 2.0) -> list[str]:
         "### Connector", "",
         f"A contact of 60 uohm (healthy), twice that (worn) and five times (loose) in air of {_AIR_C:g} °C, the ladder"
         f" of actions off. Left: {_CURRENT_A:g} A, beside the closed form, with the numbers of the sheet (section 3,"
-        f" goal {_WORKED_PCT:g} %). Right: a worn one while a car charges and its current tapers, beside steps of"
+        f" goal {_WORKED_PCT:g} %). Right: a worn one while a car charges and its current tapers, in air that warms by"
+        f" {_WARMS_K_H:g} K an hour and drops by {_DROPS_K:g} K at once after {_DROPS_S / 60.0:g} min, beside steps of"
         f" {STEP_S:g} s of car and contact.", "",
         *_drawn(found, t_s, twin_c, steps_c, images),
         "| contact | settles, °C | sheet | 90 °C after, s | sheet | greatest difference from the closed form, K |",
@@ -64,7 +67,10 @@ def _closed_c(factor: float, t: float) -> float:
 def charging() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(seconds, the twin's temperature, that of the steps) of a worn contact through a car's whole charge."""
     kernel = Kernel(Clock(datetime(2022, 1, 1), "UTC"), 1)
-    contact = Contact(kernel, SimpleNamespace(path="connector"), _UNHELD, Signal("air_temp_c", "C", _CAR.air_c))
+    air = Signal("air_temp_c", "C", _CAR.air_c)
+    contact = Contact(kernel, SimpleNamespace(path="connector"), _UNHELD, air)
+    for t in (0.0, _DROPS_S):
+        kernel.at(SimTime(t), partial(air.set, SimTime(t), _air_c(t), _WARMS_K_H / SECONDS_PER_HOUR))
     contact.resistance_uohm.lean(contact.resistance_uohm.scale(_FACTOR))
     t_s, twin_c = [0.0], [_CAR.air_c]
 
@@ -82,14 +88,19 @@ def charging() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     drawn(_CAR, told)
     ohm, each = 1e-6 * _UNHELD.resistance_uohm * _FACTOR, round(10.0 / STEP_S)
-    rise_k, rises = 0.0, []
-    for rate in stepped(_CAR).rate:
-        rises.append(rise_k)
+    temp_c, temps_c = _CAR.air_c, []
+    for n, rate in enumerate(stepped(_CAR).rate):
+        temps_c.append(temp_c)
         heat_w = ohm * (rate * _CAR.pack.capacity_ah) ** 2
-        rise_k += STEP_S * (heat_w - rise_k / _UNHELD.thermal_resistance_k_w) / _UNHELD.capacity_j_k
-    steps_c = _CAR.air_c + np.array(rises)[::each]
+        given_w = (temp_c - _air_c(n * STEP_S)) / _UNHELD.thermal_resistance_k_w
+        temp_c += STEP_S * (heat_w - given_w) / _UNHELD.capacity_j_k
+    steps_c = np.array(temps_c)[::each]
     count = min(len(t_s), len(steps_c))
     return np.array(t_s)[:count], np.array(twin_c)[:count], steps_c[:count]
+
+
+def _air_c(t: float) -> float:
+    return _CAR.air_c + _WARMS_K_H * t / SECONDS_PER_HOUR - (_DROPS_K if t >= _DROPS_S else 0.0)
 
 
 def _drawn(found: dict[str, ContactResult], t_s: np.ndarray, twin_c: np.ndarray, steps_c: np.ndarray,
@@ -106,7 +117,7 @@ def _drawn(found: dict[str, ContactResult], t_s: np.ndarray, twin_c: np.ndarray,
         if at_90_s is not None:
             mark(steady, at_90_s / 60.0, 90.0, f"{at_90_s:g} s", (11, -1) if name == "loose" else (7, -13))
     steady.set_ylim(25.0, 235.0)
-    heading(tapering, "A car's charge, worn contact", f"{_CAR.capacity_kwh:g} kWh, air {_CAR.air_c:g} °C")
+    heading(tapering, "A car's charge, worn contact", f"{_CAR.capacity_kwh:g} kWh, air that warms, then drops")
     ours_on(tapering, (t_s / 60.0, steps_c), (t_s / 60.0, twin_c), OURS)
     for axes, every_c, every_min in ((steady, 50.0, 30.0), (tapering, 25.0, 10.0)):
         axes.yaxis.set_major_locator(MultipleLocator(every_c))

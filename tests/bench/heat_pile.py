@@ -40,21 +40,13 @@ def section(images: Path, hours: float = 8.0) -> list[str]:
         f" has stairs of {STEP_K:g} K: so far may the temperatures be apart; a kelvin is up to 10 points of the rating."
         " When a vehicle charges is taken from the twin.", "",
         *_draw_afternoons(found, images),
-        "| greatest difference | temperature, K | share of the rating, points | energy, % | temperature with lag, K |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| greatest difference | temperature, K | share of the rating, points | energy, % |",
+        "| --- | ---: | ---: | ---: |",
     ]  # fmt: skip
     for name, one in found.items():
         kelvins, points, energy = one.worst.values()
-        lagging_k = afternoon(hours, **_CASES[name], lags=True).worst["temperature, K"]
-        lines.append(f"| {name} | {kelvins:.3f} | {points:.2f} | {energy:.3f} | {lagging_k:.2f} |")
-    return [
-        *lines, f"| goal | {STEP_K:g} | | | |", "",
-        "*With lag*: in the twin, and in the steps that it is held against, the air's own changes act on the cabinet at"
-        " once; in the sheet's equation the cabinet lags behind the air. That moves the temperature little, but a hair"
-        " decides whether the fans start at 50 °C without a charge: where one's do and the other's do not, they are"
-        " degrees apart for some minutes.", "",
-        *_curves(images),
-    ]  # fmt: skip
+        lines.append(f"| {name} | {kelvins:.3f} | {points:.2f} | {energy:.3f} |")
+    return [*lines, f"| goal | {STEP_K:g} | | |", "", *_curves(images)]
 
 
 def _draw_afternoons(found: Mapping[str, Afternoon], images: Path) -> list[str]:

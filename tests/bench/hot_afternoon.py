@@ -61,12 +61,10 @@ class Afternoon:
         }
 
 
-def afternoon(hours: float, dust_days: float | None = None, fails_h: tuple[float, float] | None = None,
-              *, lags: bool = False) -> Afternoon:  # fmt: skip
+def afternoon(hours: float, dust_days: float | None = None, fails_h: tuple[float, float] | None = None) -> Afternoon:
     """From eleven on, each hour a vehicle that takes all it is given for fifty minutes.
 
-    `dust_days` since the filters were cleaned; `fails_h` is from when to when the fans stand still; `lags` whether the
-    steps have the cabinet lag changes of the air, as the sheet's equation says.
+    `dust_days` since the filters were cleaned; `fails_h` is from when to when the fans stand still.
     """
     config = CabinetConfig(dust_days=dust_days)
     station = _station(config)
@@ -97,7 +95,7 @@ def afternoon(hours: float, dust_days: float | None = None, fails_h: tuple[float
         rows.append((t, weather.air_temp_c.at(t), weather.sun_w_m2.at(t), pile.cabinet.body.temp_c.at(t),
                      pile.power_kw.at(t), energy_kwh, pile.cabinet.derating.at(t)))  # fmt: skip
     t_s, air_c, sun_w_m2, *twin = np.array(rows).T
-    cabinet = _Cabinet(config, fan, stands_s, float(twin[0][0]), float(air_c[0]), lags)
+    cabinet = _Cabinet(config, fan, stands_s, float(twin[0][0]))
     steps = _steps(cabinet, t_s, air_c, sun_w_m2, [*switched, np.inf])
     return Afternoon(t_s / SECONDS_PER_HOUR, air_c, Side(*twin), steps)
 
@@ -117,14 +115,12 @@ def _station(cabinet: CabinetConfig) -> Station:
 class _Cabinet:
     """Section 2 of the sheet, and the fans' controls."""
 
-    def __init__(self, config: CabinetConfig, fan: float, stands_s: tuple[float, ...], temp_c: float, air_c: float,
-                 lags: bool) -> None:  # fmt: skip
-        self.config, self.fan, self.stands_s, self.lags = config, fan, stands_s, lags
-        self.temp_c, self.air_c = temp_c, air_c
+    def __init__(self, config: CabinetConfig, fan: float, stands_s: tuple[float, ...], temp_c: float) -> None:
+        self.config, self.fan, self.stands_s, self.temp_c = config, fan, stands_s, temp_c
         self._is_hot, self._cool_s = temp_c >= config.fan_on_c, 0.0
 
     def step(self, t: float, loss_kw: float, sun_w_m2: float, air_c: float) -> None:
-        """To the end of a step that begins at `t`, when the air will be at `air_c`."""
+        """To the end of a step that begins at `t`."""
         config = self.config
         self._cool_s = self._cool_s + STEP_S if self.temp_c <= config.fan_on_c - _LET_GO_K else 0.0
         self._is_hot = self.temp_c >= config.fan_on_c or (self._is_hot and self._cool_s < _HOLD_S)
@@ -132,10 +128,7 @@ class _Cabinet:
         if (loss_kw > 0.0 or self._is_hot) and not self.stands_s[0] <= t < self.stands_s[1]:
             gives_w_k += config.fan_w_k * self.fan
         heat_w = 1e3 * loss_kw + config.solar_m2 * min(sun_w_m2, SUN_MAX_W_M2)
-        self.temp_c += STEP_S * (heat_w - gives_w_k * (self.temp_c - self.air_c)) / (1e3 * config.capacity_kj_k)
-        if not self.lags:
-            self.temp_c += air_c - self.air_c
-        self.air_c = air_c
+        self.temp_c += STEP_S * (heat_w - gives_w_k * (self.temp_c - air_c)) / (1e3 * config.capacity_kj_k)
 
 
 def _steps(cabinet: _Cabinet, t_s: np.ndarray, air_c: np.ndarray, sun_w_m2: np.ndarray, due_s: list[float]) -> Side:
@@ -154,6 +147,6 @@ def _steps(cabinet: _Cabinet, t_s: np.ndarray, air_c: np.ndarray, sun_w_m2: np.n
             if n == len(t_s) - 1:
                 break
             sun = sun_w_m2[n] + k / each * (sun_w_m2[n + 1] - sun_w_m2[n])
-            cabinet.step(t, LOSS * power_kw, sun, air_c[n] + (k + 1) / each * (air_c[n + 1] - air_c[n]))
+            cabinet.step(t, LOSS * power_kw, sun, air_c[n] + k / each * (air_c[n + 1] - air_c[n]))
             energy_kwh += STEP_S * power_kw / SECONDS_PER_HOUR
     return Side(*np.array(rows).T)

@@ -152,6 +152,14 @@ CASES: dict[str, dict[str, Any]] = {
         "arrivals": [(36_000, 1), (40_000, 1)], "begin_s": 16_000, "end_s": 44_000,
     },
     "a wall box": {"model": "ac_7_1", "arrivals": [(0, 1)], "end_s": 7_000},
+    "air that warms and drops": {
+        "arrivals": [(0, 1), (3_500, 1)], "end_s": 9_000, "fails_s": 900,
+        "air": [(0.0, 35.0, 3.0), (3_000.0, 37.5, 3.0), (6_000.0, 33.0, -3.0)],
+    },
+    "idle in air that warms and drops": {
+        "weather": "{air_temp_c: 20}", "arrivals": [(8_000, 1)], "end_s": 9_000,
+        "air": [(0.0, 20.0, 3.0), (3_600.0, 15.0, 3.0)],
+    },
 }  # fmt: skip
 
 
@@ -159,15 +167,18 @@ CASES: dict[str, dict[str, Any]] = {
 def test_follows_small_steps_and_loses_no_heat(one_pile: OnePile, name: str) -> None:
     case = dict(CASES[name])
     arrivals, end_s, begin_s = case.pop("arrivals"), case.pop("end_s"), case.pop("begin_s", 0)
-    fails_s = case.pop("fails_s", None)
+    fails_s, air = case.pop("fails_s", None), case.pop("air", [])
     one = one_pile(**{"model": "dc_120_1"} | case)
     one.cars(*arrivals, capacity_kwh=75.0, soc_in_pct=15.0, soc_target_pct=97.0, power_max_kw=180.0)
     if fails_s is not None:
         one.kernel.at(SimTime(fails_s), lambda: one.inject("pile.fan_failed", duration_s=1_500.0))
-    body, config, sun = one.cabinet.body, one.cabinet.config, one.station.weather.sun_w_m2
+    for t, *line in air:
+        blow(one, t, *line)
+    body, config, weather = one.cabinet.body, one.cabinet.config, one.station.weather
     one.to(begin_s)
     assert body.rise_k.at(SimTime(begin_s)) == 0.0
-    rise_k, step_s, worst_k, sun_j, given_off_j, integral = 0.0, 0.1, 0.0, 0.0, 0.0, 0.0
+    temp_c = begun_c = weather.air_temp_c.at(SimTime(begin_s))
+    step_s, worst_k, sun_j, given_off_j, integral = 0.1, 0.0, 0.0, 0.0, 0.0
     given_w_k = config.leak_w_k
     for number in range(round((end_s - begin_s) / step_s)):
         t = SimTime(begin_s + number * step_s)
@@ -175,15 +186,21 @@ def test_follows_small_steps_and_loses_no_heat(one_pile: OnePile, name: str) -> 
         one.kernel.jump(t)
         before, integral = integral, body.rise_k.total_at(t)
         given_off_j += given_w_k * (integral - before)
-        worst_k = max(worst_k, abs(body.rise_k.at(t) - rise_k))
+        worst_k = max(worst_k, abs(body.temp_c.at(t) - temp_c))
         given_w_k = config.leak_w_k + config.fan_w_k * one.cabinet.fan_share.a
-        sun_w = min(sun.at(t), SUN_LIMIT_W_M2) * config.solar_m2 if case.get("bay_roof") == "open" else 0.0
+        sun_w = min(weather.sun_w_m2.at(t), SUN_LIMIT_W_M2) * config.solar_m2 if case.get("bay_roof") == "open" else 0.0
         sun_j += step_s * sun_w
-        rise_k += step_s * (1e3 * one.pile.loss_kw.at(t) + sun_w - given_w_k * rise_k) / body.capacity_j_k
+        given_w = given_w_k * (temp_c - weather.air_temp_c.at(t))
+        temp_c += step_s * (1e3 * one.pile.loss_kw.at(t) + sun_w - given_w) / body.capacity_j_k
     assert worst_k < 0.2
     heat_j = 1e3 * one.pile.loss_kw.total_at(t) + sun_j
     assert heat_j > 1e4
-    assert given_off_j + body.capacity_j_k * body.rise_k.at(t) == pytest.approx(heat_j, rel=1e-3)
+    assert given_off_j + body.capacity_j_k * (body.temp_c.at(t) - begun_c) == pytest.approx(heat_j, rel=1e-3)
+
+
+def blow(one: Any, t: float, air_c: float, slope_k_h: float) -> None:
+    """From then on the air is so warm, and warms by so much in an hour."""
+    one.kernel.at(SimTime(t), lambda: one.station.weather.air_temp_c.set(SimTime(t), air_c, slope_k_h / 3_600.0))
 
 
 # What derating does

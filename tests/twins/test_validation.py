@@ -117,6 +117,8 @@ def test_heat_of_a_transformer(tmp_path: Path) -> None:
     with look():
         lines = heat_transformer.section(tmp_path, 0.5)
     assert shown(lines, tmp_path) == ["heat-transformer.png"]
+    (row,) = (line for line in lines if line.startswith("| Busy evening, in oil |"))
+    assert max(float(cell) for cell in row.split("|")[2:4]) < 0.5, "it lags the air as the sheet says"
     assert "| dry | 1 | 40 | 165.00 | 165 | 9.362 | 9.36 |" in lines
     assert any(re.fullmatch(r"From the \d+ marked points the twin is 0\.0\d % away at most .+", line) for line in lines)
 
