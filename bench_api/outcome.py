@@ -80,7 +80,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     never_met = bench.run_.station.faults.never_met()
     verdict = overall(
         judgements,
-        has_wrong_books=any(findings.values()) or bool(wire.findings.get("link")),
+        has_wrong_books=any(findings.values()) or any(wire.findings.values()),
         is_error=failure is not None,
         is_aborted=bench.is_aborted,
         never_met=len(never_met),
@@ -112,6 +112,7 @@ def _reasons(
     if verdict in ("fail", "inconclusive"):
         yield from wire.refusals
     if not any(findings.values()):
+        yield from filter(None, (wire.findings.get("conformance"),))
         yield from (f"{one.id} never met its target {one.target}" for one in never_met)
 
 

@@ -187,6 +187,13 @@ def test_a_csms_that_breaks_ocpp_is_told_and_its_answer_named(play: Play, tmp_pa
     assert "3 笔丢失（应答违反 OCPP：StartTransaction，TypeConstraintViolation）" in page
 
 
+def test_a_csms_that_babbles_fails_the_run_by_that_alone(play: Play, tmp_path: Path) -> None:
+    with Csms(babble=b"hello").serving() as url:
+        played = play("lockstep", csms=url)
+    assert (played.document["verdict"], played.exit_code) == ("fail", 1)
+    assert played.document["reason"] == cases(tmp_path / "run")["wire.conformance"]
+
+
 def test_callerrors_are_counted_by_action_and_break_nothing(play: Play, tmp_path: Path) -> None:
     with Csms(StatusNotification=["InternalError", "boom", {}]).serving() as url:
         played = play("lockstep", csms=url)
