@@ -130,7 +130,7 @@ def falls_to_zero(of: Callable[[float], float], end: float) -> float:
     at_high = of(end)
     if at_high >= 0.0:
         return end
-    low, high, at_low = 0.0, end, of(0.0)
+    low, high, at_low, before = 0.0, end, of(0.0), 0.0
     for _ in range(8):
         if at_low <= 0.0:
             break
@@ -139,7 +139,10 @@ def falls_to_zero(of: Callable[[float], float], end: float) -> float:
         if abs(at) < 1e-5:
             return dt
         if at > 0.0:
-            low, at_low, at_high = dt, at, 0.5 * at_high
+            low, at_low = dt, at
+            at_high *= 0.5 if before > 0.0 else 1.0
         else:
-            high, at_high, at_low = dt, at, 0.5 * at_low
+            high, at_high = dt, at
+            at_low *= 0.5 if before < 0.0 else 1.0
+        before = at
     return high
