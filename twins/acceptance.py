@@ -11,12 +11,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import inf, isclose
 
 __all__ = ["ACCEPTANCE_MAPS", "AcceptanceMap", "SocPiece"]
 
 SocPiece = tuple[float, float, float, float]
 """(soc at its start, soc at its end, share at its start, slope of the share by soc)."""
+
+RatePiece = tuple[float, float, float, float]
+"""(temperature at its start, at its end, rate at its start, slope of the rate by temperature)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class AcceptanceMap:
     is_current: bool = False
     is_banded: bool = False
     pieces: tuple[SocPiece, ...] = field(init=False)
+    _rate_pieces: tuple[RatePiece, ...] = field(init=False)
     _starts: tuple[float, ...] = field(init=False)
     _bends: tuple[float, ...] = field(init=False)
 
@@ -48,6 +53,10 @@ class AcceptanceMap:
         object.__setattr__(self, "pieces", pieces)
         object.__setattr__(self, "_starts", tuple(x0 for x0, *_ in pieces))
         object.__setattr__(self, "_bends", tuple(temp_c for temp_c, _ in self.rates))
+        (coldest_c, first), (hottest_c, last) = self.rates[0], self.rates[-1]
+        between = [(x0, x1, y0, (y1 - y0) / (x1 - x0)) for (x0, y0), (x1, y1) in pairwise(self.rates)]
+        rate_pieces = ((-inf, coldest_c, first, 0.0), *between, (hottest_c, inf, last, 0.0))
+        object.__setattr__(self, "_rate_pieces", rate_pieces)
 
     def strength_kw(self, capacity_kwh: float, power_max_kw: float) -> float:
         """Power at share 1 and rate 1: the capacity, leaning towards the nameplate where the map says so."""
@@ -83,13 +92,9 @@ class AcceptanceMap:
         """The lowest C-rate above 0 that it has."""
         return min(rate for _, rate in self.rates if rate > 0.0)
 
-    def to_bend_k(self, temp_c: float, is_warming: bool) -> float:
-        """How far the next bend of the rates is in that direction, in K; at least a tenth."""
-        if is_warming:
-            away = min((bend - temp_c for bend, _ in self.rates if bend > temp_c + 0.01), default=inf)
-        else:
-            away = min((temp_c - bend for bend, _ in self.rates if bend < temp_c - 0.01), default=inf)
-        return max(0.1, away + 0.005)
+    def rate_piece(self, temp_c: float) -> RatePiece:
+        """The straight piece of the rates that this temperature lies in; those beyond all points are level."""
+        return self._rate_pieces[bisect_right(self._bends, temp_c)]
 
     def band(self, temp_c: float, before: int | None) -> int:
         """The number of the band of a temperature, given the one before it: -1 below all."""

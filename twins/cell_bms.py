@@ -17,7 +17,7 @@ from sim.signals import Curve, Signal
 from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.acceptance import AcceptanceMap
 from twins.bms import Bms
-from twins.charge_piece import Piece
+from twins.charge_piece import Piece, follower
 from twins.forecast import NEAR_SOC, NOTHING, Forecast
 from twins.pack import Pack
 
@@ -42,8 +42,8 @@ class CellBms(Bms):
     """
 
     __slots__ = (
-        "_forecast", "_foreseen", "_is_resting", "_may_stop", "_other_kw", "_piece_rate", "_slow_v", "_warned",
-        "defect_w", "flow", "heat_kw", "lead",
+        "_forecast", "_foreseen", "_is_resting", "_known", "_may_stop", "_other_kw", "_piece_rate", "_slow_v",
+        "_warned", "defect_w", "flow", "heat_kw", "lead",
     )  # fmt: skip
 
     has_heat = True
@@ -63,6 +63,7 @@ class CellBms(Bms):
         self._slow_v = Curve(0.0)
         self._slow_v.set(kernel.now, 0.0)
         self._foreseen: tuple[SimTime, float, Piece] | None = None
+        self._known = SimTime(-1.0), (0.0, 0.0, 0.0)
         self._forecast = Forecast(pack, acceptance, self.target, ambient_c)
         self._forecast.rate_max = pack.current_max_a / pack.capacity_ah
         self._forecast.watched_c = WARN_C
@@ -86,41 +87,33 @@ class CellBms(Bms):
 
     def claim_kw(self, now: SimTime, cap_kw: float) -> float:
         """The highest power of the next piece under `cap_kw` alone."""
-        foreseen = self._foreseen
-        if foreseen is not None and foreseen[0] == now and foreseen[1] == cap_kw:
-            piece = foreseen[2]
-        elif self.soc.at(now) >= self.target - NEAR_SOC:
+        state = self._state(now)
+        if state[0] >= self.target - NEAR_SOC:
             return min(self.asked_kw, cap_kw)
-        elif self._forecast.is_limited(self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now), self._net(cap_kw)):
+        if self._forecast.is_limited(*state, self._net(cap_kw)):
             return cap_kw
-        else:
-            piece = self._piece(now, cap_kw)
-            self._foreseen = (now, cap_kw, piece)
-        return piece.top_kw + min(self.auxiliary_kw, cap_kw)
+        return self._piece(now, cap_kw).top_kw + min(self.auxiliary_kw, cap_kw)
 
     def draw(self, now: SimTime, limit_kw: float, power: Signal) -> SimTime:
         """Plan the next piece under `limit_kw`: writes power, charge, heat and temperature; returns its end.
 
         Returns `now`, and writes nothing, when the target is reached, the pack takes no more, or it is in danger.
         """
-        if self.soc.at(now) >= self.target - NEAR_SOC:
+        state = self._state(now)
+        if state[0] >= self.target - NEAR_SOC:
             return now
-        self._guard(now)
+        self._guard(*state)
         if self.alarm:
             return now
         auxiliary_kw = min(self.auxiliary_kw, limit_kw)
-        foreseen = self._foreseen
-        if foreseen is not None and foreseen[0] == now and foreseen[2].top_kw + auxiliary_kw <= limit_kw <= foreseen[1]:
-            piece = foreseen[2]
-        else:
-            piece = self._piece(now, limit_kw)
+        piece = self._piece(now, limit_kw)
         if piece.length_s <= 0.0:
             return now
         self.asked_kw = piece.top_kw + auxiliary_kw
         self._is_resting = False
         if piece.rate is NOTHING:
             self._tell_waiting(now)
-        self._write(now, piece, auxiliary_kw, power)
+        self._write(now, state, piece, auxiliary_kw, power)
         return SimTime(now + piece.length_s)
 
     def rest(self, now: SimTime) -> None:
@@ -143,9 +136,9 @@ class CellBms(Bms):
 
     def current(self, now: SimTime, power: Curve) -> tuple[float, float, float]:
         """The pack's own, and what the car draws for itself at the voltage of now."""
-        rate, capacity_ah = self._piece_rate, self.pack.capacity_ah
+        (rate, falls, tau_s), capacity_ah = self._piece_rate, self.pack.capacity_ah
         other_a = 1_000.0 * self._other_kw / self.voltage_v(now) if self._other_kw > 0.0 else 0.0
-        return capacity_ah * rate.a + other_a, capacity_ah * rate.c, rate.tau
+        return capacity_ah * rate + other_a, capacity_ah * falls, tau_s
 
     def current_a(self, now: SimTime) -> float:
         """Into the pack."""
@@ -157,27 +150,44 @@ class CellBms(Bms):
         slope = soc.b - (soc.c / soc.tau * exp(-(now - soc.t0) / soc.tau) if soc.c != 0.0 else 0.0)
         return slope * SECONDS_PER_HOUR
 
+    def _state(self, now: SimTime) -> tuple[float, float, float]:
+        """(charge, temperature, slow polarisation): none of them jumps, so they are worked out once an instant."""
+        if self._known[0] != now:
+            self._known = now, (self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now))
+        return self._known[1]
+
     def _piece(self, now: SimTime, limit_kw: float) -> Piece:
-        return self._forecast.piece(self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now), self._net(limit_kw))
+        """The next piece: what was foreseen last, if that is of now and the same under this limit."""
+        if self._foreseen is not None:
+            then, under_kw, piece = self._foreseen
+            if then == now and piece.top_kw + min(self.auxiliary_kw, limit_kw) <= limit_kw <= under_kw:
+                return piece
+        piece = self._forecast.piece(*self._state(now), self._net(limit_kw))
+        self._foreseen = now, limit_kw, piece
+        return piece
 
     def _net(self, limit_kw: float) -> float:
         """What a limit leaves for the pack."""
         return max(0.0, limit_kw - self.auxiliary_kw)
 
-    def _write(self, now: SimTime, piece: Piece, auxiliary_kw: float, power: Signal) -> None:
-        shape, rate = piece.power, piece.rate
-        power.set(now, auxiliary_kw + shape.a, 0.0, shape.c, shape.tau)
-        risen = rate.c * rate.tau / SECONDS_PER_HOUR if rate.c != 0.0 else 0.0
-        self.soc.set(now, self.soc.at(now) + risen, rate.a / SECONDS_PER_HOUR, -risen, rate.tau)
-        self._piece_rate, self._other_kw = rate, auxiliary_kw + (shape.a if rate is NOTHING else 0.0)
-        self._slow_v.set(now, *piece.lead.form(self._slow_v.at(now), self.pack.chemistry.slow_s))
+    def _write(
+        self, now: SimTime, state: tuple[float, float, float], piece: Piece, auxiliary_kw: float, power: Signal
+    ) -> None:
+        soc, temp_c, slow_v = state
+        power_kw, falls_kw, tau_s = piece.power
+        power.set(now, auxiliary_kw + power_kw, 0.0, falls_kw, tau_s)
+        rate, falls, tau_s = self._piece_rate = piece.rate
+        self._other_kw = auxiliary_kw + (power_kw if piece.rate is NOTHING else 0.0)
+        risen = falls * tau_s / SECONDS_PER_HOUR if falls != 0.0 else 0.0
+        self.soc.set(now, soc + risen, rate / SECONDS_PER_HOUR, -risen, tau_s)
+        self._slow_v.set(now, *follower(piece.lead, slow_v, self.pack.chemistry.slow_s))
         self.heat_kw.set(now, piece.heat_kw, piece.heat_kw_s)
-        self.temp_c.set(now, *self._forecast.warming(self.temp_c.at(now), piece.heat_kw, piece.heat_kw_s))
+        self.temp_c.set(now, *self._forecast.warming(temp_c, piece.heat_kw, piece.heat_kw_s))
 
     # Protection
 
-    def _guard(self, now: SimTime) -> None:
-        temp_c, forecast = self.temp_c.at(now), self._forecast
+    def _guard(self, soc: float, temp_c: float, slow_v: float) -> None:
+        forecast = self._forecast
         if temp_c >= WARN_C - _NEAR_K:
             self._warn("cell_temperature", temp_c=round(temp_c, 2))
             forecast.watched_c = STOP_C
@@ -195,7 +205,7 @@ class CellBms(Bms):
             elif spread_k > 0.5 * SPREAD_K:
                 self._warn("cell_temperature_spread", spread_k=round(spread_k, 2))
         if forecast.lead > 0.0:
-            highest_v = self.pack.rest_v(self.soc.at(now) + forecast.lead, temp_c) + self._slow_v.at(now)
+            highest_v = self.pack.rest_v(soc + forecast.lead, temp_c) + slow_v
             if highest_v > self.pack.max_v + OVER_V:
                 self.alarm = "cell_overvoltage"
 

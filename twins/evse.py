@@ -479,9 +479,14 @@ class Evse(Twin):
             return
         now = self._kernel.now
         power = self.power_kw
-        is_above = power.at(now) > self.cap_kw or (power.c < 0.0 and self.claim_kw > self.cap_kw)  # or will rise there
+        draws_kw = power.at(now)
+        is_above = draws_kw > self.cap_kw or (power.c < 0.0 and self.claim_kw > self.cap_kw)  # or will rise there
         # before it draws more, the others make room; what it cannot draw any more, they may have within this instant
-        self._control.claimed(self, now, min(self.claim_kw, self.cap_kw) if is_above else self._claim(now))
+        if is_above:
+            claim_kw = min(self.claim_kw, self.cap_kw)
+        else:  # the present piece goes on, whatever the next would be
+            claim_kw = max(self._claim(now), power.a if power.c < 0.0 else draws_kw)
+        self._control.claimed(self, now, claim_kw)
         if is_above or self.claim_kw > before_kw:
             self._touch()
         self._control.recapped(self, now)
