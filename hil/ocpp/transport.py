@@ -186,8 +186,9 @@ def without_credentials(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _heed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A failed handshake is told by who asked for it; uvloop would print its traceback as well."""
-    if not isinstance(context.get("exception"), SSLError | ConnectionError | WSError):
+    """A failed handshake is told by who asked for it; the loop would print its traceback as well."""
+    is_handshake = str(context.get("message", "")).startswith("SSL handshake failed")
+    if not is_handshake and not isinstance(context.get("exception"), SSLError | ConnectionError | WSError):
         loop.default_exception_handler(context)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -250,3 +252,12 @@ def test_the_probe_says_what_conforms_but_is_not_accepted(
     assert code == 0
     assert ("not accept" in out) is (line is not None)
     assert line is None or line in out
+
+
+def test_tls_to_a_plain_port_is_one_line_and_no_traceback() -> None:
+    with Csms().serving() as url:
+        command = [sys.executable, "-m", "voltyard", "probe", "--csms", url.replace("ws://", "wss://")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert "TLS handshake failed" in done.stderr and "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
