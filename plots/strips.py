@@ -15,7 +15,7 @@ __all__ = ["ROW_IN", "InForce", "draw_hatching", "draw_strips", "in_force", "sho
 
 ROW_IN = 0.21
 WIDTH_PT = 11.0 * 0.91 * 72.0
-MOST_LANES = 4
+MOST_LANES = 6
 PRICES = ("#e4eef6", "#fbf1d3", "#f6d7b8", "#ebb09d", "#d98c7d")
 PERIODS = {
     "en": {"all_day": "all day"},

@@ -59,12 +59,12 @@ def test_a_fault_is_followed_through_its_life(write: Callable[..., Path]) -> Non
 
 
 def test_faults_at_one_time_have_lanes_of_their_own_while_there_are_any(write: Callable[..., Path]) -> None:
-    events = [event(100.0, "active", f"f{n}", f"pile[A{n:02}]") for n in range(6)]
+    events = [event(100.0, "active", f"f{n}", f"pile[A{n:02}]") for n in range(8)]
     with Run(write(events=events)) as run:
         shown = in_force(run, "en")
-    assert [lane for _, lane, _ in shown.faults] == [0, 1, 2, 3, 3, 3]
+    assert [lane for _, lane, _ in shown.faults] == [0, 1, 2, 3, 4, 5, 5, 5]
     assert shown.lanes == MOST_LANES
-    assert [bool(label) for _, _, label in shown.faults] == [True] * 4 + [False] * 2
+    assert [bool(label) for _, _, label in shown.faults] == [True] * 6 + [False] * 2
 
 
 def test_faults_one_after_the_other_share_a_lane(write: Callable[..., Path]) -> None:
