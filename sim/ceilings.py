@@ -30,6 +30,7 @@ class Ceiling:
         self._weights = [0.0] * len(self._leaves)
         self._parts = [0.0] * len(self._leaves)
         self._is_known = False
+        self._moving: set[int] = set()
         self._sloping: set[int] = set()
         self.bound = inf
         for position, leaf in enumerate(self._leaves):
@@ -39,16 +40,12 @@ class Ceiling:
     def rebase(self, now: SimTime) -> float:
         """Evaluate the sum; the bound starts from its value, which is returned."""
         if not self._is_known:
-            self._is_known = True
-            weights = self._quantity.weighted_leaves()
-            self._weights = [self._sign * weights.get(leaf, 0.0) for leaf in self._leaves]
+            self._count()
         self._sloping.clear()
         value = self._quantity.at(now)
         self.bound = self._sign * value
-        for position, (leaf, weight) in enumerate(zip(self._leaves, self._weights, strict=True)):
-            if leaf.c == 0.0 == leaf.b:
-                self._parts[position] = weight * leaf.a
-                continue
+        for position in sorted(self._moving):  # those that stand are known since they came to
+            leaf, weight = self._leaves[position], self._weights[position]
             part = weight * leaf.at(now)
             if leaf.b != 0.0:
                 highest = self._promised(position, leaf, weight)
@@ -60,6 +57,14 @@ class Ceiling:
             self._parts[position] = part
         return value
 
+    def _count(self) -> None:
+        """Take every part as it is, under the coefficients that hold now."""
+        self._is_known = True
+        weights = self._quantity.weighted_leaves()
+        self._weights = [self._sign * weights.get(leaf, 0.0) for leaf in self._leaves]
+        self._moving = {position for position, leaf in enumerate(self._leaves) if leaf.c != 0.0 or leaf.b != 0.0}
+        self._parts = [weight * leaf.a for weight, leaf in zip(self._weights, self._leaves, strict=True)]
+
     def _tuned(self) -> None:
         self._is_known = False
         self._on_move(inf)
@@ -69,10 +74,15 @@ class Ceiling:
             weight = self._weights[position]
             if self._sloping:
                 self._sloping.discard(position)
-            if leaf.b != 0.0:
-                part = self._promised(position, leaf, weight)
+            if leaf.c == 0.0 == leaf.b:
+                self._moving.discard(position)
+                part = weight * leaf.a
             else:
-                part = weight * (leaf.a + leaf.c if weight * leaf.c > 0.0 else leaf.a)
+                self._moving.add(position)
+                if leaf.b != 0.0:
+                    part = self._promised(position, leaf, weight)
+                else:
+                    part = weight * (leaf.a + leaf.c if weight * leaf.c > 0.0 else leaf.a)
             self.bound += part - self._parts[position]
             self._parts[position] = part
             self._on_move(self.bound if self._is_known and not self._sloping else inf)

@@ -131,12 +131,14 @@ class Sum:
             dt = t - after
             return settled + slope * dt + sum(start * exp(-dt / tau) for start, tau in decays)
 
-        low = after
+        low, is_above = after, value(after) > level
         for step in range(1, 65):
             high = SimTime(after + reach * (step / 64.0) ** 3)
-            found = root_between(value, level, low, high)
-            if found is not None and found > after:
-                return found
+            if (v_high := value(high)) == level or (v_high > level) is not is_above:
+                found = root_between(value, level, low, high)
+                if found is not None and found > after:
+                    return found
+                is_above = v_high > level
             low = high
         return None
 

@@ -18,7 +18,7 @@ from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.acceptance import AcceptanceMap
 from twins.bms import Bms
 from twins.charge_piece import Piece, follower
-from twins.forecast import NEAR_SOC, NOTHING, Forecast
+from twins.forecast import NEAR_SOC, NOTHING, Forecast, State
 from twins.pack import Pack
 
 __all__ = ["CellBms", "CellDefect", "CellDrift", "CoolantPumpFailed"]
@@ -31,6 +31,9 @@ UNEXPLAINED_K_MIN: Final = 1.0
 DEFECT_K_W: Final = 0.05
 """How much warmer than the pack a cell gets by one watt of its own."""
 _NEAR_K = 1e-6
+
+
+_UNKNOWN: Final = (SimTime(-1.0), (0.0, 0.0, 0.0))
 
 
 class CellBms(Bms):
@@ -63,7 +66,7 @@ class CellBms(Bms):
         self._slow_v = Curve(0.0)
         self._slow_v.set(kernel.now, 0.0)
         self._foreseen: tuple[SimTime, float, Piece] | None = None
-        self._known = SimTime(-1.0), (0.0, 0.0, 0.0)
+        self._known = _UNKNOWN
         self._forecast = Forecast(pack, acceptance, self.target, ambient_c)
         self._forecast.rate_max = pack.current_max_a / pack.capacity_ah
         self._forecast.watched_c = WARN_C
@@ -77,20 +80,19 @@ class CellBms(Bms):
 
     def wish_kw(self, now: SimTime) -> float:
         """The power it asks for at `now`, what the car draws for itself included."""
-        wish_kw = self._forecast.wish_kw(self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now))
-        return wish_kw + self.auxiliary_kw
+        return self._forecast.wish_kw(self._state(now)) + self.auxiliary_kw
 
     def limit_current(self, current_a: float) -> None:
         """What outlet and cable carry at most; acts from the next piece on."""
         self._forecast.rate_max = min(current_a, self.pack.current_max_a) / self.pack.capacity_ah
-        self._foreseen = None
+        self._foreseen, self._known = None, _UNKNOWN
 
     def claim_kw(self, now: SimTime, cap_kw: float) -> float:
         """The highest power of the next piece under `cap_kw` alone."""
         state = self._state(now)
         if state[0] >= self.target - NEAR_SOC:
             return min(self.asked_kw, cap_kw)
-        if self._forecast.is_limited(*state, self._net(cap_kw)):
+        if self._forecast.is_limited(state, self._net(cap_kw)):
             return cap_kw
         return self._piece(now, cap_kw).top_kw + min(self.auxiliary_kw, cap_kw)
 
@@ -150,7 +152,7 @@ class CellBms(Bms):
         slope = soc.b - (soc.c / soc.tau * exp(-(now - soc.t0) / soc.tau) if soc.c != 0.0 else 0.0)
         return slope * SECONDS_PER_HOUR
 
-    def _state(self, now: SimTime) -> tuple[float, float, float]:
+    def _state(self, now: SimTime) -> State:
         """(charge, temperature, slow polarisation): none of them jumps, so they are worked out once an instant."""
         if self._known[0] != now:
             self._known = now, (self.soc.at(now), self.temp_c.at(now), self._slow_v.at(now))
@@ -162,7 +164,7 @@ class CellBms(Bms):
             then, under_kw, piece = self._foreseen
             if then == now and piece.top_kw + min(self.auxiliary_kw, limit_kw) <= limit_kw <= under_kw:
                 return piece
-        piece = self._forecast.piece(*self._state(now), self._net(limit_kw))
+        piece = self._forecast.piece(self._state(now), self._net(limit_kw))
         self._foreseen = now, limit_kw, piece
         return piece
 
@@ -170,10 +172,8 @@ class CellBms(Bms):
         """What a limit leaves for the pack."""
         return max(0.0, limit_kw - self.auxiliary_kw)
 
-    def _write(
-        self, now: SimTime, state: tuple[float, float, float], piece: Piece, auxiliary_kw: float, power: Signal
-    ) -> None:
-        soc, temp_c, slow_v = state
+    def _write(self, now: SimTime, state: State, piece: Piece, auxiliary_kw: float, power: Signal) -> None:
+        soc, _, slow_v = state
         power_kw, falls_kw, tau_s = piece.power
         power.set(now, auxiliary_kw + power_kw, 0.0, falls_kw, tau_s)
         rate, falls, tau_s = self._piece_rate = piece.rate
@@ -182,7 +182,7 @@ class CellBms(Bms):
         self.soc.set(now, soc + risen, rate / SECONDS_PER_HOUR, -risen, tau_s)
         self._slow_v.set(now, *follower(piece.lead, slow_v, self.pack.chemistry.slow_s))
         self.heat_kw.set(now, piece.heat_kw, piece.heat_kw_s)
-        self.temp_c.set(now, *self._forecast.warming(temp_c, piece.heat_kw, piece.heat_kw_s))
+        self.temp_c.set(now, *piece.temp_c)
 
     # Protection
 
@@ -225,7 +225,7 @@ class CellBms(Bms):
         forecast = self._forecast
         forecast.flow, forecast.lead = self.flow.value, self.lead.value
         forecast.defect_kw = self.defect_w.value / 1_000.0
-        self._foreseen = None
+        self._foreseen, self._known = None, _UNKNOWN
         if self._is_resting:
             self.rest(self._kernel.now)
         self._changed()

@@ -29,8 +29,9 @@ __all__ = [
 STRAIGHT = 0.998
 """Ratio of the second half's change to the first's above which a decay is as good as a line."""
 
-Point = tuple[float, float, float, int]
-"""An instant of a charge: C-rate, terminal power and heat in kW, and what binds (LIMIT, DEMAND, VOLTAGE, CURRENT)."""
+Point = tuple[float, float, float, int, float]
+"""An instant of a charge: C-rate, terminal power and heat in kW, what binds (LIMIT, DEMAND, VOLTAGE, CURRENT), and the
+volts a cell that the slow polarisation tends to for each C."""
 
 Shape = tuple[float, float, float]
 """(a, c, tau) of `a + c exp(-dt / tau)`."""
@@ -42,7 +43,8 @@ Lead = tuple[float, float]
 class Piece(NamedTuple):
     """What holds for `length_s`: `power` in kW, `rate` in C, heat that runs straight by `heat_kw_s` a second.
 
-    `lead` is where the slow polarisation tends to; `top_kw` the highest power.
+    `lead` is where the slow polarisation tends to; `temp_c` the temperature's form `a + b dt + c exp(-dt / tau)`;
+    `top_kw` the highest power.
     """
 
     length_s: float
@@ -51,6 +53,7 @@ class Piece(NamedTuple):
     heat_kw: float
     heat_kw_s: float
     lead: Lead
+    temp_c: tuple[float, float, float, float]
     top_kw: float
 
 

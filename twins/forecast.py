@@ -30,9 +30,9 @@ from twins.charge_piece import (
     value,
 )
 from twins.pack import Pack
-from twins.pack_equations import CURRENT, DEMAND, LIMIT, VOLTAGE, PackEquations
+from twins.pack_equations import CURRENT, DEMAND, LIMIT, VOLTAGE, Cooling, PackEquations, warming
 
-__all__ = ["NEAR_SOC", "NOTHING", "Forecast"]
+__all__ = ["NEAR_SOC", "NOTHING", "Forecast", "State"]
 
 NEAR_SOC = 1e-5
 _SHORTEST_S, _LONGEST_S = 0.5, 3_600.0
@@ -55,8 +55,11 @@ _TRICKLE_C = 1.0 / 50.0
 
 _new = tuple.__new__  # half the cost of a NamedTuple's own constructor
 
-_Start = tuple[float, float, float, float, Point]
-"""Where a piece begins: charge, temperature, slow polarisation, where that tends to, the point."""
+State = tuple[float, float, float]
+"""Of a pack: its charge from 0 to 1, its temperature in C, its slow polarisation in V a cell."""
+
+_Start = tuple[State, Cooling, Point]
+"""Where a piece begins."""
 
 _Guess = tuple[float, Shape, float, float, float]
 """A piece as guessed: its length, its rate, that at the middle, its heat and by how much that changes a second."""
@@ -65,7 +68,7 @@ _Guess = tuple[float, Shape, float, float, float]
 class Forecast(PackEquations):
     """The next piece of one charge. Its owner sets what acts on it: limits, cooling, defects, what is watched."""
 
-    __slots__ = ("_scratch", "target", "watched_c")
+    __slots__ = ("_first", "_scratch", "target", "watched_c")
 
     def __init__(self, pack: Pack, acceptance: AcceptanceMap, target: float, ambient_c: float) -> None:
         """`target` is a state of charge from 0 to 1; `ambient_c` the air around the pack."""
@@ -73,32 +76,38 @@ class Forecast(PackEquations):
         self.target = target
         self.watched_c = inf
         self._scratch = Signal("", "C")
+        self._first: tuple[State, float, Point] | None = None
 
-    def wish_kw(self, soc: float, temp_c: float, slow_v: float) -> float:
+    def wish_kw(self, state: State) -> float:
         """What it asks for in this state, under its own limits alone."""
         self._limit_kw = self.ceiling_kw
-        return self._point(soc, temp_c, slow_v)[1]
+        return self._point(*state)[1]
 
-    def is_limited(self, soc: float, temp_c: float, slow_v: float, limit_kw: float) -> bool:
+    def is_limited(self, state: State, limit_kw: float) -> bool:
         """Whether in this state it would take more than `limit_kw`."""
-        if limit_kw >= self.ceiling_kw or self._is_heated(temp_c):
+        if limit_kw >= self.ceiling_kw or self._is_heated(state[1]):
             return False
-        self._limit_kw = limit_kw
-        if self.acceptance.is_banded:
-            self._choose_band(temp_c)
-        return self._point(soc, temp_c, slow_v)[3] == LIMIT
+        return self._begin(state, limit_kw)[3] == LIMIT
 
-    def piece(self, soc: float, temp_c: float, slow_v: float, limit_kw: float) -> Piece:
-        """The next piece, with at most `limit_kw` at the terminals; of no length when the pack takes no more."""
+    def _begin(self, state: State, limit_kw: float) -> Point:
+        """The point in this state under this limit; who asks `is_limited` asks for a `piece` next."""
         self._limit_kw = min(limit_kw, self.ceiling_kw)
-        if self.acceptance.is_banded:
-            self._choose_band(temp_c)
-        first = first_rate, first_kw, first_heat_kw, binds = self._point(soc, temp_c, slow_v)
+        if self._first is None or self._first[0] is not state or self._first[1] != limit_kw:
+            if self.acceptance.is_banded:
+                self._choose_band(state[1])
+            self._first = state, limit_kw, self._point(*state)
+        return self._first[2]
+
+    def piece(self, state: State, limit_kw: float) -> Piece:
+        """The next piece, with at most `limit_kw` at the terminals; of no length when the pack takes no more."""
+        soc, temp_c, slow_v = state
+        first = first_rate, first_kw, first_heat_kw, binds, _ = self._begin(state, limit_kw)
         if self._is_heated(temp_c) or first_rate <= 0.0:
             return self._waiting(temp_c)
         if soc >= self.target - NEAR_SOC or (binds == VOLTAGE and first_rate < _TRICKLE_C):
             return _FULL
-        start = soc, temp_c, slow_v, first_rate * self._settles_v(soc, temp_c), first
+        cooling = self._cooling(temp_c)
+        start = state, cooling, first
         left_s, exact_s, exact_k, guess = self._outlook(start)
         is_cut, turns = False, 0
         for attempt in range(1, _ATTEMPTS):
@@ -106,8 +115,8 @@ class Forecast(PackEquations):
                 is_cut, guess = True, _of_length(0.5 * guess[0], guess[1], guess)
             length_s, guessed_shape, _, guessed_kw, guessed_kw_s = guess
             middle, last, lead, guessed_s, surprise = self._ahead(start, guess)
-            rate, middle_kw, middle_heat_kw, _ = middle
-            last_rate, last_kw, last_heat_kw, _ = last
+            rate, middle_kw, middle_heat_kw, _, _ = middle
+            last_rate, last_kw, last_heat_kw, _, _ = last
             if turns < _TURNS and length_s > _SHORTEST_S and _has_turned(first, middle, last, turns):
                 turns_s = max(_SHORTEST_S, self._turn(start, guess, middle, last, lead))
                 is_cut, turns, guess = True, turns + 1, _of_length(turns_s, guessed_shape, guess)
@@ -149,9 +158,10 @@ class Forecast(PackEquations):
         elif last_rate < _TRICKLE_C < first_rate and binds == VOLTAGE and shape[1] > 0.0:
             whole_s = min(whole_s, shape[2] * log(shape[1] / (_TRICKLE_C - _HAIR_C - shape[0])))
         heat_kw += self._transient_kw(slow_v, lead, rate, length_s)
-        whole_s = self._until_watched(temp_c, heat_kw, heat_kw_s, whole_s)
+        whole_s = self._until_watched(temp_c, cooling, heat_kw, heat_kw_s, whole_s)
         top_kw = max(first_kw, middle_kw, last_kw, ends_kw)
-        return _new(Piece, (whole_s, power, shape, heat_kw, heat_kw_s, lead, top_kw))
+        temp = warming(temp_c, cooling, heat_kw, heat_kw_s)
+        return _new(Piece, (whole_s, power, shape, heat_kw, heat_kw_s, lead, temp, top_kw))
 
     def _outlook(self, start: _Start) -> tuple[float, float, float, _Guess]:
         """How a piece may run, from how things begin to change.
@@ -159,9 +169,9 @@ class Forecast(PackEquations):
         (charge left to where it ends at the latest, in s at 1 C; how well charge and temperature at its end must be
         foreseen; the first guess)
         """
-        soc, temp_c, slow_v, settles_v, (first_rate, _, heat_kw, binds) = start
-        pack, per_s = self.pack, first_rate / SECONDS_PER_HOUR
-        warming_k_s = self._warming_k_s(temp_c, heat_kw)
+        (soc, temp_c, slow_v), (warms_s, forced_c, k_kw), (first_rate, _, heat_kw, binds, settles_v) = start
+        pack, per_s, gap_v = self.pack, first_rate / SECONDS_PER_HOUR, first_rate * settles_v - slow_v
+        warming_k_s = (forced_c + heat_kw * k_kw - temp_c) / warms_s
         step_k = _STEP_K if self._band is None else self._to_edge_k(temp_c, warming_k_s)
         goal, falls, longest_s, exact_k = self.target, 0.0, _LONGEST_S, inf
         for kink in pack.kinks:
@@ -173,7 +183,7 @@ class Forecast(PackEquations):
             longest_s = _FALLS / max(falls, 1e-6)
         elif binds != CURRENT:
             slow_s = pack.chemistry.slow_s
-            rises_v_s = per_s * self._climb_v(soc) + ((settles_v - slow_v) / slow_s if slow_s > _SLOW_S else 0.0)
+            rises_v_s = per_s * self._climb_v(soc) + (gap_v / slow_s if slow_s > _SLOW_S else 0.0)
             falls = rises_v_s / pack.rest_v(soc, temp_c)
         if binds == DEMAND:
             begin, knot, share, slope = self.acceptance.piece(soc + NEAR_SOC)
@@ -189,7 +199,7 @@ class Forecast(PackEquations):
         shape = begins(first_rate, falls)
         left_s = (goal - soc) * SECONDS_PER_HOUR
         length_s = min(longest_s, _STEP_SOC / per_s, step_k / max(abs(warming_k_s), 1e-9), reach(shape, left_s))
-        if abs(settles_v - slow_v) > _SETTLED_V[binds]:
+        if abs(gap_v) > _SETTLED_V[binds]:
             length_s = min(length_s, 4.0 * pack.chemistry.slow_s)
         if goal == self.target:
             length_s = max(length_s, _SHORTEST_S)
@@ -203,41 +213,43 @@ class Forecast(PackEquations):
 
         As guessed to the middle; from there on the rate is bent to what it is in the middle.
         """
-        soc, temp_c, slow_v, settles_v, (first_rate, _, _, _) = start
+        (soc, temp_c, slow_v), cooling, (first_rate, _, _, _, settles_v) = start
         length_s, (a, c, tau_s), middle_rate, heat_kw, heat_kw_s = guess
-        half_s, slow_s = 0.5 * length_s, self.pack.chemistry.slow_s
-        at_c, slope_k_s, swing_k, warms_s = self.warming(temp_c, heat_kw, heat_kw_s)
+        half_s, slow_s, first_v = 0.5 * length_s, self.pack.chemistry.slow_s, first_rate * settles_v
+        at_c, slope_k_s, swing_k, warms_s = warming(temp_c, cooling, heat_kw, heat_kw_s)
         fallen, cooled, faded = exp(-half_s / tau_s), exp(-half_s / warms_s), exp(-half_s / slow_s)
         middle_s = a * half_s + c * tau_s * (1.0 - fallen) if c != 0.0 else a * half_s
         middle_soc = soc + middle_s / SECONDS_PER_HOUR
         middle_c = at_c + slope_k_s * half_s + swing_k * cooled
-        middle_v = middle_rate * self._settles_v(middle_soc, middle_c)
-        rise_v = middle_v - settles_v
-        settled_v = settles_v - rise_v * slow_s / half_s
-        middle = self._point(middle_soc, middle_c, settled_v + rise_v + (slow_v - settled_v) * faded)
-        rate = middle[0]
+        # the slow polarisation follows a line: through where it tends to at the beginning and here
+        follows = 1.0 - (1.0 - faded) * slow_s / half_s
+        kept_v = first_v + (slow_v - first_v) * faded - follows * first_v
+        middle = rate, _, _, _, settles_v = self._point(middle_soc, middle_c, kept_v, follows * middle_rate)
+        middle_v = middle_rate * settles_v
         surprise = rate - middle_rate
         last_rate = a + c * fallen * fallen + (1.0 + fallen) * surprise
         guessed_s = length_s * (first_rate + 4.0 * rate + last_rate) / 6.0
         last_soc = soc + guessed_s / SECONDS_PER_HOUR
         last_c = at_c + slope_k_s * length_s + swing_k * cooled * cooled
-        last_v = last_rate * self._settles_v(last_soc, last_c)
-        rise_v = last_v - settles_v
-        begin_v = (settles_v + 4.0 * middle_v + last_v) / 6.0 - 0.5 * rise_v
-        settled_v = begin_v - rise_v * slow_s / length_s
-        last = self._point(last_soc, last_c, settled_v + rise_v + (slow_v - settled_v) * faded * faded)
-        return middle, last, (begin_v, rise_v / length_s), guessed_s, surprise
+        # with the mean of all three, and the slope from the beginning to the end
+        faded *= faded
+        follows = 1.0 - (1.0 - faded) * slow_s / length_s
+        kept_v = slow_v * faded + (first_v + middle_v) * (1.0 - faded) / 1.5 - follows * first_v
+        last = self._point(last_soc, last_c, kept_v, (follows - (1.0 - faded) / 3.0) * last_rate)
+        rise_v = last_rate * last[4] - first_v
+        lead = (2.0 * first_v + 2.0 * middle_v - rise_v - first_v) / 3.0, rise_v / length_s
+        return middle, last, lead, guessed_s, surprise
 
     def _flips_s(self, start: _Start, guess: _Guess) -> float:
         """When the limit comes to bind, or what it asks for instead, within the length."""
-        soc, temp_c, _, _, (_, _, _, binds) = start
+        (soc, temp_c, _), cooling, (_, _, _, binds, _) = start
         length_s, shape, _, heat_kw, heat_kw_s = guess
         acceptance = self.acceptance
         if acceptance.is_current or self._band is not None:
             return length_s
         sign = 1.0 if binds == LIMIT else -1.0
         level = self._limit_kw / self._strength_kw * (1.0 - 0.5 * sign * _EXACT)
-        at_c, slope_k_s, swing_k, warms_s = self.warming(temp_c, heat_kw, heat_kw_s)
+        at_c, slope_k_s, swing_k, warms_s = warming(temp_c, cooling, heat_kw, heat_kw_s)
 
         def excess(dt: float) -> float:
             rate = acceptance.rate(at_c + slope_k_s * dt + swing_k * exp(-dt / warms_s))
@@ -247,14 +259,14 @@ class Forecast(PackEquations):
 
     def _turn(self, start: _Start, guess: _Guess, middle: Point, last: Point, lead: Lead) -> float:
         """When another thing comes to bind, or a little later."""
-        soc, temp_c, slow_v, _, first = start
+        (soc, temp_c, slow_v), cooling, first = start
         length_s, shape, _, heat_kw, heat_kw_s = guess
         binds = first[3]
         if binds + last[3] == LIMIT + DEMAND:
             flips_s = self._flips_s(start, guess)
             if flips_s < length_s:
                 return flips_s
-        at_c, slope_k_s, swing_k, warms_s = self.warming(temp_c, heat_kw, heat_kw_s)
+        at_c, slope_k_s, swing_k, warms_s = warming(temp_c, cooling, heat_kw, heat_kw_s)
         at_v, slope_v_s, swing_v, slow_s = follower(lead, slow_v, self.pack.chemistry.slow_s)
         low_s, high_s = (0.5 * length_s, length_s) if middle[3] == binds else (0.0, 0.5 * length_s)
         for _ in range(8):
@@ -270,15 +282,15 @@ class Forecast(PackEquations):
                 high_s = dt
         return high_s
 
-    def _until_watched(self, temp_c: float, heat_kw: float, heat_kw_s: float, length_s: float) -> float:
+    def _until_watched(
+        self, temp_c: float, cooling: Cooling, heat_kw: float, heat_kw_s: float, length_s: float
+    ) -> float:
         """The length, cut where the temperature comes to what is watched."""
-        watched_c = self.watched_c
-        conductance_w_k, forced_c = self._cooling(temp_c)
-        settled_c = forced_c + 1_000.0 * max(heat_kw, heat_kw + heat_kw_s * length_s) / conductance_w_k
-        faded = exp(-length_s * conductance_w_k / self.pack.heat_capacity_j_k)
-        if temp_c >= watched_c or settled_c + (temp_c - settled_c) * faded < watched_c:
+        watched_c, (tau_s, forced_c, k_kw) = self.watched_c, cooling
+        settled_c = forced_c + k_kw * max(heat_kw, heat_kw + heat_kw_s * length_s)
+        if temp_c >= watched_c or settled_c + (temp_c - settled_c) * exp(-length_s / tau_s) < watched_c:
             return length_s
-        self._scratch.set(SimTime(0.0), *self.warming(temp_c, heat_kw, heat_kw_s))
+        self._scratch.set(SimTime(0.0), *warming(temp_c, cooling, heat_kw, heat_kw_s))
         reached_s = self._scratch.crossing(watched_c, SimTime(0.0))
         return length_s if reached_s is None else min(length_s, max(reached_s, _SHORTEST_S))
 
@@ -288,19 +300,18 @@ class Forecast(PackEquations):
         if self._is_heating:
             heated_c = self.pack.heated_to_c + HYSTERESIS_K
             opens_c = heated_c if opens_c is None else max(opens_c, heated_c)
+        cooling = tau_s, forced_c, k_kw = self._cooling(temp_c)
         if opens_c is None or self._limit_kw <= 0.0:
-            length_s = self._until_watched(temp_c, self.defect_kw, 0.0, inf)
-            return Piece(length_s, NOTHING, NOTHING, self.defect_kw, 0.0, (0.0, 0.0), 0.0)
-        heater_kw = min(self.pack.heater_kw, self._limit_kw) if temp_c < opens_c else 0.0
-        heat_kw = heater_kw + self.defect_kw
-        conductance_w_k, forced_c = self._cooling(temp_c)
-        settled_c = forced_c + 1_000.0 * heat_kw / conductance_w_k
-        length_s = inf
-        if (settled_c - opens_c) * (opens_c - temp_c) > 0.0:
-            tau_s = self.pack.heat_capacity_j_k / conductance_w_k
+            heater_kw, opens_c = 0.0, None
+        else:
+            heater_kw = min(self.pack.heater_kw, self._limit_kw) if temp_c < opens_c else 0.0
+        heat_kw, length_s = heater_kw + self.defect_kw, inf
+        settled_c = forced_c + k_kw * heat_kw
+        if opens_c is not None and (settled_c - opens_c) * (opens_c - temp_c) > 0.0:
             length_s = tau_s * log((settled_c - temp_c) / (settled_c - opens_c))
-        length_s = self._until_watched(temp_c, heat_kw, 0.0, length_s)
-        return Piece(length_s, (heater_kw, 0.0, inf), NOTHING, heat_kw, 0.0, (0.0, 0.0), heater_kw)
+        length_s = self._until_watched(temp_c, cooling, heat_kw, 0.0, length_s)
+        temp = warming(temp_c, cooling, heat_kw, 0.0)
+        return Piece(length_s, (heater_kw, 0.0, inf), NOTHING, heat_kw, 0.0, (0.0, 0.0), temp, heater_kw)
 
 
 def _has_turned(first: Point, middle: Point, last: Point, turns: int) -> bool:
@@ -316,4 +327,4 @@ def _of_length(length_s: float, shape: Shape, guess: _Guess) -> _Guess:
 
 
 NOTHING = (0.0, 0.0, inf)
-_FULL = Piece(0.0, NOTHING, NOTHING, 0.0, 0.0, (0.0, 0.0), 0.0)
+_FULL = Piece(0.0, NOTHING, NOTHING, 0.0, 0.0, (0.0, 0.0), (0.0, 0.0, 0.0, inf), 0.0)

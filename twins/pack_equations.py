@@ -13,7 +13,7 @@ from twins.cells import KELVIN, WARM_K
 from twins.charge_piece import Lead, Point
 from twins.pack import Pack
 
-__all__ = ["CURRENT", "DEMAND", "LIMIT", "VOLTAGE", "PackEquations"]
+__all__ = ["CURRENT", "DEMAND", "LIMIT", "VOLTAGE", "Cooling", "PackEquations", "warming"]
 
 LIMIT: Final = 0
 DEMAND: Final = 1
@@ -24,12 +24,24 @@ _NEAR_K = 1e-6
 _TOLD_V = 2e-3  # settling by less than this, the slow polarisation's heat is well told by three points
 
 
+Cooling = tuple[float, float, float]
+"""(time constant in s, the temperature it leads to without heat, K more for each kW)."""
+
+
+def warming(temp_c: float, cooling: Cooling, heat_kw: float, heat_kw_s: float) -> tuple[float, float, float, float]:
+    """The temperature's form `a + b dt + c exp(-dt / tau)` from `temp_c` on, with heat that runs so."""
+    tau_s, forced_c, k_kw = cooling
+    slope = heat_kw_s * k_kw
+    a = forced_c + heat_kw * k_kw - slope * tau_s
+    return a, slope, temp_c - a, tau_s
+
+
 class PackEquations:
     """One pack's, with all that acts on it: limits, cooling, defects."""
 
     __slots__ = (
-        "_band", "_figures", "_is_heating", "_limit_kw", "_rate_piece", "_share_piece", "_slow",
-        "_strength_kw", "acceptance", "ambient_c", "ceiling_kw", "defect_kw", "flow", "lead", "pack", "rate_max",
+        "_band", "_figures", "_is_heating", "_limit_kw", "_rate_piece", "_share_piece", "_strength_kw",
+        "acceptance", "ambient_c", "ceiling_kw", "defect_kw", "flow", "lead", "pack", "rate_max",
     )  # fmt: skip
 
     def __init__(self, pack: Pack, acceptance: AcceptanceMap, ambient_c: float) -> None:
@@ -49,18 +61,27 @@ class PackEquations:
         self._share_piece = acceptance.pieces[0]
         self._rate_piece = acceptance.rate_piece(ambient_c)
         self._figures = (
-            pack.chemistry.ocv_v, pack.entropy_v_k, pack.ohmic_v, pack.ohmic_k, pack.max_v, pack.unit_kw
+            pack.chemistry.ocv_v, pack.entropy_v_k, pack.ohmic_v, pack.ohmic_k, pack.max_v, pack.unit_kw,
+            pack.chemistry.slow_v, pack.slow_scale, pack.slow_k,
         )  # fmt: skip
-        self._slow = pack.chemistry.slow_v, pack.slow_scale, pack.slow_k
 
-    def _point(self, soc: float, temp_c: float, slow_v: float) -> Point:
-        ocv_v, entropy_v_k, ohmic_v, ohmic_k, max_v, unit_kw = self._figures
-        at = int(soc * 50.0)
+    def _point(self, soc: float, temp_c: float, slow_v: float, takes_up: float = 0.0) -> Point:
+        """The point in this state. The slow polarisation is `slow_v` and so much of what it tends to there at 1 C."""
+        ocv_v, entropy_v_k, ohmic_v, ohmic_k, max_v, unit_kw, slow_table_v, slow_scale, slow_k = self._figures
+        place, cold = soc * 10.0, 1.0 / (temp_c + KELVIN) - WARM_K
+        at = int(place)
+        if at > 9:
+            at = 9
+        below_v = slow_table_v[at]
+        settles_v = slow_scale * (below_v + (slow_table_v[at + 1] - below_v) * (place - at)) * exp(slow_k * cold)
+        slow_v += takes_up * settles_v
+        place = soc * 50.0
+        at = int(place)
         if at > 49:
             at = 49
         below_v = ocv_v[at]
-        inner_v = below_v + (ocv_v[at + 1] - below_v) * (soc * 50.0 - at) + entropy_v_k * (temp_c - 25.0) + slow_v
-        ohmic_v *= exp(ohmic_k * (1.0 / (temp_c + KELVIN) - WARM_K))
+        inner_v = below_v + (ocv_v[at + 1] - below_v) * (place - at) + entropy_v_k * (temp_c - 25.0) + slow_v
+        ohmic_v *= exp(ohmic_k * cold)
         begin, end, share, by_soc = self._share_piece
         if not begin <= soc < end:
             self._share_piece = begin, _, share, by_soc = self.acceptance.piece(soc if soc > 0.0 else 0.0)
@@ -95,17 +116,7 @@ class PackEquations:
                 rate = 0.0
             power_kw = rate * max_v * unit_kw
         heat_kw = rate * (slow_v + rate * ohmic_v + entropy_v_k * (temp_c + KELVIN)) * unit_kw + self.defect_kw
-        return rate, power_kw, heat_kw, binds
-
-    def _settles_v(self, soc: float, temp_c: float) -> float:
-        """Volts a cell that the slow polarisation tends to for each C of the rate."""
-        slow_v, scale, slow_k = self._slow
-        at = int(soc * 10.0)
-        if at > 9:
-            at = 9
-        below = slow_v[at]
-        cold_v = below + (slow_v[at + 1] - below) * (soc * 10.0 - at)
-        return scale * cold_v * exp(slow_k * (1.0 / (temp_c + KELVIN) - WARM_K))
+        return rate, power_kw, heat_kw, binds, settles_v
 
     def _climb_v(self, soc: float) -> float:
         """How the open-circuit voltage rises with the charge, in V from empty to full."""
@@ -122,29 +133,16 @@ class PackEquations:
         told = (1.0 + 4.0 * faded + faded * faded) / 6.0
         return rate * self.pack.unit_kw * gap_v * ((1.0 - faded * faded) * slow_s / length_s - told)
 
-    def _cooling(self, temp_c: float) -> tuple[float, float]:
-        """(conductance in W/K, temperature it leads to); the coolant runs while the pack is warmer than it."""
+    def _cooling(self, temp_c: float) -> Cooling:
+        """How it is cooled; the coolant runs while the pack is warmer than it."""
         pack = self.pack
         if temp_c <= pack.coolant_c or pack.cooling_w_k == 0.0:
-            return pack.passive_w_k, self.ambient_c
-        flow = self.flow
-        conductance_w_k = pack.passive_w_k + flow * pack.cooling_w_k
-        forced_c = flow * pack.cooling_w_k * pack.coolant_c + pack.passive_w_k * self.ambient_c
-        return conductance_w_k, forced_c / conductance_w_k
-
-    def _warming_k_s(self, temp_c: float, heat_kw: float) -> float:
-        """How fast it begins to warm with so much heat."""
-        conductance_w_k, forced_c = self._cooling(temp_c)
-        return (1_000.0 * heat_kw - conductance_w_k * (temp_c - forced_c)) / self.pack.heat_capacity_j_k
-
-    def warming(self, temp_c: float, heat_kw: float, heat_kw_s: float) -> tuple[float, float, float, float]:
-        """The temperature's form `a + b dt + c exp(-dt / tau)` from `temp_c` on, with heat that runs so."""
-        capacity_j_k = self.pack.heat_capacity_j_k
-        conductance_w_k, forced_c = self._cooling(temp_c)
-        tau_s = capacity_j_k / conductance_w_k
-        slope = 1_000.0 * heat_kw_s / conductance_w_k
-        settled_c = forced_c + 1_000.0 * heat_kw / conductance_w_k - slope * tau_s
-        return settled_c, slope, temp_c - settled_c, tau_s
+            conductance_w_k, forced_c = pack.passive_w_k, self.ambient_c
+        else:
+            conductance_w_k = pack.passive_w_k + self.flow * pack.cooling_w_k
+            forced_c = self.flow * pack.cooling_w_k * pack.coolant_c + pack.passive_w_k * self.ambient_c
+            forced_c /= conductance_w_k
+        return pack.heat_capacity_j_k / conductance_w_k, forced_c, 1_000.0 / conductance_w_k
 
     def takes_none(self, temp_c: float) -> bool:
         """Whether it takes no current for its temperature's sake."""
