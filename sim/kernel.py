@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 import simpy
-from simpy.events import NORMAL
+from simpy.events import NORMAL, Process, Timeout
 
 from sim.clock import Clock
 from sim.digest import Digest
@@ -66,39 +66,29 @@ class Twin(ABC):
 class _Environment(simpy.Environment):
     """SimPy's environment, with absolute times: a planned crossing is met to the last bit."""
 
-    def schedule_at(self, event: simpy.Event, t: float) -> None:
+    def schedule_at(self, event: Any, t: float) -> None:
         heappush(self._queue, (t, NORMAL, next(self._eid), event))
 
     def jump(self, t: float) -> None:
         self._now = t
 
 
-class _Wake(simpy.Event):
+class _Wake:
+    """Stands in SimPy's queue for a twin; no event, since nobody else waits for it."""
+
     __slots__ = ("twin",)
 
-    def __init__(self, env: _Environment, t: float, twin: Twin, callbacks: list[Callable[[Any], None]]) -> None:
-        self.env = env
-        self.callbacks = callbacks
-        self._ok = True
-        self._value = None
+    def __init__(self, twin: Twin) -> None:
         self.twin = twin
-        env.schedule_at(self, t)
 
 
-class _Deed(simpy.Event):
+class _Deed:
+    """Stands in SimPy's queue for what is to be done then."""
+
     __slots__ = ("action",)
 
-    def __init__(self, env: _Environment, t: float, action: Callable[[], None]) -> None:
-        self.env = env
-        self.callbacks = [_do]
-        self._ok = True
-        self._value = None
+    def __init__(self, action: Callable[[], None]) -> None:
         self.action = action
-        env.schedule_at(self, t)
-
-
-def _do(deed: _Deed) -> None:
-    deed.action()
 
 
 class Kernel:
@@ -147,7 +137,7 @@ class Kernel:
         twin.wake_at = t
         if t < twin.armed_at:
             twin.armed_at = t
-            _Wake(self._env, t, twin, [self._woken])
+            self._env.schedule_at(_Wake(twin), t)
 
     # Stories
 
@@ -158,20 +148,20 @@ class Kernel:
 
     def process(self, story: Generator[simpy.Event, Any, Any]) -> simpy.Process:
         """Begin a human story."""
-        return self._env.process(story)
+        return Process(self._env, story)
 
     def event(self) -> simpy.Event:
         """Something a story can wait for; `succeed(value)` gives it what it waited for."""
-        return self._env.event()
+        return simpy.Event(self._env)
 
     def timeout(self, delay_s: float) -> simpy.Event:
         """A wait of `delay_s` seconds, 0 or more."""
-        return self._env.timeout(delay_s)
+        return Timeout(self._env, delay_s)
 
     def at(self, t: SimTime, action: Callable[[], None]) -> None:
         """Do `action` at `t` (at once when `t` has passed)."""
         now = self._env._now
-        _Deed(self._env, t if t > now else now, action)
+        self._env.schedule_at(_Deed(action), t if t > now else now)
 
     def defer(self, action: Callable[[], None]) -> None:
         """Do `action` when this instant has come to rest."""
@@ -262,9 +252,10 @@ class Kernel:
     def advance(self, until: SimTime) -> None:
         """Run everything due at or before `until`, each instant to its rest; time then stands at the last one."""
         env = self._env
-        queue, deferred = env._queue, self._deferred
+        queue: list[Any] = env._queue
+        deferred, t = self._deferred, env._now
         while True:
-            if not (queue and queue[0][0] <= env._now):
+            if not (queue and queue[0][0] <= t):
                 if self._touched_count:
                     self._plan_round()
                     continue
@@ -275,8 +266,14 @@ class Kernel:
                     return
             # SimPy's own step, which also sets `now`
             t, _, _, event = heappop(queue)
-            env._now = self.now = t  # type: ignore[assignment]
-            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+            env._now = self.now = t
+            if type(event) is _Wake:
+                self._woken(event.twin)
+                continue
+            if type(event) is _Deed:
+                event.action()
+                continue
+            callbacks, event.callbacks = event.callbacks, None
             for callback in callbacks:
                 callback(event)
             if not event._ok and not event.defused:
@@ -289,8 +286,7 @@ class Kernel:
             self._env.jump(t)
             self.now = t
 
-    def _woken(self, wake: _Wake) -> None:
-        twin = wake.twin
+    def _woken(self, twin: Twin) -> None:
         now = self.now
         if twin.armed_at != now:
             return
