@@ -33,7 +33,7 @@ def _faults(_station: str | None) -> list[dict[str, Any]]:
             "title_zh": spec.title_zh,
             "clause": spec.clause,
             "target": form_of(spec.hits),
-            "needs": key_of(spec.hits),
+            "needs": f"`{spec.needs}`" if spec.needs else key_of(spec.hits),
             "faces": list(spec.faces),
             "parameters": [asdict(parameter) for parameter in spec.parameters],
         }

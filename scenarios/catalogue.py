@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from scenarios.targets import key_of, natural
@@ -16,7 +17,6 @@ from sim.signals import Signal, State
 from sim.sums import Sum
 from twins.bms import Bms
 from twins.cabinet import Cabinet
-from twins.cell_bms import CellBms
 from twins.contact import Contact
 from twins.platform import LocalPlatform
 from twins.station import Station
@@ -145,8 +145,9 @@ class StationCatalogue:
             return f"{said}: it means {meant}" + ("" if is_there else f", which is not there{_file_says(hits)}")
         if thing is None and (path.endswith(".bms") is not issubclass(hits, Bms)):
             return f"{fault} hits {hits.__name__}, and {path} is no such thing"
-        if (hits is CellBms or fault == "vehicle.soaked") and not self._station.file.heat.packs:
-            return f"{fault} needs packs of cells: heat.packs is false in the station file"
+        needs = FAULTS.get(fault).needs
+        if needs and not attrgetter(needs)(self._station.file):
+            return f"{fault} needs {needs}, which is off in the station file"
         return None
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from twins.bay import Bay
 from twins.bms import Bms
 from twins.cabinet import Cabinet
-from twins.cell_bms import CellBms
 from twins.contact import Contact
 from twins.cooled_contact import CooledContact
 from twins.dry_transformer import DryTransformer
@@ -31,9 +30,8 @@ _FORMS: tuple[tuple[type[Any], str, str], ...] = (
     (DryTransformer, "grid.transformer[ID]", "`grid.transformer.heat` of kind dry"),
     (WarmTransformer, "grid.transformer[ID]", "`grid.transformer.heat`"),
     (Transformer, "grid.transformer[ID]", ""),
-    (CellBms, "bay[ID].vehicle.bms", "`heat: {packs: true}`, the default"),
     (Bms, "bay[ID].vehicle.bms", ""),
-    (Bay, "bay[ID]", "`heat: {packs: true}`, the default"),  # soaked: its only fault
+    (Bay, "bay[ID]", ""),
     (EnvSensor, "env[ID]", "`microclimate.sensors`"),
     (Cooling, "house.cooling", "`house.cooling`"),
     (Lights, "house.lights", "`house.lighting_kw`"),

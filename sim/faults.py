@@ -143,6 +143,8 @@ class FaultSpec:
     clause: str
     faces: tuple[str, ...]
     parameters: tuple[Parameter, ...]
+    needs: str = ""
+    """The key that a station file must have on for it to have an effect, where its target does not say so."""
 
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The fault with these parameters; raises `UsageError` on an unknown name or a value out of bounds."""
@@ -165,13 +167,16 @@ def bounds(low: float | None = None, high: float | None = None, choices: tuple[s
 
 
 def fault(
-    name: str, *, hits: type[Any], zh: str, clause: str = "", faces: tuple[str, ...] = ()
+    name: str, *, hits: type[Any], zh: str, clause: str = "", faces: tuple[str, ...] = (), needs: str = ""
 ) -> Callable[[type[Any]], type[Any]]:
-    """Register a frozen dataclass as the fault `name`; its first docstring line is the English title."""
+    """Register a frozen dataclass as the fault `name`; its first docstring line is the English title.
+
+    `needs` is a dotted key of the station file, such as `heat.packs`.
+    """
 
     def register(cls: type[Any]) -> type[Any]:
         title = (cls.__doc__ or name).strip().splitlines()[0]
-        FAULTS.add(name, FaultSpec(name, cls, hits, title, zh, clause, faces, tuple(_parameters(cls))))
+        FAULTS.add(name, FaultSpec(name, cls, hits, title, zh, clause, faces, tuple(_parameters(cls)), needs))
         return cls
 
     return register

@@ -85,19 +85,12 @@ class Signal(Curve):
 
     def set(self, t0: SimTime, a: float, b: float = 0.0, c: float = 0.0, tau: float = inf) -> None:
         """Begin a new segment at `t0`; writing the constant that already holds changes nothing."""
-        was_a, was_b, was_c = self.a, self.b, self.c
-        if was_c == 0.0 == was_b:
-            if a == was_a and b == 0.0 == c:
+        if self.c == 0.0 == self.b:
+            if a == self.a and b == 0.0 == c:
                 return
-            self.total += was_a * (t0 - self.t0)
-        else:  # as `_area`, without the call: this is where a run spends its time
-            dt = t0 - self.t0
-            area = was_a * dt
-            if was_b != 0.0:
-                area += 0.5 * was_b * dt * dt
-            if was_c != 0.0:
-                area += was_c * self.tau * (1.0 - exp(-dt / self.tau))
-            self.total += area
+            self.total += self.a * (t0 - self.t0)
+        else:
+            self.total += self._area(t0 - self.t0)
         self.t0 = t0
         self.a = a
         self.b = b

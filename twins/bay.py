@@ -129,7 +129,8 @@ class Bay(Generic[OutletT]):
             self.on_seen(self)
 
 
-@fault("vehicle.soaked", hits=Bay, zh="车辆暴晒后高温到站", clause="9.5.2", faces=("station", "platform"))
+@fault("vehicle.soaked", hits=Bay, zh="车辆暴晒后高温到站", clause="9.5.2", faces=("station", "platform"),
+       needs="heat.packs")  # fmt: skip
 @dataclass(frozen=True, kw_only=True)
 class VehicleSoaked:
     """Cars that come to the bay stood in the sun: their batteries are this warm, and must wait or charge slowly."""

@@ -19,14 +19,14 @@ from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 from twins.derating import CURVES, Derating, DeratingCurve
-from twins.heat_lines import LossLine, Outlet, SunLine
+from twins.heat_lines import LossLine, PowerWriter, SunLine
+from twins.sensor import Reading
 from twins.thermal import Threshold, WarmBody
 
 __all__ = ["Cabinet", "CabinetConfig", "FanDusty", "FanFailed", "InletSensorBroken", "InletSensorStuck"]
 
 AIR_KG_M3, AIR_J_KG_K, AIR_RISE_K = 1.15, 1_005.0, 15.0
 DUSTY_FAN, DUSTY_AFTER_DAYS = 0.5, 90.0
-BROKEN_READS_C = -50.0
 
 _TOLD = 0.1 - 1e-9
 _DAY_S = 24.0 * SECONDS_PER_HOUR
@@ -86,7 +86,7 @@ class HeatedPile(Protocol):
     loss_kw: Sum
 
     @property
-    def evses(self) -> Sequence[Outlet]:
+    def evses(self) -> Sequence[PowerWriter]:
         """Its outlets, on whose powers the loss depends."""
 
     def derate(self, share: float) -> None:
@@ -124,13 +124,11 @@ class Cabinet(Twin):
         self.body = WarmBody(kernel, self.path, air_c, 1e3 * config.capacity_kj_k, config.leak_w_k)
         per_kw = 1e3 * SECONDS_PER_HOUR / (AIR_KG_M3 * AIR_J_KG_K * AIR_RISE_K)
         self.airflow_needed_m3_h = Sum(f"{self.path}_airflow_needed_m3_h", "m3/h", [pile.loss_kw], scale=per_kw)
-        self.inlet_temp_c = Sum(f"{pile.path}.inlet_temp_c", "C", [self.body.temp_c])
+        self.inlet_temp_c = Reading(kernel, f"{pile.path}.inlet_temp_c", "C", [self.body.temp_c], self._doubt)
         self.fan_share = Signal(f"{pile.path}.fan_share", "1")
         self.derating = Signal(f"{pile.path}.derating", "1", 1.0)
         kernel.add(self.airflow_needed_m3_h, self.inlet_temp_c, self.fan_share, self.derating)
         self.fan = Knob(1.0, self._doubt)
-        self.stuck_c = Knob(inf, self._sense)
-        self.is_sensor_broken = Knob(False, self._sense)
         self._derating = Derating(config.curve, self._turned)
         self._cutoff = Threshold(config.inlet_cutoff_c, self._turned)
         self._warning = Threshold(config.fan_on_c, self._turned)
@@ -176,10 +174,6 @@ class Cabinet(Twin):
         self.body.warm(now, heat_w, slope_w_s, self._gives_off_w_k)
         return wake_at
 
-    def reads_c(self) -> float:
-        """What its sensor says now."""
-        return self.inlet_temp_c.at(self._kernel.now)
-
     def _loss_lines(self) -> list[LossLine]:
         pile, capacity_j_k = self._pile, self.body.capacity_j_k
         outlets = {id(outlet.power_kw): outlet for outlet in pile.evses}
@@ -196,13 +190,13 @@ class Cabinet(Twin):
         return min((one.due(lambda level: air.crossing(level, now) or FOREVER) for one in thresholds), default=FOREVER)
 
     def _run_fans(self, now: SimTime) -> None:
-        is_running = self._has_loss or self.is_sensor_broken.value or self._is_above(self._warning)
+        is_running = self._has_loss or self.inlet_temp_c.is_broken.value or self._is_above(self._warning)
         share = self.fan.value if is_running else 0.0
         self.fan_share.set(now, share)
         self._gives_off_w_k = self.config.leak_w_k + self.config.fan_w_k * share
 
     def _protect(self) -> None:
-        is_mute = self.is_sensor_broken.value
+        is_mute = self.inlet_temp_c.is_broken.value
         if is_mute is not self._is_mute:
             self._is_mute = is_mute
             self._hold("inlet_sensor_broken", is_mute)
@@ -219,13 +213,14 @@ class Cabinet(Twin):
 
     def _is_above(self, threshold: Threshold) -> bool:
         """Whether the controls hold this threshold to be reached; a sensor that lies has no hysteresis."""
-        if self.is_sensor_broken.value:
+        if self.inlet_temp_c.is_broken.value:
             return False
-        return threshold.is_on if self.stuck_c.value == inf else self.stuck_c.value >= threshold.level_c
+        stuck_c = self.inlet_temp_c.stuck_at.value
+        return threshold.is_on if stuck_c == inf else stuck_c >= threshold.level_c
 
     def _derate(self, now: SimTime) -> None:
-        curve, stuck_c = self._derating.curve, self.stuck_c.value
-        if self.is_sensor_broken.value and not curve.is_by_air:
+        curve, stuck_c = self._derating.curve, self.inlet_temp_c.stuck_at.value
+        if self.inlet_temp_c.is_broken.value and not curve.is_by_air:
             return  # locked out, until it says something again
         share = self._derating.share if stuck_c == inf or curve.is_by_air else curve.share(stuck_c)
         if share == self.derating.a:
@@ -237,7 +232,7 @@ class Cabinet(Twin):
             self._kernel.emit("pile.derating_ended", self._pile.path, clause="8.4.1.2")
         elif self._told == 1.0 or abs(share - self._told) >= _TOLD:
             self._told = share
-            temp_c = self._air_c.at(now) if curve.is_by_air else self.reads_c()
+            temp_c = (self._air_c if curve.is_by_air else self.inlet_temp_c).at(now)
             told = {"share": round(share, 4), "temp_c": round(temp_c, 2)}
             self._kernel.emit("pile.derated", self._pile.path, told, clause="8.4.1.2")
 
@@ -247,16 +242,6 @@ class Cabinet(Twin):
     def _doubt(self) -> None:
         self._is_unsure = True
         self._kernel.touch(self)
-
-    def _sense(self) -> None:
-        now, stuck_c = self._kernel.now, self.stuck_c.value
-        if self.is_sensor_broken.value:
-            self.inlet_temp_c.retune(now, 0.0, BROKEN_READS_C)
-        elif stuck_c < inf:
-            self.inlet_temp_c.retune(now, 0.0, stuck_c)
-        else:
-            self.inlet_temp_c.retune(now, 1.0, 0.0)
-        self._doubt()
 
     def _gather_dust(self) -> None:
         """What dust leaves of the fans' air, taken anew every day."""
@@ -304,7 +289,7 @@ class InletSensorStuck:
 
     def contributions(self, cabinet: Cabinet) -> Iterable[Contribution]:
         """Its controls go by that."""
-        yield cabinet.stuck_c.force(self.at_c if self.at_c < inf else cabinet.reads_c())
+        yield cabinet.inlet_temp_c.stick(self.at_c)
 
 
 @fault("pile.inlet_sensor_broken", hits=Cabinet, zh="进风温度传感器断线", clause="8.4.1.2", faces=("station", "wire"))
@@ -316,4 +301,4 @@ class InletSensorBroken:
 
     def contributions(self, cabinet: Cabinet) -> Iterable[Contribution]:
         """A reading that no air has."""
-        yield cabinet.is_sensor_broken.force(True)
+        yield cabinet.inlet_temp_c.is_broken.force(True)

@@ -21,7 +21,7 @@ from twins.charge_piece import Piece, follower
 from twins.forecast import NEAR_SOC, NOTHING, Forecast, State
 from twins.pack import Pack
 
-__all__ = ["CellBms", "CellDefect", "CellDrift", "CoolantPumpFailed"]
+__all__ = ["CellBms", "CellDefect", "CellDrift", "PackPumpFailed"]
 
 WARN_C: Final = 55.0
 STOP_C: Final = 60.0
@@ -232,10 +232,11 @@ class CellBms(Bms):
 
 
 @fault(
-    "vehicle.coolant_pump_failed", hits=CellBms, zh="车辆电池冷却泵故障", clause="9.5.2", faces=("station", "platform")
-)
+    "vehicle.coolant_pump_failed", hits=CellBms, zh="车辆电池冷却泵故障", clause="9.5.2",
+    faces=("station", "platform"), needs="heat.packs",
+)  # fmt: skip
 @dataclass(frozen=True, kw_only=True)
-class CoolantPumpFailed:
+class PackPumpFailed:
     """The pump of the battery's coolant gives only a share of its flow: the pack warms, and asks for less."""
 
     flow_share: float = field(default=0.0, metadata=bounds(low=0.0, high=1.0))
@@ -246,7 +247,10 @@ class CoolantPumpFailed:
         yield bms.flow.scale(self.flow_share)
 
 
-@fault("vehicle.cell_drift", hits=CellBms, zh="电芯一致性差", clause="8.3", faces=("station", "platform"))
+@fault(
+    "vehicle.cell_drift", hits=CellBms, zh="电芯一致性差", clause="8.3",
+    faces=("station", "platform"), needs="heat.packs",
+)  # fmt: skip
 @dataclass(frozen=True, kw_only=True)
 class CellDrift:
     """One cell's charge is ahead of the others: it reaches its highest voltage first, and the charge ends early."""
@@ -259,7 +263,10 @@ class CellDrift:
         yield bms.lead.add(self.lead_pct / 100.0)
 
 
-@fault("vehicle.cell_defect", hits=CellBms, zh="电芯内短路发热", clause="8.3", faces=("station", "platform"))
+@fault(
+    "vehicle.cell_defect", hits=CellBms, zh="电芯内短路发热", clause="8.3",
+    faces=("station", "platform"), needs="heat.packs",
+)  # fmt: skip
 @dataclass(frozen=True, kw_only=True)
 class CellDefect:
     """A cell with an internal short warms by itself; the BMS warns of the spread, and stops the charge beyond 15 K."""

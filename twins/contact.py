@@ -15,12 +15,12 @@ from typing import Final, Protocol
 from sim.faults import Contribution, Knob, bounds, fault
 from sim.kernel import Kernel
 from sim.signals import Curve, Signal
-from sim.sums import Sum
 from sim.units import FOREVER, SimTime
 from twins.connector import ConnectorConfig, LadderConfig
+from twins.sensor import Reading
 from twins.thermal import Threshold, WarmBody
 
-__all__ = ["Contact", "ContactLoose", "Outlet", "TempSensorStuck", "bend_limit"]
+__all__ = ["Contact", "ContactLoose", "HeatedOutlet", "TempSensorStuck", "bend_limit"]
 
 _OHM: Final = 1e-6
 _ERROR_K: Final = 0.15
@@ -33,7 +33,7 @@ def bend_limit(capacity_j_k: float) -> float:
     return _ERROR_K * _LINE * capacity_j_k / _OHM
 
 
-class Outlet(Protocol):
+class HeatedOutlet(Protocol):
     """What a contact asks of the outlet that it belongs to (`twins.evse.Evse`)."""
 
     path: str
@@ -60,26 +60,20 @@ class Contact(WarmBody):
     Alarms `connector_hot`, `connector_derated` and, with a lock-out, `connector_overtemperature`, by the sensor.
     """
 
-    def __init__(self, kernel: Kernel, outlet: Outlet, config: ConnectorConfig, air_c: Signal) -> None:
+    def __init__(self, kernel: Kernel, outlet: HeatedOutlet, config: ConnectorConfig, air_c: Signal) -> None:
         """As warm as the air, without current."""
         super().__init__(kernel, f"{outlet.path}.contact", air_c, config.capacity_j_k, 1.0 / config.cooled_k_w)
         self.config = config
         self._outlet = outlet
-        self.sensor_c = Sum(f"{self.path}_sensor_c", "C", [self.temp_c])
+        self.sensor_c = Reading(kernel, f"{self.path}_sensor_c", "C", [self.temp_c], self._sensor_changed)
         kernel.add(self.sensor_c)
         self.resistance_uohm: Knob[float] = Knob(config.resistance_uohm, self._worn)
-        self.stuck_c: Knob[float] = Knob(inf, self._stuck)
         self._current_a = Curve(0.0)
         self._ends = self._bends = FOREVER
         self._is_near = self._has_acted = False
         self._bend_limit = bend_limit(config.capacity_j_k)
         if isinstance(config.ladder, LadderConfig):
             self._climb(config.ladder)
-
-    @property
-    def shown_c(self) -> float:
-        """What the sensor shows now."""
-        return self.sensor_c.at(self._kernel.now)
 
     def carry(self, now: SimTime, ends: SimTime, a: float, c: float = 0.0, tau_s: float = inf) -> None:
         """Until `ends`, or until told anew, the current is `a + c exp(-(t - now) / tau_s)` amperes."""
@@ -96,7 +90,7 @@ class Contact(WarmBody):
         """Go on with the current, let the thresholds act that the sensor has reached; what comes next."""
         if now >= self._bends:
             self._heat(now)
-        stuck_c = self.stuck_c.value
+        stuck_c = self.sensor_c.stuck_at.value
         if stuck_c < inf:
             for threshold in self.thresholds:
                 if threshold.see(now, stuck_c):
@@ -178,13 +172,8 @@ class Contact(WarmBody):
         now = self._kernel.now
         self.carry(now, self._ends, current.a, current.at(now) - current.a, current.tau)
 
-    def _stuck(self) -> None:
-        now, stuck_c = self._kernel.now, self.stuck_c.value
-        if stuck_c == inf:
-            self.sensor_c.retune(now, 1.0, 0.0)
-            self._is_near = True
-        else:
-            self.sensor_c.retune(now, 0.0, stuck_c)
+    def _sensor_changed(self) -> None:
+        self._is_near = self._is_near or self.sensor_c.is_sound
         self._kernel.touch(self)
 
 
@@ -215,4 +204,4 @@ class TempSensorStuck:
 
     def contributions(self, contact: Contact) -> Iterable[Contribution]:
         """Hold what it shows."""
-        yield contact.stuck_c.force(contact.shown_c if self.temp_c == inf else self.temp_c)
+        yield contact.sensor_c.stick(self.temp_c)

@@ -15,10 +15,10 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
 from twins.connector import ConnectorConfig
-from twins.contact import Contact, Outlet, bend_limit
+from twins.contact import Contact, HeatedOutlet, bend_limit
 from twins.thermal import Threshold, WarmBody
 
-__all__ = ["CoolantPumpFailed", "CooledContact"]
+__all__ = ["CablePumpFailed", "CooledContact"]
 
 _OHM = 1e-6
 
@@ -29,7 +29,7 @@ class CooledContact(Contact):
     Alarms beside the contact's own: `coolant_hot` with less power, and `coolant_flow_lost` with a lock-out.
     """
 
-    def __init__(self, kernel: Kernel, outlet: Outlet, config: ConnectorConfig, air_c: Signal) -> None:
+    def __init__(self, kernel: Kernel, outlet: HeatedOutlet, config: ConnectorConfig, air_c: Signal) -> None:
         """`config.cooled` is given; the pump runs."""
         assert config.cooled is not None
         super().__init__(kernel, outlet, config, air_c)
@@ -74,7 +74,7 @@ class CooledContact(Contact):
 @fault("connector.coolant_pump_failed", hits=CooledContact, zh="液冷枪冷却泵故障", clause="8.4.1.2",
        faces=("station", "wire"))  # fmt: skip
 @dataclass(frozen=True, kw_only=True)
-class CoolantPumpFailed:
+class CablePumpFailed:
     """The pump of a liquid-cooled cable stops: contact and cable are left to the air, and the flow is found missing."""
 
     duration_s: float = field(default=inf, metadata=bounds(low=0.1, high=1e9))

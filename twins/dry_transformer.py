@@ -19,12 +19,13 @@ from sim.sums import Sum
 from sim.units import SimTime
 from twins.hot_spot import Rise
 from twins.insulation import DRY_CLASSES
+from twins.sensor import Reading
 from twins.thermal import Threshold
 from twins.transformer import TransformerConfig
 from twins.transformer_heat import FANNED_EXPONENT, PT100_SHARE, DryHeatConfig, Levels
 from twins.warm_transformer import WarmTransformer
 
-__all__ = ["DryTransformer", "FanFailed", "FanState"]
+__all__ = ["DryTransformer", "FanState", "TransformerFanFailed"]
 
 _NATURAL: Final = 1.6
 
@@ -53,7 +54,7 @@ class DryTransformer(WarmTransformer):
         self.heat = heat
         self.life_h = Signal(f"{self.path}.life_h", "h", insulation.life_h)
         mean = Sum(f"{self.path}.winding_rise_k", "K", [rise.signal], scale=PT100_SHARE)
-        self.pt100_c = Sum(f"{self.path}.pt100_c", "C", [air_c, mean])
+        self.pt100_c = self.reading = Reading(kernel, f"{self.path}.pt100_c", "C", [air_c, mean], self._sensor_changed)
         self.fans = State(f"{self.path}.fans", FanState.OFF)
         kernel.add(self.life_h, mean, self.pt100_c, self.fans)
         self.are_fans_failed = Knob(False, self._switch_fans)
@@ -100,7 +101,7 @@ class DryTransformer(WarmTransformer):
 
 @fault("transformer.fan_failed", hits=DryTransformer, zh="变压器风机故障", clause="8.4.1.1", faces=("station", "wire"))
 @dataclass(frozen=True, kw_only=True)
-class FanFailed:
+class TransformerFanFailed:
     """The fans of the transformer do not turn when they should: what was a load is an overload."""
 
     duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))

@@ -324,7 +324,7 @@ class Evse(Twin):
     def settle_claim(self, now: SimTime) -> None:
         """Claim no more than is drawn now, where that can only fall until the next piece."""
         power, bms = self.power_kw, self.bms
-        if power.c > 0.0 and bms is not None and not bms.has_heat:
+        if power.c > 0.0 and bms is not None:
             self.claim_kw = power.at(now)
 
     # Planning

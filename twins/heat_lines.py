@@ -6,13 +6,14 @@ most `TOLERANCE_K` beside what the exponential would.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from math import exp, inf
 from typing import Protocol
 
 from sim.signals import Signal
 from sim.units import FOREVER, SimTime
 
-__all__ = ["SUN_MAX_W_M2", "TOLERANCE_K", "HeatLine", "LossLine", "Outlet", "SunLine"]
+__all__ = ["SUN_MAX_W_M2", "TOLERANCE_K", "HeatLine", "LossLine", "PowerWriter", "SunLine"]
 
 TOLERANCE_K = 0.1
 SUN_MAX_W_M2 = 600.0
@@ -24,14 +25,14 @@ _NEAR_W_M2 = 1e-6
 _LEAST_W = 1e-6
 
 
-class Outlet(Protocol):
+class PowerWriter(Protocol):
     """Who writes a power: its piece ends when it is woken."""
 
     power_kw: Signal
     wake_at: SimTime
 
 
-class HeatLine:
+class HeatLine(ABC):
     """`heat_w + slope_w_s * (t - since)`, from a signal, until its next segment."""
 
     __slots__ = ("_signal", "_until", "_version", "heat_w", "since", "slope_w_s")
@@ -51,8 +52,9 @@ class HeatLine:
             self._until = self._take(now)
         return self._until
 
+    @abstractmethod
     def _take(self, now: SimTime) -> SimTime:
-        raise NotImplementedError
+        """Set the line that begins now; until when it holds."""
 
 
 class LossLine(HeatLine):
@@ -60,7 +62,7 @@ class LossLine(HeatLine):
 
     __slots__ = ("_capacity_j_k", "_outlet", "_w_per_kw", "is_on")
 
-    def __init__(self, power_kw: Signal, w_per_kw: float, outlet: Outlet | None, capacity_j_k: float) -> None:
+    def __init__(self, power_kw: Signal, w_per_kw: float, outlet: PowerWriter | None, capacity_j_k: float) -> None:
         """`outlet` writes the power, if it plans ahead when its pieces end."""
         super().__init__(power_kw)
         self._w_per_kw = w_per_kw

@@ -14,22 +14,22 @@ from functools import partial
 from math import exp, inf
 from typing import Literal
 
-from sim.faults import Contribution, Knob, bounds, fault
+from sim.faults import Contribution, bounds, fault
 from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 from twins.bay import PlaceConfig
+from twins.sensor import CUT_WIRE_C, Reading
 from twins.weather import Weather
 
 __all__ = [
-    "EnvSensor", "EnvSensorConfig", "EnvSensorState", "MicroClimate", "MicroClimateConfig", "SensorBroken",
-    "SensorStuck",
+    "EnvSensor", "EnvSensorBroken", "EnvSensorConfig", "EnvSensorState", "EnvSensorStuck", "MicroClimate",
+    "MicroClimateConfig",
 ]  # fmt: skip
 
 FULL_SUN_W_M2 = 1_000.0
-BROKEN_READS_C = -50.0
 
 Roof = Literal["canopy", "open"]
 
@@ -132,57 +132,48 @@ class EnvSensor:
         self._kernel = kernel
         in_sun = 1.0 if config.roof == "open" else 0.0
         error = Sum("", "K", [weather.sun_w_m2], scale=in_sun * config.radiation_k / FULL_SUN_W_M2)
-        self.temp_c = Sum(f"{self.path}.temp_c", "C", [air_c, error])
-        self.humidity_pct = Sum(f"{self.path}.humidity_pct", "%", [weather.humidity_pct])
-        self.wind_m_s = Sum(f"{self.path}.wind_m_s", "m/s", [weather.wind_m_s])
-        self.sun_w_m2 = Sum(f"{self.path}.sun_w_m2", "W/m2", [weather.sun_w_m2], scale=in_sun)
+        self.temp_c = self._reading("temp_c", "C", [air_c, error], cut_wire=CUT_WIRE_C)
+        self.humidity_pct = self._reading("humidity_pct", "%", [weather.humidity_pct])
+        self.wind_m_s = self._reading("wind_m_s", "m/s", [weather.wind_m_s])
+        self.sun_w_m2 = self._reading("sun_w_m2", "W/m2", [weather.sun_w_m2], scale=in_sun)
+        self.readings = (self.temp_c, self.humidity_pct, self.wind_m_s, self.sun_w_m2)
         self.state = State(f"{self.path}.state", EnvSensorState.OK)
-        self._readings = [(one, one.scale) for one in (self.temp_c, self.humidity_pct, self.wind_m_s, self.sun_w_m2)]
-        kernel.add(*(reading for reading, _ in self._readings), self.state)
-        self.is_stuck = Knob(False, self._stick)
-        self.is_broken = Knob(False, self._changed)
-        self._held = [0.0] * len(self._readings)
+        kernel.add(*self.readings, self.state)
 
-    def _stick(self) -> None:
-        now = self._kernel.now
-        self._held = [scale * sum(part.at(now) for part in reading.parts) for reading, scale in self._readings]
-        self._changed()
+    def _reading(
+        self, name: str, unit: str, parts: Sequence[Signal | Sum], scale: float = 1.0, cut_wire: float = 0.0
+    ) -> Reading:
+        return Reading(self._kernel, f"{self.path}.{name}", unit, parts, self._changed, scale, cut_wire)
 
     def _changed(self) -> None:
-        now = self._kernel.now
-        for (reading, scale), held in zip(self._readings, self._held, strict=True):
-            if self.is_broken.value:
-                reading.retune(now, 0.0, BROKEN_READS_C if reading is self.temp_c else 0.0)
-            elif self.is_stuck.value:
-                reading.retune(now, 0.0, held)
+        is_broken = self.temp_c.is_broken.value
+        if self.state.set(self._kernel.now, EnvSensorState.SILENT if is_broken else EnvSensorState.OK):
+            data = {"alarm": "env_sensor_broken"}
+            if is_broken:
+                self._kernel.emit("alarm.raised", self.path, data, clause="8.4.1.3")
             else:
-                reading.retune(now, scale, 0.0)
-        if self.state.set(now, EnvSensorState.SILENT if self.is_broken.value else EnvSensorState.OK):
-            if self.is_broken.value:
-                self._kernel.emit("alarm.raised", self.path, {"alarm": "env_sensor_broken"}, clause="8.4.1.3")
-            else:
-                self._kernel.emit("alarm.cleared", self.path, {"alarm": "env_sensor_broken"}, clause="8.4.1.3")
+                self._kernel.emit("alarm.cleared", self.path, data, clause="8.4.1.3")
 
 
 @fault("env.sensor_stuck", hits=EnvSensor, zh="环境传感器卡值", clause="8.4.1.3", faces=("station",))
 @dataclass(frozen=True, kw_only=True)
-class SensorStuck:
+class EnvSensorStuck:
     """An environment sensor says the same whatever the weather: what it said last; lights that go by it stay."""
 
     duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
 
     def contributions(self, sensor: EnvSensor) -> Iterable[Contribution]:
         """Hold what it says."""
-        yield sensor.is_stuck.force(True)
+        yield from (reading.stick() for reading in sensor.readings)
 
 
 @fault("env.sensor_broken", hits=EnvSensor, zh="环境传感器断线", clause="8.4.1.3", faces=("station",))
 @dataclass(frozen=True, kw_only=True)
-class SensorBroken:
+class EnvSensorBroken:
     """An environment sensor says nothing: an alarm is raised, and lights that go by it burn."""
 
     duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
 
     def contributions(self, sensor: EnvSensor) -> Iterable[Contribution]:
         """Cut its wire."""
-        yield sensor.is_broken.force(True)
+        yield from (reading.is_broken.force(True) for reading in sensor.readings)

@@ -8,6 +8,7 @@ from sim.sums import Sum
 from sim.units import SimTime
 from twins.hot_spot import Rise
 from twins.insulation import PAPERS
+from twins.sensor import Reading
 from twins.transformer import TransformerConfig
 from twins.transformer_heat import Levels, OilHeatConfig
 from twins.warm_transformer import WarmTransformer
@@ -37,7 +38,8 @@ class OilTransformer(WarmTransformer):
         super().__init__(kernel, config, heat, power_factor, load_kw, air_c, rises, PAPERS[heat.paper])
         self.heat = heat
         oil, gradient, overshoot = (rise.signal for rise in rises)
-        self.top_oil_c = Sum(f"{self.path}.top_oil_c", "C", [air_c, oil])
+        self.top_oil_c = Reading(kernel, f"{self.path}.top_oil_c", "C", [air_c, oil], self._sensor_changed)
+        self.reading = self.top_oil_c
         self.winding_c = Sum(f"{self.path}.winding_c", "C", [self.top_oil_c, gradient, overshoot])
         kernel.add(self.top_oil_c, self.winding_c)
         self.guard("top_oil", self.top_oil_c, Levels(heat.alarm_top_oil_c, heat.trip_top_oil_c))

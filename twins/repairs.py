@@ -42,7 +42,7 @@ def _broken(alarm: str, pile: Pile, evse: Evse) -> tuple[bool, Knob[Any] | None]
     if alarm == "high_temperature" and cabinet is not None:
         return True, cabinet.fan
     if alarm == "inlet_sensor_broken" and cabinet is not None:
-        return True, cabinet.is_sensor_broken
+        return True, cabinet.inlet_temp_c.is_broken
     return False, None
 
 

@@ -19,11 +19,12 @@ from twins.hot_spot import HotSpot, Rise
 from twins.insulation import Insulation
 from twins.relay import Relay
 from twins.relief import Relief
+from twins.sensor import Reading
 from twins.thermal import Threshold
 from twins.transformer import Transformer, TransformerConfig
 from twins.transformer_heat import DryHeatConfig, Levels, OilHeatConfig
 
-__all__ = ["LoadControlFailed", "SensorBroken", "SensorState", "SensorStuck", "WarmTransformer"]
+__all__ = ["LoadControlFailed", "SensorState", "TransformerSensorBroken", "TransformerSensorStuck", "WarmTransformer"]
 
 
 class SensorState(Enum):
@@ -36,10 +37,12 @@ class SensorState(Enum):
 class WarmTransformer(Transformer, Twin):
     """Signals `load_share` (of the rating in force), and those of its hot spot; states `breaker` and `sensor`.
 
-    Readings are guarded by relays: alarm, trip, and load control where the station has it.
+    Readings are guarded by relays: alarm, trip, and load control where the station has it. `reading` is what its sensor
+    says.
     """
 
     rank = Rank.THERMAL
+    reading: Reading
 
     def __init__(
         self, kernel: Kernel, config: TransformerConfig, heat: DryHeatConfig | OilHeatConfig, power_factor: float,
@@ -58,8 +61,6 @@ class WarmTransformer(Transformer, Twin):
         self.breaker = Breaker(kernel, self.path, heat.reset)
         self.relief = Relief(kernel, heat.load_control, self._rated_kw, self._relieve)
         self.relays: list[Relay] = []
-        self.is_sensor_stuck = Knob(False, self._sensor_changed)
-        self.is_sensor_broken = Knob(False, self._sensor_changed)
         self.is_uncontrolled = Knob(False, self._control_changed)
         self._alarms: dict[str, Event] = {}
         self._acts_at = FOREVER
@@ -93,9 +94,9 @@ class WarmTransformer(Transformer, Twin):
         """Follow the load, let the protection act."""
         self._renew(now)
         hot_spot = self.hot_spot
-        if self.is_sensor_broken.value:
+        if self.reading.is_broken.value:
             return hot_spot.ends
-        highest_c = inf if self.is_sensor_stuck.value else hot_spot.highest_c
+        highest_c = hot_spot.highest_c if self.reading.is_sound else inf
         near = [relay for relay in self.relays if relay.is_on or relay.reach_c <= highest_c]
         for relay in near:
             relay.see(now)
@@ -151,14 +152,9 @@ class WarmTransformer(Transformer, Twin):
             self._kernel.emit("alarm.cleared", self.path, {"alarm": alarm, "by": by}, raised.seq, clause="8.4.1.1")
 
     def _sensor_changed(self) -> None:
-        """A reading that sticks, or has none, stays where it was; a broken sensor is told, one that sticks is not."""
-        now, is_broken = self._kernel.now, self.is_sensor_broken.value
-        reading = self.relays[0].reading
-        if is_broken or self.is_sensor_stuck.value:
-            reading.retune(now, 0.0, reading.at(now))
-        else:
-            reading.retune(now, 1.0, 0.0)
-        if self.sensor.set(now, SensorState.BROKEN if is_broken else SensorState.READING):
+        """A broken sensor is told, one that sticks is not."""
+        is_broken = self.reading.is_broken.value
+        if self.sensor.set(self._kernel.now, SensorState.BROKEN if is_broken else SensorState.READING):
             self._alarm("transformer_sensor_broken", "sensor", is_broken)
         self._kernel.touch(self)
 
@@ -185,26 +181,26 @@ class WarmTransformer(Transformer, Twin):
     faces=("station",),
 )
 @dataclass(frozen=True, kw_only=True)
-class SensorStuck:
+class TransformerSensorStuck:
     """The temperature reading of the transformer stays where it is; its protection is blind and does not know."""
 
     duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
 
     def contributions(self, transformer: WarmTransformer) -> Iterable[Contribution]:
         """Hold the reading."""
-        yield transformer.is_sensor_stuck.force(True)
+        yield transformer.reading.stick()
 
 
 @fault("transformer.sensor_broken", hits=WarmTransformer, zh="变压器测温断线", clause="8.4.1.3", faces=("station",))
 @dataclass(frozen=True, kw_only=True)
-class SensorBroken:
+class TransformerSensorBroken:
     """The transformer's temperature sensor is open: its controller reads nothing, says so, and switches nothing."""
 
     duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
 
     def contributions(self, transformer: WarmTransformer) -> Iterable[Contribution]:
         """Take the reading away."""
-        yield transformer.is_sensor_broken.force(True)
+        yield transformer.reading.is_broken.force(True)
 
 
 @fault(

@@ -281,16 +281,16 @@ def test_the_ladder_goes_by_the_sensor_whatever_happens(drawn: list[tuple[str, i
             worn = contact.resistance_uohm.scale(1.0 + 0.01 * value)
             contact.resistance_uohm.lean(worn)
         elif deed in ("stick", "loosen") and stuck is not None:
-            contact.stuck_c.release(stuck)
+            contact.sensor_c.stuck_at.release(stuck)
             stuck = None
         elif deed == "stick":
-            stuck = contact.stuck_c.force(0.2 * value)
-            contact.stuck_c.lean(stuck)
+            stuck = contact.sensor_c.stuck_at.force(0.2 * value)
+            contact.sensor_c.stuck_at.lean(stuck)
         kernel.advance(kernel.now)
         for _ in range(20):
             t = run_to(kernel, kernel.now + wait_s / 20.0)
             shown_c = contact.sensor_c.at(t)
-            assert shown_c == pytest.approx(contact.temp_c.at(t) if stuck is None else contact.stuck_c.value)
+            assert shown_c == pytest.approx(contact.temp_c.at(t) if stuck is None else contact.sensor_c.stuck_at.value)
             asked = (
                 "connector_hot" in outlet.alarms,
                 "connector_derated" in outlet.alarms and outlet.shares == {"contact_heat": 0.5},
@@ -368,7 +368,7 @@ def test_a_sensor_that_sticks_low_lets_the_contact_burn(warm_site: WarmSite) -> 
     kernel, station, events = warm_site()
     contact, evse = contact_of(station), station.evses[0]
     run_to(kernel, 300.0)
-    shown_c = contact.shown_c
+    shown_c = contact.sensor_c.at(kernel.now)
     station.faults.inject("connector.temp_sensor_stuck", CONTACT, {}, "stuck")
     station.faults.inject("connector.contact_loose", CONTACT, {"factor": 5}, "loose")
     end = run_to(kernel, 9_000.0)

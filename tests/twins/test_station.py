@@ -97,7 +97,7 @@ def test_the_order_of_a_session(build: Build) -> None:
     ]  # fmt: skip
     (session,) = station.sessions
     assert session.outcome == "charged"
-    assert session.soc_out_pct == pytest.approx(80.0, abs=1e-3)
+    assert session.soc_out_pct == pytest.approx(80.0, abs=1e-5)
     assert session.energy_true_kwh == pytest.approx(75.0 * 0.6 / 0.95, rel=0.02), "as the recorded packs are defined"
 
 
