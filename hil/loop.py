@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
+from hil.door import Door
 from sim.kernel import Kernel
 from sim.pacing import Pacing
 from sim.recording import Recorder
@@ -78,7 +79,13 @@ class Loop:
         self._is_stopped = False
         self.unsolicited = 0
         self.late_ms: list[float] = []
+        self._pacing: Pacing | None = None
+        self._until = SimTime(0.0)
         kernel.on_post = self._rouse
+
+    def serve(self, door: Door) -> None:
+        """Let a door's present be this loop's: by the wall clock in real pace, else where the kernel stands."""
+        door.catch_up, door.admit = self._catch_up, self._admit
 
     def stop(self) -> None:
         """End the run at the next step."""
@@ -109,7 +116,8 @@ class Loop:
     async def real(self, until: SimTime, factor: float) -> None:
         """Run to `until`, `factor` simulated seconds a second."""
         kernel = self._kernel
-        pacing = Pacing(factor, monotonic(), kernel.now)
+        self._pacing = pacing = Pacing(factor, monotonic(), kernel.now)
+        self._until = until
         while not self._is_stopped:
             t = min(kernel.next_time(), until)
             wait_s = pacing.deadline_s(t) - monotonic()
@@ -137,6 +145,13 @@ class Loop:
         ended = [close() for close in closing]
         if ended:
             await asyncio.wait(ended, timeout=self._patience_s)
+
+    def _catch_up(self) -> None:
+        if self._pacing is not None and not self._is_stopped:
+            reached = min(self._pacing.due(monotonic()), self._until)
+            if reached > self._kernel.now:
+                self._kernel.advance(reached)
+                self._kernel.jump(reached)
 
     async def _last_answers(self) -> None:
         """What was sent as the run ended may still be answered."""

@@ -5,14 +5,15 @@ Life cycle `armed -> active -> cleared`, every step an event. Overlapping faults
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar
 
 from sim.errors import UsageError
 from sim.events import Event, Scalar
 from sim.kernel import Kernel
+from sim.parameters import Parameter, bounds, check, parameters_of
 from sim.registry import Registry, did_you_mean
 from sim.units import FOREVER, SimTime
 
@@ -105,33 +106,6 @@ class Knob(Generic[V]):
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """What a fault's parameter takes; `choices` for words, `low` and `high` (inclusive) for numbers."""
-
-    name: str
-    type: str
-    unit: str
-    low: float | None
-    high: float | None
-    default: Scalar
-    choices: tuple[str, ...] = ()
-
-    def problem(self, value: object) -> str | None:
-        """Why `value` is refused, with what would be right; None when it is taken."""
-        if self.choices:
-            if value in self.choices:
-                return None
-            return f"{value!r} is no {self.name}; one of {', '.join(self.choices)}"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"{value!r} is not a number; a number of {self.unit or 'no unit'}"
-        if self.type == "int" and value % 1 != 0:
-            return f"{value!r} is not a whole number; a whole number"
-        if not (self.low if self.low is not None else -inf) <= value <= (self.high if self.high is not None else inf):
-            return f"{value} is out of bounds; {self.low} to {self.high} {self.unit}".rstrip()
-        return None
-
-
-@dataclass(frozen=True, slots=True)
 class FaultSpec:
     """One entry of the catalogue, derived from the dataclass that declares the fault."""
 
@@ -148,22 +122,11 @@ class FaultSpec:
 
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The fault with these parameters; raises `UsageError` on an unknown name or a value out of bounds."""
-        known = {parameter.name: parameter for parameter in self.parameters}
-        for name, value in values.items():
-            if name not in known:
-                raise UsageError(f"fault '{self.name}' has no parameter '{name}'; {did_you_mean(name, list(known))}")
-            problem = known[name].problem(value)
-            if problem:
-                raise UsageError(f"fault '{self.name}', parameter '{name}': {problem}")
+        check(f"fault '{self.name}'", self.parameters, values)
         return self.cls(**values)
 
 
 FAULTS: Registry[FaultSpec] = Registry("fault", "voltyard.faults")
-
-
-def bounds(low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Field metadata of a fault's parameter: inclusive bounds in the unit of its name, or its words."""
-    return {"low": low, "high": high, "choices": choices}
 
 
 def fault(
@@ -176,26 +139,10 @@ def fault(
 
     def register(cls: type[Any]) -> type[Any]:
         title = (cls.__doc__ or name).strip().splitlines()[0]
-        FAULTS.add(name, FaultSpec(name, cls, hits, title, zh, clause, faces, tuple(_parameters(cls)), needs))
+        FAULTS.add(name, FaultSpec(name, cls, hits, title, zh, clause, faces, parameters_of(cls), needs))
         return cls
 
     return register
-
-
-def _parameters(cls: type[Any]) -> Iterable[Parameter]:
-    hints = get_type_hints(cls)
-    for item in fields(cls):
-        unit = item.name.rsplit("_", 1)[-1] if "_" in item.name else ""
-        default = None if item.default is MISSING or item.default == inf else item.default
-        yield Parameter(
-            item.name,
-            hints[item.name].__name__,
-            {"c": "C", "k": "K", "pct": "%", "kw": "kW", "kwh": "kWh", "w": "W", "share": ""}.get(unit, unit),
-            item.metadata.get("low"),
-            item.metadata.get("high"),
-            default,
-            item.metadata.get("choices", ()),
-        )
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,7 @@ from sim.clock import Clock
 from sim.digest import Digest
 from sim.errors import PlanStorm, UsageError
 from sim.events import Command, Event, Scalar, Ticket
+from sim.gauges import Gauge
 from sim.signals import Signal, State
 from sim.streams import Streams
 from sim.sums import Sum
@@ -101,6 +102,7 @@ class Kernel:
         self.digest = Digest()
         self._gather = self.digest.events.append
         self.signals: dict[str, Signal | Sum | State[Any]] = {}
+        self.gauges: dict[str, Gauge] = {}
         self._env = _Environment(0.0)
         self.now = SimTime(0.0)
         self._touched: list[list[Twin]] = [[] for _ in Rank]
@@ -108,6 +110,7 @@ class Kernel:
         self._deferred: deque[Callable[[], None]] = deque()
         self._outside: deque[Ticket] = deque()
         self._handlers: dict[str, Callable[[Command, int], None]] = {}
+        self.obey: Callable[[Command, int], None] = self._refuse
         self._everything: list[Callable[[Event], None]] = []
         self._subscribers: dict[str, list[Callable[[Event], None]]] = {}
         self._command_subscribers: list[Callable[[int, SimTime, Command], None]] = []
@@ -127,10 +130,21 @@ class Kernel:
     def add(self, *quantities: Signal | Sum | State[Any]) -> None:
         """Make signals known by their paths; refuses a path that is taken."""
         for quantity in quantities:
-            if quantity.path in self.signals:
+            if quantity.path in self.signals or quantity.path in self.gauges:
                 raise UsageError(f"two signals are called '{quantity.path}'; every path names one thing")
             quantity.index = len(self.signals)
             self.signals[quantity.path] = quantity
+
+    def show(self, *gauges: Gauge) -> None:
+        """Make gauges known by their paths; refuses a path that is taken."""
+        for gauge in gauges:
+            if gauge.path in self.signals or gauge.path in self.gauges:
+                raise UsageError(f"two signals are called '{gauge.path}'; every path names one thing")
+            self.gauges[gauge.path] = gauge
+
+    def quantity(self, path: str) -> Signal | Sum | State[Any] | Gauge | None:
+        """What is read at this path, or None."""
+        return self.signals.get(path) or self.gauges.get(path)
 
     def wake(self, twin: Twin, t: SimTime) -> None:
         """Plan `twin` at `t` or earlier; a wake-up that is already armed for earlier stands."""
@@ -230,16 +244,11 @@ class Kernel:
         self.digest.command(now, command)
         for subscriber in self._command_subscribers:
             subscriber(self._seq, now, command)
-        handler = self._handlers.get(command.target)
-        if handler is None:
-            self.emit(
-                "command.refused",
-                command.target,
-                {"verb": command.verb, "reason": "nothing here takes commands"},
-                cause=ticket.seq,
-            )
-            return
-        handler(command, ticket.seq)
+        self._handlers.get(command.target, self.obey)(command, ticket.seq)
+
+    def _refuse(self, command: Command, seq: int) -> None:
+        reason = "nothing here takes commands"
+        self.emit("command.refused", command.target, {"verb": command.verb, "reason": reason}, cause=seq)
 
     # Running
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from sim.deeds import Switchboard
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
@@ -84,6 +85,7 @@ class Station:
             for identity, _, _ in charge_points(face, counts)
         }
         self.faults = FaultBoard(kernel, self.find)
+        self.switchboard = Switchboard(kernel, self.find)
         piles = list(self.piles.values())
         self.staff = Staff(kernel, file.staff)
         if isinstance(self.grid.transformer, WarmTransformer):

@@ -1,0 +1,78 @@
+"""Parameters of what can be injected or asked for: fields of a dataclass, with the units of their names and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from math import inf
+from typing import Any, get_type_hints
+
+from sim.errors import UsageError
+from sim.events import Scalar
+from sim.registry import did_you_mean
+
+__all__ = ["Parameter", "bounds", "check", "parameters_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a fault's parameter takes; `choices` for words, `low` and `high` (inclusive) for numbers."""
+
+    name: str
+    type: str
+    unit: str
+    low: float | None
+    high: float | None
+    default: Scalar
+    choices: tuple[str, ...] = ()
+
+    def problem(self, value: object) -> str | None:
+        """Why `value` is refused, with what would be right; None when it is taken."""
+        if self.choices:
+            if value in self.choices:
+                return None
+            return f"{value!r} is no {self.name}; one of {', '.join(self.choices)}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{value!r} is not a number; a number of {self.unit or 'no unit'}"
+        if self.type == "int" and value % 1 != 0:
+            return f"{value!r} is not a whole number; a whole number"
+        if not (self.low if self.low is not None else -inf) <= value <= (self.high if self.high is not None else inf):
+            return f"{value} is out of bounds; {self.low} to {self.high} {self.unit}".rstrip()
+        return None
+
+
+def bounds(low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Field metadata of a fault's parameter: inclusive bounds in the unit of its name, or its words."""
+    return {"low": low, "high": high, "choices": choices}
+
+
+def check(whose: str, parameters: Sequence[Parameter], values: Mapping[str, Scalar]) -> None:
+    """Raise `UsageError` on an unknown name or a value out of bounds; `whose` begins the message."""
+    known = {parameter.name: parameter for parameter in parameters}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"{whose} has no parameter '{name}'; {did_you_mean(name, list(known))}")
+        problem = known[name].problem(value)
+        if problem:
+            raise UsageError(f"{whose}, parameter '{name}': {problem}")
+
+
+def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
+    """The parameters of a dataclass, in the order of its fields."""
+    return tuple(_parameters(cls))
+
+
+def _parameters(cls: type[Any]) -> Iterable[Parameter]:
+    hints = get_type_hints(cls)
+    for item in fields(cls):
+        unit = item.name.rsplit("_", 1)[-1] if "_" in item.name else ""
+        default = None if item.default is MISSING or item.default == inf else item.default
+        yield Parameter(
+            item.name,
+            hints[item.name].__name__,
+            {"c": "C", "k": "K", "pct": "%", "kw": "kW", "kwh": "kWh", "w": "W", "share": ""}.get(unit, unit),
+            item.metadata.get("low"),
+            item.metadata.get("high"),
+            default,
+            item.metadata.get("choices", ()),
+        )
