@@ -177,7 +177,8 @@ class Bench:
     async def _drive(self, url: str, until: SimTime, settle_ms: float) -> None:
         assert self.endpoint is not None
         station = self.run_.station
-        face = station.file.endpoints[0]
+        face = station.file.platform_face
+        assert face is not None
         self.endpoint.serve(station, face.url.replace("${csms}", url))
         self._loop = loop = Loop(
             self.kernel,

@@ -128,7 +128,8 @@ def _endpoints(station: str | None) -> list[dict[str, Any]]:
     file = read_station(find_station(station or _DEMO_STATION)).value
     rows: list[dict[str, Any]] = []
     outlets = {pile.id: len(pile.evses) for pile in file.piles}
-    for face in file.endpoints:
+    face = file.platform_face
+    if face is not None:
         for identity, pile, _ in charge_points(face, outlets):
             url = face.url.replace("{charge_point}", identity)
             rows.append({"id": identity, "protocol": "ocpp", "device": f"pile[{pile}]", "url": url, "unit": None,

@@ -18,7 +18,7 @@ def replay_into(bench: Bench, recorded: Run) -> None:
     """Drive a bench that has not run yet to the end of the recording."""
     kernel = bench.kernel
     station = bench.run_.station
-    if bench.endpoint is not None and station.file.endpoints:
+    if bench.endpoint is not None and station.file.platform_face is not None:
         bench.endpoint.serve(station, None)
     for number, row in enumerate(recorded.commands()):
         t = SimTime(row.t_s)

@@ -45,7 +45,7 @@ def run(
         raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
     if csms is not None and not csms.startswith(("ws://", "wss://")):
         raise UsageError(f"--csms {csms!r}: an address that begins with ws:// or wss:// is needed")
-    if chosen.has_wire and not loaded.station.value.endpoints:
+    if chosen.has_wire and loaded.station.value.platform_face is None:
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )

@@ -16,7 +16,17 @@ from typing import Any, Generic, TypeVar
 from sim.errors import FileProblem, FileProblems
 from sim.yaml_nodes import Node, key_path, parse_nodes, read_text
 
-__all__ = ["ID_PATTERN", "Document", "Misfit", "did_you_mean", "json_schema", "key", "read_words", "read_yaml"]
+__all__ = [
+    "ID_PATTERN",
+    "Document",
+    "Misfit",
+    "did_you_mean",
+    "json_schema",
+    "key",
+    "read_words",
+    "read_yaml",
+    "told_by",
+]
 
 T = TypeVar("T")
 
@@ -57,6 +67,19 @@ def key(
     if count:
         found |= {"min_length": count[0], "max_length": count[1]}
     return {word: value for word, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class told_by:
+    """Beside a union in a list, as in `Annotated[A | B, told_by("kind")]`: the key that says which it is."""
+
+    name: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """What the reader asks; its library is loaded then, not before."""
+        from pydantic import Field
+
+        return handler(typing.Annotated[source, Field(discriminator=self.name)])
 
 
 @dataclass(frozen=True, slots=True)

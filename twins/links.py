@@ -13,12 +13,12 @@ from sim.files import Misfit, key
 from sim.kernel import Kernel
 from sim.signals import State
 
-__all__ = ["EndpointConfig", "Link", "LinkCut", "LinkState", "charge_points"]
+__all__ = ["Link", "LinkCut", "LinkState", "OcppEndpointConfig", "charge_points"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointConfig:
-    """One face of the station on a wire; `url` knows the placeholders ${csms} and {charge_point} alone."""
+class OcppEndpointConfig:
+    """The station's face to its platform; `url` knows the placeholders ${csms} and {charge_point} alone."""
 
     kind: Literal["ocpp"] = field(metadata=key("The protocol."))
     version: Literal["1.6"] = field(metadata=key('Its version, in quotes: "1.6".'))
@@ -39,7 +39,7 @@ class EndpointConfig:
             raise Misfit("url", f"{self.url!r} is no WebSocket address", right)
 
 
-def charge_points(face: EndpointConfig, outlets: Mapping[str, int]) -> Sequence[tuple[str, str, tuple[int, ...]]]:
+def charge_points(face: OcppEndpointConfig, outlets: Mapping[str, int]) -> Sequence[tuple[str, str, tuple[int, ...]]]:
     """The charge points of this face: (identity, pile, its EVSE numbers); `outlets` are EVSEs by pile id."""
     if face.charge_points == "per_cabinet":
         return [(pile, pile, tuple(range(1, count + 1))) for pile, count in outlets.items()]

@@ -79,11 +79,9 @@ class Station:
         if file.heat.piles:
             self._house_piles()
         counts = {pile.config.id: len(pile.evses) for pile in self.piles.values()}
-        self.links = {
-            identity: Link(kernel, identity)
-            for face in file.endpoints
-            for identity, _, _ in charge_points(face, counts)
-        }
+        face = file.platform_face
+        points = charge_points(face, counts) if face is not None else ()
+        self.links = {identity: Link(kernel, identity) for identity, _, _ in points}
         self.faults = FaultBoard(kernel, self.find)
         self.switchboard = Switchboard(kernel, self.find)
         piles = list(self.piles.values())

@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 from sim.errors import FileProblem, FileProblems, UsageError
-from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml
+from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml, told_by
 from twins.arrivals import DemandConfig
 from twins.bay import BayConfig
+from twins.buses import ModbusEndpointConfig
 from twins.connector import ConnectorConfig
 from twins.control import ControlConfig
 from twins.grid import GridConfig
 from twins.house import HouseConfig
-from twins.links import EndpointConfig
+from twins.links import OcppEndpointConfig
 from twins.microclimate import EnvSensorConfig, MicroClimateConfig
 from twins.modules import StackConfig
 from twins.pile import PileCatalogue, PileConfig, PileModel
@@ -119,14 +121,24 @@ class StationFile:
     reliability: ReliabilityConfig | None = field(
         default=None, metadata=key("How piles fail by themselves; left out, they do not. {} takes the defaults.")
     )
-    endpoints: tuple[EndpointConfig, ...] = field(
-        default=(), metadata=key("The station's face on wires; one so far.", count=(0, 1))
+    endpoints: tuple[Annotated[OcppEndpointConfig | ModbusEndpointConfig, told_by("kind")], ...] = field(
+        default=(), metadata=key("The station's faces on wires; one to a platform at most.", count=(0, 50))
     )
 
     @property
     def sensors(self) -> tuple[EnvSensorConfig, ...]:
         """Its environment sensors."""
         return self.microclimate.sensors if self.microclimate is not None else ()
+
+    @property
+    def platform_face(self) -> OcppEndpointConfig | None:
+        """Its face to a platform, if it has one."""
+        return next((face for face in self.endpoints if isinstance(face, OcppEndpointConfig)), None)
+
+    @property
+    def buses(self) -> tuple[ModbusEndpointConfig, ...]:
+        """Its ports for masters."""
+        return tuple(face for face in self.endpoints if isinstance(face, ModbusEndpointConfig))
 
     def known_piles(self) -> Mapping[str, PileModel]:
         """The models of piles that it may name."""
@@ -179,7 +191,7 @@ def read_station(path: Path) -> Document[StationFile]:
     problems = [
         *_models(document), *_repeated_ids(document, piles, bays), *_shared_places(document, bays),
         *_wiring(document, piles, bays), *_house(document), *_limits(document),
-        *_soaked(document),
+        *_soaked(document), *_faces(document),
     ]  # fmt: skip
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
@@ -323,3 +335,15 @@ def _soaked(document: Document[StationFile]) -> Iterator[FileProblem]:
     if document.value.demand.drivers.soaked_share > 0.0 and not document.value.heat.packs:
         what = "warm packs, but heat.packs is false: they keep their temperature"
         yield document.problem("demand.drivers.soaked_share", what, "0, or heat: {packs: true}")
+
+
+def _faces(document: Document[StationFile]) -> Iterator[FileProblem]:
+    ports: dict[str, str] = {"platform": ""}
+    for at, face in enumerate(document.value.endpoints):
+        here = f"endpoints[{at}]"
+        name = "platform" if isinstance(face, OcppEndpointConfig) else face.id
+        if name == "platform" and ports[name]:
+            yield document.problem(here, f"a second face to a platform, after {ports[name]}", "one")
+        elif ports.get(name):
+            yield document.problem(f"{here}.id", f"{name} is the name of {ports[name]} too", "a name of its own")
+        ports[name] = here

@@ -56,11 +56,12 @@ class OcppEndpoint:
         self.on_transaction: Callable[[str, float], None] = lambda session, energy_wh: None
 
     def serve(self, station: Station, url: str | None) -> None:
-        """Give every charge point of the station's first face its engine and, where there is a `url`, its socket.
+        """Give every charge point its engine and, where there is a `url`, its socket.
 
         `url` holds {charge_point}; None opens no sockets.
         """
-        face = station.file.endpoints[0]
+        face = station.file.platform_face
+        assert face is not None
         outlets = {pile.config.id: len(pile.evses) for pile in station.piles.values()}
         for identity, pile, numbers in charge_points(face, outlets):
             evses = {own: station.piles[pile].evses[number - 1] for own, number in enumerate(numbers, start=1)}

@@ -126,7 +126,8 @@ def test_every_limit_holds_at_every_recorded_instant(build: Build, tmp_path: Pat
 def test_each_terminal_or_each_cabinet_is_a_charge_point() -> None:
     station = read_station(find_station("hub")).value
     outlets = {pile.id: len(pile.evses) for pile in station.piles}
-    (face,) = station.endpoints
+    face = station.platform_face
+    assert face is not None
     points = charge_points(face, outlets)
     assert len(points) == 24 and points[12] == ("H02-1", "H02", (1,))
     cabinets = charge_points(type(face)(kind="ocpp", version="1.6", charge_points="per_cabinet", url=face.url), outlets)

@@ -1,0 +1,102 @@
+"""Ports and gateways by which masters reach the station's devices: what each is made of; no socket is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sim.files import ID_PATTERN, Misfit, key
+from twins.ranges import names_of
+
+__all__ = ["BusDeviceConfig", "GatewayConfig", "ModbusEndpointConfig", "TlsConfig"]
+
+LAST_UNIT = 247
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusDeviceConfig:
+    """One device behind a port: which of the station's things it shows, by which map. A range takes units in order."""
+
+    unit: int = field(metadata=key("Its unit id; of a range of things the first's.", low=1, high=LAST_UNIT))
+    map: str = field(metadata=key("Name of its register map.", pattern=ID_PATTERN))
+    shows: str = field(
+        metadata=key('Path of what it shows: "grid.meter[M1]", "pile[A01..A10]" for ten of them.', count=(1, 200))
+    )
+
+    def each(self) -> list[BusDeviceConfig]:
+        """Itself, or one for each of its range; Misfit (key `shows`) for a range that is none or goes too far."""
+        before, opening, rest = self.shows.partition("[")
+        inside, closing, after = rest.partition("]")
+        if ".." not in inside:
+            return [self]
+        try:
+            names = names_of(inside)
+        except Misfit as wrong:
+            raise Misfit("shows", wrong.what, wrong.right) from None
+        if self.unit + len(names) - 1 > LAST_UNIT:
+            raise Misfit("unit", f"{len(names)} devices from {self.unit} on", f"up to unit {LAST_UNIT}")
+        return [
+            replace(self, unit=self.unit + number, shows=f"{before}{opening}{name}{closing}{after}")
+            for number, name in enumerate(names)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayConfig:
+    """A gateway from TCP to a serial line: one request at a time, each with its turnaround."""
+
+    turnaround_ms: float = field(
+        default=0.0, metadata=key("From a request to its answer on the line.", unit="ms", low=0, high=5_000)
+    )
+    queue: int = field(
+        default=16, metadata=key("Requests that may wait for the line; more are answered busy.", low=1, high=1_000)
+    )
+    missing: Literal["refuse", "silent"] = field(
+        default="refuse", metadata=key("A unit that is not there: refused as 0x0B, or never answered.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsConfig:
+    """What a TLS port shows; paths are relative to the station file."""
+
+    certificate: str = field(metadata=key("PEM file of the certificate chain.", count=(1, 1_000)))
+    private_key: str = field(metadata=key("PEM file of its key.", name="key", count=(1, 1_000)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModbusEndpointConfig:
+    """One port that speaks Modbus: a gateway to many units, or a device's own."""
+
+    kind: Literal["modbus"] = field(metadata=key("The protocol."))
+    id: str = field(metadata=key("Name of the port, as in `link[field]`.", pattern=ID_PATTERN))
+    transport: Literal["tcp", "rtu_tcp", "tls"] = field(
+        default="tcp", metadata=key("Modbus TCP, RTU frames over TCP, or Modbus TCP in TLS.")
+    )
+    port: int = field(default=0, metadata=key("TCP port; 0 takes any free one.", low=0, high=65_535))
+    tls: TlsConfig | None = field(default=None, metadata=key("With transport tls: certificate and key."))
+    gateway: GatewayConfig | None = field(
+        default=None, metadata=key("Habits of the gateway before the units; left out, units answer at once.")
+    )
+    connections: int = field(default=32, metadata=key("Masters at once; more are turned away.", low=1, high=1_000))
+    idle_s: float = field(
+        default=300.0, metadata=key("A silent master is dropped after this.", unit="s", low=1, high=86_400)
+    )
+    maps: str = field(default="", metadata=key("Folder of maps of one's own, relative to the station file."))
+    devices: tuple[BusDeviceConfig, ...] = field(metadata=key("What answers there.", count=(1, 247)))
+
+    def __post_init__(self) -> None:
+        """Refuse two devices of one unit, ranges that are none, and TLS without or beside its files."""
+        if (self.tls is None) == (self.transport == "tls"):
+            raise Misfit("tls", "given" if self.tls else "missing", "with transport tls, and only there")
+        units: dict[int, str] = {}
+        for at, device in enumerate(self.devices):
+            try:
+                each = device.each()
+            except Misfit as wrong:
+                raise Misfit(f"devices[{at}].{wrong.key}", wrong.what, wrong.right) from None
+            for one in each:
+                if one.unit in units:
+                    what = f"unit {one.unit} is {units[one.unit]} already"
+                    raise Misfit(f"devices[{at}].unit", what, "a unit id of its own")
+                units[one.unit] = one.shows
