@@ -17,7 +17,7 @@ from sim.units import FOREVER, SimTime
 from twins.sharing import POLICIES, Claim, Prices
 
 if TYPE_CHECKING:
-    from twins.evse import Evse
+    from twins.supply import Supply
 
 __all__ = ["Control", "ControlConfig"]
 
@@ -63,7 +63,7 @@ class Control(Twin):
         self._groups: dict[str, tuple[int, ...]] = {}
         self._names: dict[str, int] = {}
         self._used: list[float] = [0.0]
-        self._active: list[Evse] = []
+        self._active: list[Supply] = []
         self._claims: list[Claim] = []
         self._is_open = True
 
@@ -74,7 +74,7 @@ class Control(Twin):
 
     # Budgets
 
-    def watch(self, evse: Evse, budgets: dict[str, float]) -> None:
+    def watch(self, evse: Supply, budgets: dict[str, float]) -> None:
         """Allocate to this EVSE; `budgets` are the narrower ones it counts against, by name, narrowest first (kW)."""
         positions = []
         for name, budget_kw in budgets.items():
@@ -111,7 +111,7 @@ class Control(Twin):
 
     # Sessions
 
-    def join(self, evse: Evse, now: SimTime) -> bool:
+    def join(self, evse: Supply, now: SimTime) -> bool:
         """A session begins. True: it may draw its claim at once; False: its grant follows within this instant."""
         departs_s = inf if evse.departs_s is None else evse.departs_s
         self._active.append(evse)
@@ -125,7 +125,7 @@ class Control(Twin):
         self._kernel.touch(self)
         return False
 
-    def leave(self, evse: Evse, now: SimTime) -> None:
+    def leave(self, evse: Supply, now: SimTime) -> None:
         """A session has ended."""
         position = self._active.index(evse)
         del self._active[position], self._claims[position]
@@ -135,7 +135,7 @@ class Control(Twin):
         if not self._is_open:
             self._kernel.touch(self)
 
-    def claimed(self, evse: Evse, now: SimTime, claim_kw: float) -> None:
+    def claimed(self, evse: Supply, now: SimTime, claim_kw: float) -> None:
         """A session claims more or less than before."""
         before_kw, evse.claim_kw = evse.claim_kw, claim_kw
         self._use(evse, claim_kw - before_kw)
@@ -148,7 +148,7 @@ class Control(Twin):
             if freed_kw > _STEP * self._budgets[0]:
                 self._kernel.touch(self)
 
-    def recapped(self, evse: Evse, now: SimTime) -> None:
+    def recapped(self, evse: Supply, now: SimTime) -> None:
         """Its electronics can give more or less than before; what it may draw now it has claimed."""
         is_open = self._is_open and not self.minds_prices and self._fits(evse)
         evse.offer(now, evse.cap_kw if is_open else min(evse.granted_kw, evse.cap_kw))
@@ -173,12 +173,12 @@ class Control(Twin):
             evse.offer(now, evse.cap_kw if has_all else grant_kw * _ROUNDING)
         return FOREVER
 
-    def _use(self, evse: Evse, claim_kw: float) -> None:
+    def _use(self, evse: Supply, claim_kw: float) -> None:
         used = self._used
         for group in self._groups[evse.path]:
             used[group] += claim_kw
 
-    def _fits(self, evse: Evse) -> bool:
+    def _fits(self, evse: Supply) -> bool:
         """Whether the claims on this EVSE's budgets fit them together."""
         used, budgets = self._used, self._budgets
         for group in self._groups[evse.path]:

@@ -15,10 +15,11 @@ from twins.bay import PlaceConfig
 from twins.cabinet import Cabinet, CabinetConfig
 from twins.connector import ConnectorConfig
 from twins.control import Control
-from twins.evse import Evse, EvseState
+from twins.evse import Evse
 from twins.grid import METER_CLASSES
 from twins.modules import StackConfig
 from twins.ports import PlatformPort
+from twins.supply import EvseState, Supply
 
 __all__ = ["EvseConfig", "Pile", "PileCatalogue", "PileConfig", "PileModel"]
 
@@ -140,7 +141,7 @@ class Pile:
         self._control = control
         self.share = 1.0
         self.cabinet: Cabinet | None = None
-        self.evses = [
+        self.evses: list[Supply] = [
             Evse(kernel, f"{self.path}.connector[{number}]", model, evse, control, platform)
             for number, evse in enumerate(config.evses, start=1)
         ]

@@ -144,7 +144,7 @@ class Station:
             grid.feed,
         ]
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
-        things += [evse.contact for evse in self.evses if evse.contact is not None]
+        things += [evse.contact for evse in self.evses if isinstance(evse, Evse) and evse.contact is not None]
         return {thing.path: thing for thing in things}
 
     def _make_house(self) -> House:
@@ -169,6 +169,8 @@ class Station:
         connector = pile.model.connector or ConnectorConfig()
         kind = Contact if connector.cooled is None else CooledContact
         for evse, config in zip(pile.evses, pile.config.evses, strict=True):
+            if not isinstance(evse, Evse):
+                continue
             air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
             evse.contact = kind(self.kernel, evse, connector, air_c)
 
@@ -237,7 +239,8 @@ class Station:
             for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
                 reached = [bays[bay] for bay in config.reaches]
                 for bay in reached:
-                    bay.evses.append((evse, pile.config.id, number))
+                    if isinstance(evse, Evse):
+                        bay.evses.append((evse, pile.config.id, number))
                 evse.on_free = lambda reached=reached: self.yard.evse_freed(reached)  # type: ignore[misc]
         return bays
 
