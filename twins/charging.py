@@ -20,7 +20,6 @@ from twins.evse import Evse
 from twins.isothermal_bms import IsothermalBms
 from twins.microclimate import MicroClimate
 from twins.pack import Pack
-from twins.supply import Supply
 from twins.vehicle import VehicleModel
 from twins.visits import Session
 from twins.weather import Weather
@@ -116,10 +115,8 @@ class Charging:
         if bill is not None:
             session.cost_cny = self._billing.occupancy(bill, session.stopped_s or kernel.now, kernel.now).total_cny
 
-    def settle(self, session: Session, evse: Supply) -> None:
+    def settle(self, session: Session, evse: Evse) -> None:
         """What a charge that still runs amounts to now."""
-        if not isinstance(evse, Evse):
-            return
         if evse.session == session.id and evse.is_charging and evse.bms is not None:
             now = self._kernel.now
             session.started_s, session.power_max_kw = evse.started_s, evse.peak_kw

@@ -46,6 +46,9 @@ class Control(Twin):
 
     Budgets are outputs of piles in kW: one a cabinet, one a feeder, the last one the site's, which is the lowest of the
     limits of its sources (configuration, transformer, contract, platform).
+
+    A real device obeys a lower grant only once it has confirmed it; until then nobody else is granted more than before.
+    What it may draw unasked is held for it beside all grants.
     """
 
     rank = Rank.CONTROL
@@ -66,6 +69,9 @@ class Control(Twin):
         self._active: list[Supply] = []
         self._claims: list[Claim] = []
         self._is_open = True
+        self._held: dict[str, float] = {}
+        self._kept: list[float] | None = None
+        self._obey_at_once = True
 
     @property
     def minds_prices(self) -> bool:
@@ -84,6 +90,19 @@ class Control(Twin):
                 self._used.append(0.0)
             positions.append(self._names[name])
         self._groups[evse.path] = (*positions, 0)
+        self._obey_at_once = self._obey_at_once and evse.obeys_at_once
+
+    def hold(self, evse: Supply, held_kw: float) -> None:
+        """Keep `held_kw`, 0 or more, out of what is shared: this outlet may draw it beside its grant."""
+        if held_kw == self._held.get(evse.path, 0.0):
+            return
+        self._held[evse.path] = held_kw
+        self._kept = [0.0] * len(self._budgets)
+        for path, kept_kw in self._held.items():
+            for group in self._groups[path]:
+                self._kept[group] += kept_kw
+        self._count_anew()
+        self._kernel.touch(self)
 
     def limit(self, source: str, limit_kw: float | None) -> None:
         """Hold the whole output at or below `limit_kw` for as long as `source` says so; None lifts its limit."""
@@ -153,6 +172,11 @@ class Control(Twin):
         is_open = self._is_open and not self.minds_prices and self._fits(evse)
         evse.offer(now, evse.cap_kw if is_open else min(evse.granted_kw, evse.cap_kw))
 
+    def confirmed(self) -> None:
+        """A device obeys a lower grant now: others may have what that frees."""
+        if not self._is_open:
+            self._kernel.touch(self)
+
     def plan(self, now: SimTime) -> SimTime:
         """Grant each charging EVSE its share."""
         active = self._active
@@ -167,10 +191,17 @@ class Control(Twin):
             return FOREVER
         for evse, claim in zip(active, self._claims, strict=True):
             claim.kw = evse.claim_kw
-        grants = self._policy.share(self._claims, self._budgets, now, self._prices)
+        budgets = self._budgets
+        if self._kept is not None:
+            budgets = [max(0.0, budget - kept) for budget, kept in zip(budgets, self._kept, strict=True)]
+        grants = self._policy.share(self._claims, budgets, now, self._prices)
+        waits = not self._obey_at_once and any(
+            evse.told_kw * _NEARLY > grant_kw for evse, grant_kw in zip(active, grants, strict=True)
+        )
         for evse, grant_kw in zip(active, grants, strict=True):
             has_all = grant_kw >= evse.claim_kw * _NEARLY
-            evse.offer(now, evse.cap_kw if has_all else grant_kw * _ROUNDING)
+            offered_kw = evse.cap_kw if has_all else grant_kw * _ROUNDING
+            evse.offer(now, min(offered_kw, evse.granted_kw) if waits else offered_kw)
         return FOREVER
 
     def _use(self, evse: Supply, claim_kw: float) -> None:
@@ -190,6 +221,6 @@ class Control(Twin):
     def _count_anew(self) -> None:
         """Sum the claims once more: what is added and taken away one by one drifts in the last digits."""
         for group in range(len(self._used)):
-            self._used[group] = 0.0
+            self._used[group] = self._kept[group] if self._kept is not None else 0.0
         for evse in self._active:
             self._use(evse, evse.claim_kw)

@@ -16,7 +16,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.units import FOREVER, SimTime
 from twins.ports import PlatformPort
-from twins.supply import EvseState, Supply
+from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 if TYPE_CHECKING:
     from twins.bms import Bms
@@ -28,9 +28,6 @@ __all__ = ["Evse", "LockState"]
 
 BMS_SILENCE_S = 1.0
 CONNECTION_TIMEOUT_S = 120.0
-AC_PHASE_V = 230.0
-ONE_PHASE_KW = 7.4
-"""An AC outlet of more than a phase of 32 A has three."""
 _SAME = 1e-9
 
 
@@ -57,7 +54,7 @@ class Evse(Supply):
     ) -> None:
         """`path` is the connector's, as `pile[A01].connector[1]`."""
         super().__init__(kernel, path, model, config, control, platform)
-        self._phases = 3 if model.kind == "ac" and model.evse_max_kw > ONE_PHASE_KW else 1
+        self._phases = phases_of(model)
         self.lock = State(f"{path}.lock", LockState.UNLOCKED)
         self.vehicle_soc = Signal(f"{path}.vehicle_soc", "1")
         self.vehicle_temp_c = Signal(f"{path}.vehicle_temp_c", "C")

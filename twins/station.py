@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,9 +22,11 @@ from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
+from twins.device_evse import DeviceEvse
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.grid import Grid
+from twins.guests import Guests
 from twins.house import House
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
@@ -36,11 +38,12 @@ from twins.reliability import Failures
 from twins.repairs import Repairs
 from twins.replay import ReplayRow
 from twins.sharing import Prices
+from twins.slot_file import SlotConfig
 from twins.stack import SplitStack
 from twins.staff import Staff
 from twins.station_file import StationFile
 from twins.tariff import Tariff
-from twins.visits import Visits
+from twins.visits import Session, Visits
 from twins.warm_transformer import WarmTransformer
 from twins.weather import Weather
 from twins.yard import Yard
@@ -58,8 +61,11 @@ class Station:
     `things` are those that stay, by path; vehicles come and go.
     """
 
-    def __init__(self, kernel: Kernel, file: StationFile, platform: PlatformPort) -> None:
-        """Builds the twins of a checked station file."""
+    def __init__(
+        self, kernel: Kernel, file: StationFile, platform: PlatformPort, slots: Mapping[str, SlotConfig] | None = None
+    ) -> None:
+        """Builds the twins of a checked station file; `slots` are the things, by path, that devices stand behind."""
+        self._slots = slots or {}
         self.kernel = kernel
         self.file = file
         self.weather = Weather(kernel, file.weather)
@@ -103,6 +109,8 @@ class Station:
         )
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
+        self.guests = Guests(kernel, self.visits, self.billing)
+        self._host_devices()
         self.kpis = Kpis(self)
         self.visits.on_over = self.kpis.over
 
@@ -121,6 +129,14 @@ class Station:
                 yield row.arrival(), numbers[row.connector - 1]
 
         self.visits.expect(arrivals())
+
+    def settle(self, session: Session) -> None:
+        """Put down what the charge of a session that is still here amounts to now."""
+        evse = self.piles[session.pile].evses[session.connector - 1]
+        if isinstance(evse, Evse):
+            self.charging.settle(session, evse)
+        elif isinstance(evse, DeviceEvse):
+            self.guests.settle(session, evse)
 
     def find(self, path: str) -> object | None:
         """The twin at `path`: `pile[A01]`, `pile[A01].connector[1]`, `bay[B01].vehicle.bms` and the like."""
@@ -159,8 +175,12 @@ class Station:
             model = replace(model, stack=config.stack)
         if config.connector is not None:
             model = replace(model, connector=config.connector)
-        kind = Pile if model.stack is None else SplitStack
-        pile = kind(self.kernel, config, model, self.control, platform)
+        pile: Pile
+        if model.stack is not None:
+            pile = SplitStack(self.kernel, config, model, self.control, platform)
+        else:
+            devices = {path: slot.terms for path, slot in self._slots.items()}
+            pile = Pile(self.kernel, config, model, self.control, platform, devices)
         if self.file.heat.connectors and model.kind == "dc":
             self._warm_contacts(pile)
         return pile
@@ -243,6 +263,15 @@ class Station:
                         bay.evses.append((evse, pile.config.id, number))
                 evse.on_free = lambda reached=reached: self.yard.evse_freed(reached)  # type: ignore[misc]
         return bays
+
+    def _host_devices(self) -> None:
+        """Who is at a device stands in the first bay that it reaches."""
+        self.devices: dict[str, DeviceEvse] = {}
+        for pile in self.piles.values():
+            for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
+                if isinstance(evse, DeviceEvse):
+                    self.devices[evse.path] = evse
+                    self.guests.host(evse, pile.config.id, number, self.bays[config.reaches[0]])
 
     def _bay_of_each_connector(self) -> list[Bay[Evse]]:
         return [self.bays[config.reaches[0]] for pile in self.piles.values() for config in pile.config.evses]

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["EvseState", "Supply"]
+__all__ = ["AC_PHASE_V", "EvseState", "Supply", "phases_of"]
 
+AC_PHASE_V = 230.0
+ONE_PHASE_KW = 7.4
+"""An AC outlet of more than a phase of 32 A has three."""
 _SAME = 1e-9
 
 
@@ -43,11 +46,12 @@ class Supply(Twin):
     """One outlet of a pile. Signals `power_kw` (what reaches the vehicle), `limit_kw`; state `state`.
 
     `claim_kw` bounds what it draws until it says otherwise; `granted_kw` is its share of the site's power; `cap_kw` is
-    what its electronics can give now. `is_lagging`: it may still draw more than it has been granted.
+    what its electronics can give now. `told_kw` is what it may still draw because it was told so before: 0 for whoever
+    obeys a new grant within the instant.
     """
 
     rank = Rank.PILE
-    is_lagging = False
+    obeys_at_once = True
 
     def __init__(
         self, kernel: Kernel, path: str, model: PileModel, config: EvseConfig, control: Control, platform: PlatformPort
@@ -69,6 +73,7 @@ class Supply(Twin):
         self.on_free: Callable[[], None] = lambda: None
         self.claim_kw = 0.0
         self.granted_kw = 0.0
+        self.told_kw = 0.0
         self.departs_s: float | None = None
         self.started_s: float | None = None
         self.peak_kw = 0.0
@@ -250,3 +255,8 @@ class Supply(Twin):
 
     def _touch(self) -> None:
         self._kernel.touch(self)
+
+
+def phases_of(model: PileModel) -> int:
+    """How many phases an outlet of this model has, 1 for DC."""
+    return 3 if model.kind == "ac" and model.evse_max_kw > ONE_PHASE_KW else 1

@@ -6,7 +6,7 @@ from typing import Final
 
 from hil.ocpp.meter_values import Sample
 from sim.units import SimTime
-from twins.supply import EvseState, Supply
+from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 __all__ = ["EvseConnector", "error_code_of", "reason_of", "status_of"]
 
@@ -89,6 +89,20 @@ class EvseConnector:
     def set_available(self, is_available: bool, now: float) -> str:
         """Take the EVSE out of service or back."""
         return "Accepted" if self.evse.set_in_service(is_available) else "Scheduled"
+
+    @property
+    def most_w(self) -> float:
+        """What the outlet can give."""
+        return self.evse.model.evse_max_kw * 1000.0
+
+    def watts_per_a(self, phases: int) -> float | None:
+        """Of AC by the phases that the outlet has; DC is limited in W."""
+        model = self.evse.model
+        return AC_PHASE_V * min(phases, phases_of(model)) if model.kind == "ac" else None
+
+    def limit(self, limit_w: float | None, now: float) -> None:
+        """Hold the outlet to the profiles."""
+        self.evse.limit("ocpp", None if limit_w is None else limit_w / 1000.0)
 
     def unlock(self, now: float) -> str:
         """Free the plug; a charge ends first."""
