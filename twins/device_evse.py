@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sim.events import Command, Scalar
 from sim.kernel import Kernel
 from sim.signals import State
-from sim.units import FOREVER, SimTime
+from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 from twins.device_meter import DeviceMeter
 from twins.ports import DevicePort, NoDevice, PlatformPort
 from twins.supply import EvseState, Supply
@@ -58,7 +58,8 @@ class DeviceEvse(Supply):
     """One outlet that is a device. State `device` beside the signals of a `Supply`; events `device.*`.
 
     A charge that it begins is told to the platform once that accepts its token, and power is granted only then. It
-    claims what it may draw at most: its rating, the bench's limit and whatever else limits the outlet.
+    claims what it may draw at most: its rating, the bench's limit and whatever else limits the outlet. `held_kwh` is
+    what was assumed on after its last reading, until it counted as silent.
     """
 
     obeys_at_once = False
@@ -81,6 +82,8 @@ class DeviceEvse(Supply):
         self._heard_s = kernel.now
         self._nonsense_s: SimTime | None = None
         self._over_s: SimTime | None = None
+        self._read_s = kernel.now
+        self.held_kwh = 0.0
         self._is_plugged = self._is_open = self._is_distrusted = False
         self._asked_kw = 0.0
         self._stop_reason = ""
@@ -274,6 +277,7 @@ class DeviceEvse(Supply):
     def _drawn(self, now: SimTime, power_kw: float) -> None:
         """What it draws beyond what it was told is held for it, and becomes an alarm where it lasts."""
         self.power_kw.set(now, power_kw)
+        self._read_s = now
         self.peak_kw = max(self.peak_kw, power_kw)
         told_kw = max(self.told_kw, self._asked_kw) if self.is_charging else self.terms.reserve_kw
         is_over = power_kw > (1.0 + OVER_SHARE) * told_kw + OVER_KW
@@ -387,6 +391,7 @@ class DeviceEvse(Supply):
             self.port.stop("device_silent")
         self.presence.set(now, Presence.SILENT)
         self._raise("device_silent")
+        self.held_kwh += self.power_kw.at(now) * (now - self._read_s) / SECONDS_PER_HOUR
         if self.is_charging:
             self._end("device_silent")
         for alarm in [*self._warnings]:

@@ -19,9 +19,8 @@ _BOUNDS = {"voltage_v": (0.0, 2_000.0), "current_a": (-5.0, 5_000.0), "soc": (0.
 
 
 class DeviceMeter:
-    """The last believed values; `soc` (0 to 1), `temp_c`, `voltage_v`, `current_a`, None where none was told.
-
-    Of what the register counts, `registered_kwh` belongs to charges of the station and `outside_kwh` to none.
+    """The last believed values; `soc` (0 to 1), `temp_c`, `voltage_v`, `current_a`, None where none was told; `first_soc` is
+    the first of the vehicle that is there. Of what the register counts, `registered_kwh` belongs to charges of the station and `outside_kwh` to none.
     """
 
     def __init__(self, rated_kw: float) -> None:
@@ -30,6 +29,7 @@ class DeviceMeter:
         self._register_kwh: float | None = None
         self._read_s = 0.0
         self._values: dict[str, float] = {}
+        self.first_soc: float | None = None
         self.registered_kwh = 0.0
         self.outside_kwh = 0.0
 
@@ -40,6 +40,7 @@ class DeviceMeter:
     def forget_vehicle(self) -> None:
         """Another vehicle has come."""
         self._values.clear()
+        self.first_soc = None
 
     def misfit(self, reading: Mapping[str, Scalar], now: float) -> str:
         """Why this reading cannot be at `now` (s); empty where it can.
@@ -70,6 +71,8 @@ class DeviceMeter:
             value = _number(reading, name)
             if value is not None:
                 self._values[name] = value
+        if self.first_soc is None:
+            self.first_soc = self._values.get("soc")
         register_kwh = _number(reading, "register_kwh")
         if register_kwh is None:
             return

@@ -58,9 +58,6 @@ class Guests:
     def _started(self, device: DeviceEvse) -> None:
         session = self._present[device.path]
         session.started_s = device.started_s
-        soc = device.meter.value("soc")
-        if soc is not None:
-            session.soc_in_pct = 100.0 * soc
         self._billing.open(session.id, device.energy_kwh)
 
     def _ended(self, device: DeviceEvse, reason: str) -> None:
@@ -88,8 +85,6 @@ class Guests:
     def _measure(self, session: Session, device: DeviceEvse, now: SimTime) -> None:
         session.started_s, session.power_max_kw = device.started_s, device.peak_kw
         session.energy_true_kwh, session.energy_registered_kwh = device.delivered_kwh(now)
-        soc = device.meter.value("soc")
-        if soc is not None:
-            session.soc_out_pct = 100.0 * soc
-            if session.soc_in_pct is None:
-                session.soc_in_pct = session.soc_out_pct
+        first_soc, soc = device.meter.first_soc, device.meter.value("soc")
+        if first_soc is not None and soc is not None:
+            session.soc_in_pct, session.soc_out_pct = 100.0 * first_soc, 100.0 * soc

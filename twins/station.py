@@ -37,12 +37,14 @@ from twins.ports import PlatformPort
 from twins.reliability import Failures
 from twins.repairs import Repairs
 from twins.replay import ReplayRow
+from twins.shadow import Shadow
 from twins.sharing import Prices
 from twins.slot_file import SlotConfig
 from twins.stack import SplitStack
 from twins.staff import Staff
 from twins.station_file import StationFile
 from twins.tariff import Tariff
+from twins.vehicle import vehicle_models
 from twins.visits import Session, Visits
 from twins.warm_transformer import WarmTransformer
 from twins.weather import Weather
@@ -267,11 +269,16 @@ class Station:
     def _host_devices(self) -> None:
         """Who is at a device stands in the first bay that it reaches."""
         self.devices: dict[str, DeviceEvse] = {}
+        self.shadows: dict[str, Shadow] = {}
+        models = {**vehicle_models(), **self.file.known_vehicles()}
         for pile in self.piles.values():
             for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
                 if isinstance(evse, DeviceEvse):
                     self.devices[evse.path] = evse
                     self.guests.host(evse, pile.config.id, number, self.bays[config.reaches[0]])
+                    if model := models.get(self._slots[evse.path].vehicle):
+                        air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
+                        self.shadows[evse.path] = Shadow(self.kernel, evse, model, air_c)
 
     def _bay_of_each_connector(self) -> list[Bay[Evse]]:
         return [self.bays[config.reaches[0]] for pile in self.piles.values() for config in pile.config.evses]
