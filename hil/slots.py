@@ -30,6 +30,11 @@ class Slots:
                 self._ports[driver.port] = SlotPort(kernel, driver.host, driver.port)
             self._ports[driver.port].add(evse, driver)
 
+    @property
+    def urls(self) -> list[str]:
+        """Where chargers connect, without their identities; once started."""
+        return [port.url for port in self._ports.values()]
+
     async def start(self) -> None:
         """Listen for the devices; raises `PortInUse`."""
         for port in self._ports.values():

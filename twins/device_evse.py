@@ -205,7 +205,7 @@ class DeviceEvse(Supply):
     def _recapped(self, before_kw: float) -> None:
         """Less is claimed only once the device has confirmed less."""
         now = self._kernel.now
-        self._control.claimed(self, now, max(self.cap_kw, self.told_kw))
+        self._reclaim(now)
         self._control.recapped(self, now)
         self._touch()
 
@@ -275,7 +275,7 @@ class DeviceEvse(Supply):
             self._drawn(now, max(0.0, float(power_kw)))
 
     def _drawn(self, now: SimTime, power_kw: float) -> None:
-        """What it draws beyond what it was told is held for it, and becomes an alarm where it lasts."""
+        """Who draws more than it was told has that held for it, and an alarm is raised where it lasts."""
         self.power_kw.set(now, power_kw)
         self._read_s = now
         self.peak_kw = max(self.peak_kw, power_kw)
@@ -292,8 +292,15 @@ class DeviceEvse(Supply):
             self._over_s = None
             if "device_over_limit" in self._warnings:
                 self.calm("device_over_limit")
-        unasked_kw = power_kw - told_kw if is_over else 0.0
-        self._control.hold(self, unasked_kw if self.is_charging else self.terms.reserve_kw + unasked_kw)
+        held_kw = 0.0 if self.is_charging else self.terms.reserve_kw
+        self._control.hold(self, max(held_kw, power_kw) if is_over else held_kw)
+        self._reclaim(now)
+
+    def _reclaim(self, now: SimTime) -> None:
+        """Claim what it may draw, and no less than it was told; who is over its limit has all that it draws held."""
+        claim_kw = 0.0 if self._over_s is not None else max(self.cap_kw, self.told_kw)
+        if self.is_charging and claim_kw != self.claim_kw:
+            self._control.claimed(self, now, claim_kw)
 
     def _not_believed(self, what: str) -> None:
         if self.presence.value is Presence.PRESENT and self._nonsense_s is None:
@@ -332,7 +339,7 @@ class DeviceEvse(Supply):
             return
         now = self._kernel.now
         self._true_start_kwh, self._started_kwh = self.true_energy_kwh(now), self.meter.registered_kwh
-        self.peak_kw, self.started_s, self._asked_kw, self.told_kw = 0.0, now, 0.0, 0.0
+        self.peak_kw, self.started_s, self._asked_kw, self.told_kw, self._over_s = 0.0, now, 0.0, 0.0, None
         self._control.hold(self, 0.0)
         self._kernel.emit("session.started", self.path, {"session": session})
         self.on_started()
@@ -349,9 +356,7 @@ class DeviceEvse(Supply):
             self.stop("device_unlimited")
         elif self.is_charging:
             before_kw, self.told_kw = self.told_kw, float(args["limit_kw"] or 0.0)
-            claim_kw = max(self.cap_kw, self.told_kw)
-            if claim_kw != self.claim_kw:
-                self._control.claimed(self, self._kernel.now, claim_kw)
+            self._reclaim(self._kernel.now)
             if self.told_kw < before_kw:
                 self._control.confirmed()
 

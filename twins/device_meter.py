@@ -19,8 +19,10 @@ _BOUNDS = {"voltage_v": (0.0, 2_000.0), "current_a": (-5.0, 5_000.0), "soc": (0.
 
 
 class DeviceMeter:
-    """The last believed values; `soc` (0 to 1), `temp_c`, `voltage_v`, `current_a`, None where none was told; `first_soc` is
-    the first of the vehicle that is there. Of what the register counts, `registered_kwh` belongs to charges of the station and `outside_kwh` to none.
+    """The last believed values: `soc` (0 to 1), `temp_c`, `voltage_v`, `current_a`.
+
+    `first_soc` is the first of the vehicle that is there. Of what the register counts, `registered_kwh` belongs to
+    charges of the station and `outside_kwh` to none.
     """
 
     def __init__(self, rated_kw: float) -> None:

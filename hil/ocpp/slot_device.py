@@ -25,7 +25,8 @@ __all__ = ["Ask", "SlotDevice"]
 Ask = Callable[[str, Payload], Awaitable[Answer]]
 _GRANT, _RESERVE = 1, 0
 """Stack levels; ids are made of them and of the connector."""
-_LEAST_V: Final = 50.0
+_HIGHEST_V: Final = 1_000.0
+"""Assumed of DC whose voltage is not told: so that a limit in amperes is never too much (ours)."""
 
 
 class SlotDevice:
@@ -175,7 +176,7 @@ class SlotDevice:
         model = self.evse.model
         if model.kind == "ac":
             return AC_PHASE_V * phases_of(model)
-        return max(self.evse.meter.value("voltage_v") or _LEAST_V, _LEAST_V)
+        return self.evse.meter.value("voltage_v") or _HIGHEST_V
 
     def _do(self, deed: Awaitable[object]) -> None:
         async def done() -> None:
