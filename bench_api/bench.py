@@ -106,7 +106,9 @@ class Bench:
         if plan.slots is not None:
             self.recorder.meta({"file_slots": plan.slots.text})
         self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform, self._slots)
-        self.judge = Judge(self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire)
+        self.judge = Judge(
+            self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire, has_devices=bool(self._slots)
+        )
         self.recorder.meta({"heat_levels": heat_levels(self.run_.station)})
         self.run_.arm()
         self.recorder.attach(self.kernel)

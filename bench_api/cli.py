@@ -91,7 +91,9 @@ def run(
     out: OutOption = None,
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
-    slots: Annotated[Path | None, typer.Option(help="Slot file: which things are real devices; real pace.")] = None,
+    slots: Annotated[
+        str | None, typer.Option(help="Slot file, shipped or yours: which things are real devices; real pace.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder."""

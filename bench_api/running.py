@@ -19,7 +19,7 @@ from bench_api.replay import replay_into
 from bench_api.report import write_report
 from hil.ocpp.transport import without_credentials
 from scenarios.loader import find_scenario, load_scenario
-from scenarios.slots import load_slots
+from scenarios.slots import find_slots, load_slots
 from sim.errors import UsageError
 from sim.reading import Run
 from sim.recording import LEVELS
@@ -37,7 +37,7 @@ def run(
     state: Path | None,
     junit: Path | None,
     *,
-    slots: Path | None = None,
+    slots: str | None = None,
     as_json: bool,
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract."""
@@ -47,7 +47,7 @@ def run(
     chosen = read_pace(pace)
     if slots is not None and chosen.name != "real":
         raise UsageError(f"--slots: devices live by the wall clock, not by --pace {chosen.name}; use real")
-    devices = load_slots(slots, loaded) if slots is not None else None
+    devices = load_slots(find_slots(slots), loaded) if slots is not None else None
     if csms is not None and not chosen.has_wire:
         raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
     if csms is not None and not csms.startswith(("ws://", "wss://")):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +22,9 @@ from hil.ocpp.frames import Payload
 from hil.ocpp.rpc import Answer, Answered, Rpc
 from hil.ocpp.transport import WebSocketClient
 from hil.slots import Slots
+from scenarios.slots import find_slots
 from sim.clock import Clock
+from sim.errors import Unreachable
 from sim.events import Event
 from sim.kernel import Kernel
 from sim.recording import Recorder
@@ -30,6 +36,7 @@ from twins.slot_file import OcppDriverConfig, SlotConfig
 from twins.station import Station
 from twins.station_file import find_station, read_station
 
+ROOT = Path(__file__).resolve().parents[3]
 AT = "pile[A01].connector[1]"
 NOW = "2026-01-01T00:00:00Z"
 
@@ -43,11 +50,14 @@ class Charger:
         self.rpc = Rpc(self.answer, new_id=lambda: f"c{next(numbers)}")
         self.client = WebSocketClient(self.take, lambda _code, _reason: self.rpc.closed(self.loop.time()))
         self.asked: list[tuple[str, Payload]] = []
+        self.granted = asyncio.Event()
         self.is_mute = False
         self.status = "Accepted"
 
     def answer(self, action: str, payload: Payload, _now: float) -> Payload:
         self.asked.append((action, payload))
+        if self.limits_w():
+            self.granted.set()
         return {"status": self.status if action == "SetChargingProfile" else "Accepted"}
 
     def take(self, data: bytes) -> None:
@@ -280,6 +290,62 @@ def test_the_way_out_makes_it_safe(tmp_path: Path) -> None:
         assert ("RemoteStopTransaction", {"transactionId": number}) in charger.asked
 
     asyncio.run(whole())
+
+
+def test_a_signal_makes_it_safe_and_the_recording_repeats_it(tmp_path: Path) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    slots = tmp_path / "slots.yaml"
+    text = find_slots("foreign-charger").read_text(encoding="utf-8")
+    slots.write_text(text.replace("port: 9100", f"port: {port}"), encoding="utf-8")
+
+    async def whole() -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "voltyard",
+            "run",
+            "foreign-charger",
+            "--slots",
+            slots,
+            "--out",
+            tmp_path / "run",
+        ]
+        bench = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=asyncio.subprocess.DEVNULL)
+        charger = Charger()
+        try:
+            await _connected(charger, f"ws://127.0.0.1:{port}/A01")
+            await charger.boots()
+            number = await charger.starts()
+            await asyncio.wait_for(charger.granted.wait(), 5.0)
+            assert charger.limits_w() == [60_000.0]
+            await charger.measures("50000")
+            bench.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(bench.wait(), 20.0) == 4
+        finally:
+            if bench.returncode is None:
+                bench.kill()
+        assert ("RemoteStopTransaction", {"transactionId": number}) in charger.asked
+        assert charger.limits_w("TxDefaultProfile")[-1] == 0.0
+        assert charger.asked[-1] == ("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
+
+    asyncio.run(whole())
+    again = subprocess.run(
+        [sys.executable, "-m", "voltyard", "replay", tmp_path / "run"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr
+
+
+async def _connected(charger: Charger, url: str) -> None:
+    for _ in range(200):
+        try:
+            await charger.client.connect(url)
+        except Unreachable:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise AssertionError("nobody listens on the slot's port")
 
 
 def test_the_way_out_waits_for_no_charger_that_is_mute(tmp_path: Path) -> None:
