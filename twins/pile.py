@@ -17,7 +17,8 @@ from twins.bay import PlaceConfig
 from twins.cabinet import Cabinet, CabinetConfig
 from twins.connector import ConnectorConfig
 from twins.control import Control
-from twins.device_evse import DeviceEvse, DeviceTerms
+from twins.device_evse import DeviceEvse
+from twins.device_supply import DeviceTerms
 from twins.evse import Evse
 from twins.grid import METER_CLASSES
 from twins.modules import StackConfig

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml
-from twins.device_evse import DeviceTerms
+from twins.device_supply import DeviceTerms
 from twins.station_file import StationFile, find_station, read_station, station_names
 from twins.vehicle import vehicle_models
 

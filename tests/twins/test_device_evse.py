@@ -18,7 +18,8 @@ from twins.bay import Occupancy
 from twins.books import energy_book
 from twins.control import ControlConfig
 from twins.device_book import device_books
-from twins.device_evse import DeviceEvse, Presence
+from twins.device_evse import DeviceEvse
+from twins.device_supply import Presence
 from twins.platform import LocalPlatform
 from twins.replay import ReplayRow
 from twins.slot_file import OcppDriverConfig, SlotConfig

@@ -30,7 +30,8 @@ from sim.kernel import Kernel
 from sim.recording import Recorder
 from sim.units import SimTime
 from twins.control import ControlConfig
-from twins.device_evse import DeviceEvse, Presence
+from twins.device_evse import DeviceEvse
+from twins.device_supply import Presence
 from twins.platform import LocalPlatform
 from twins.slot_file import OcppDriverConfig, SlotConfig
 from twins.station import Station
