@@ -12,10 +12,12 @@ from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
 from sim.units import FOREVER
-from twins import contactor as _contactor  # its faults
+from twins import bus_faults as _bus_faults  # what registers faults and nothing else
+from twins import contactor as _contactor
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
 from twins.billing import Billing
+from twins.bus import Bus
 from twins.cabinet import Cabinet
 from twins.charging import Charging
 from twins.connector import ConnectorConfig
@@ -49,7 +51,7 @@ __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
 _GUEST = ".vehicle.bms"
-_FAULTS = (_contactor,)
+_FAULTS = (_bus_faults, _contactor)
 
 
 class Station:
@@ -82,6 +84,7 @@ class Station:
         face = file.platform_face
         points = charge_points(face, counts) if face is not None else ()
         self.links = {identity: Link(kernel, identity) for identity, _, _ in points}
+        self.buses = {config.id: Bus(kernel, config) for config in file.buses}
         self.faults = FaultBoard(kernel, self.find)
         self.switchboard = Switchboard(kernel, self.find)
         piles = list(self.piles.values())
@@ -138,12 +141,14 @@ class Station:
             *piles,
             *self.bays.values(),
             *self.links.values(),
+            *self.buses.values(),
             *self.microclimate.sensors.values(),
             *self.house.parts,
             grid.transformer,
             grid.feed,
         ]
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
+        things += [device for bus in self.buses.values() for device in bus.devices.values()]
         things += [evse.contact for evse in self.evses if evse.contact is not None]
         return {thing.path: thing for thing in things}
 
