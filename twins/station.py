@@ -30,6 +30,7 @@ from twins.grid import Grid
 from twins.house import House
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.metering import site_meters
 from twins.microclimate import MicroClimate
 from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
@@ -76,6 +77,7 @@ class Station:
         for pile in self.piles.values():
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
         self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw, self.weather.air_temp_c)
+        self.meters = site_meters(kernel, self.grid, self.piles.values())
         self._set_budgets()
         self._supply_piles()
         if file.heat.piles:
@@ -144,6 +146,7 @@ class Station:
             *self.buses.values(),
             *self.microclimate.sensors.values(),
             *self.house.parts,
+            *self.meters.values(),
             grid.transformer,
             grid.feed,
         ]
