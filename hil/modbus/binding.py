@@ -188,16 +188,18 @@ class _Binder:
             return lambda bits: (verb, path, given | {argument: bool(bits[0])})
         kind, scale, add = KINDS[point.type], point.scale, point.add
         absent = kind.absent if point.absent is None else point.absent
-        is_whole = next(one.type for one in DEEDS.get(verb).parameters if one.name == argument) == "int"
+        wanted = next(one.type for one in DEEDS.get(verb).parameters if one.name == argument)
 
         def asked(words: Sequence[int]) -> tuple[str, str, Mapping[str, Scalar]]:
             bits = kind.joined(words, order)
             if bits == absent:
                 return verb, path, given
             value = (kind.number(bits) - add) / scale
-            if value != value:
+            if value != value or (wanted == "bool" and value not in (0, 1)):
                 raise Refusal(Code.VALUE)
-            return verb, path, given | {argument: int(value) if is_whole and value % 1 == 0 else value}
+            if wanted == "int" and value % 1 == 0:
+                value = int(value)
+            return verb, path, given | {argument: bool(value) if wanted == "bool" else value}
 
         return asked
 
