@@ -13,6 +13,10 @@ from sim.kernel import Kernel
 from sim.sums import Sum
 from sim.units import FOREVER
 from twins import contactor as _contactor  # its faults
+from twins import control_deeds as _control_deeds
+from twins import evse_deeds as _evse_deeds
+from twins import house_deeds as _house_deeds
+from twins import transformer_deeds as _transformer_deeds
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
 from twins.billing import Billing
@@ -50,6 +54,7 @@ __all__ = ["Station"]
 _A_DAY_S = 86_400.0
 _GUEST = ".vehicle.bms"
 _FAULTS = (_contactor,)
+_DEEDS = (_control_deeds, _evse_deeds, _house_deeds, _transformer_deeds)
 
 
 class Station:
@@ -86,9 +91,10 @@ class Station:
         self.switchboard = Switchboard(kernel, self.find)
         piles = list(self.piles.values())
         self.staff = Staff(kernel, file.staff)
-        if isinstance(self.grid.transformer, WarmTransformer):
-            self.grid.transformer.breaker.staff = self.staff
+        self.grid.transformer.breaker.staff = self.staff
         self.repairs = Repairs(kernel, file.reliability, self.staff, piles, self.faults)
+        for evse in self.evses:
+            evse.on_reset = partial(self.repairs.reset, evse)
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
         self.things = self._all_things()
@@ -142,6 +148,7 @@ class Station:
             *self.house.parts,
             grid.transformer,
             grid.feed,
+            self.control,
         ]
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
         things += [evse.contact for evse in self.evses if evse.contact is not None]
