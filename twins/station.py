@@ -12,7 +12,8 @@ from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
 from sim.units import FOREVER
-from twins import contactor as _contactor  # its faults
+from twins import bus_faults as _bus_faults  # what registers faults or deeds and nothing else
+from twins import contactor as _contactor
 from twins import control_deeds as _control_deeds
 from twins import evse_deeds as _evse_deeds
 from twins import house_deeds as _house_deeds
@@ -20,6 +21,7 @@ from twins import transformer_deeds as _transformer_deeds
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
 from twins.billing import Billing
+from twins.bus import Bus
 from twins.cabinet import Cabinet
 from twins.charging import Charging
 from twins.connector import ConnectorConfig
@@ -32,6 +34,7 @@ from twins.grid import Grid
 from twins.house import House
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.metering import site_meters
 from twins.microclimate import MicroClimate
 from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
@@ -53,7 +56,7 @@ __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
 _GUEST = ".vehicle.bms"
-_FAULTS = (_contactor,)
+_FAULTS = (_bus_faults, _contactor)
 _DEEDS = (_control_deeds, _evse_deeds, _house_deeds, _transformer_deeds)
 
 
@@ -79,6 +82,7 @@ class Station:
         for pile in self.piles.values():
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
         self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw, self.weather.air_temp_c)
+        self.meters = site_meters(kernel, self.grid, self.piles.values())
         self._set_budgets()
         self._supply_piles()
         if file.heat.piles:
@@ -87,6 +91,7 @@ class Station:
         face = file.platform_face
         points = charge_points(face, counts) if face is not None else ()
         self.links = {identity: Link(kernel, identity) for identity, _, _ in points}
+        self.buses = {config.id: Bus(kernel, config) for config in file.buses}
         self.faults = FaultBoard(kernel, self.find)
         self.switchboard = Switchboard(kernel, self.find)
         piles = list(self.piles.values())
@@ -144,13 +149,16 @@ class Station:
             *piles,
             *self.bays.values(),
             *self.links.values(),
+            *self.buses.values(),
             *self.microclimate.sensors.values(),
             *self.house.parts,
+            *self.meters.values(),
             grid.transformer,
             grid.feed,
             self.control,
         ]
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
+        things += [device for bus in self.buses.values() for device in bus.devices.values()]
         things += [evse.contact for evse in self.evses if evse.contact is not None]
         return {thing.path: thing for thing in things}
 
