@@ -204,6 +204,8 @@ class Cooling(Twin):
 class House:
     """Signals `grid.house_kw`, which is all of it, and `house.base_kw`; `lights` and `cooling` where there are such."""
 
+    path = "house"
+
     def __init__(
         self, kernel: Kernel, base_kw: float, config: HouseConfig | None, air_c: Signal, sun_w_m2: Signal | Sum
     ) -> None:
