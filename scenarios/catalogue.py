@@ -38,6 +38,7 @@ EVENT_KINDS = (
     "bms.warned",
     "breaker.closed",
     "breaker.opened",
+    "command.done",
     "command.refused",
     "connector.pulled",
     "evse.recovered",

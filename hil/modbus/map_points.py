@@ -94,7 +94,8 @@ class RegisterPoint:
     def __post_init__(self) -> None:
         """Refuse what it cannot show, in this type or at all."""
         kind = KINDS.get(self.type)
-        shown = [name for name in ("of", "constant", "text", "bits") if getattr(self, name) not in ("", None, ())]
+        given = {"of": bool(self.of), "constant": self.constant is not None, "text": self.text is not None}
+        shown = [name for name, is_given in (given | {"bits": bool(self.bits)}).items() if is_given]
         if len(shown) > 1:
             raise Misfit(shown[1], f"given beside {shown[0]}", "one of the two")
         if not shown and self.absent is None and self.write is None:
