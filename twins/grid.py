@@ -79,6 +79,8 @@ class Grid:
         if config.contract_limit_kw is not None:
             kernel.add(Signal("grid.contract_limit_kw", "kW", config.contract_limit_kw))
         self.transformer = self._transformer(air_c)
+        self.feed.breaker = self.transformer.breaker
+        self.feed.breaker.on_switched = self.feed.connect
         self.loss_kw, self.power_kw = self.transformer.loss_kw, self.transformer.power_kw
 
     def energise(self, is_live: bool) -> None:
@@ -118,5 +120,4 @@ class Grid:
                 made = OilTransformer(self._kernel, config, config.heat, power_factor, self.load_kw, air_c)
             case None:
                 return Transformer(self._kernel, config, power_factor, self.load_kw)
-        made.breaker.on_switched = self.feed.connect
         return made
