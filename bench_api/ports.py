@@ -22,7 +22,8 @@ def modbus_ports(
 ) -> list[ModbusEndpoint]:
     """The ports of a station built of that file, not yet listening; FileProblems where a map does not fit."""
     bound = bound_units(station, document, door)
-    return [ModbusEndpoint(bus, bound[name], host) for name, bus in station.buses.items()]
+    folder = document.path.parent
+    return [ModbusEndpoint(bus, bound[name], door, folder, host) for name, bus in station.buses.items()]
 
 
 def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:
