@@ -14,7 +14,7 @@ from sim.deeds import DEEDS
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, read_yaml
 
-__all__ = ["map_names", "maps_of", "read_map", "shipped_map"]
+__all__ = ["map_names", "map_path", "maps_of", "read_map", "shipped_map"]
 
 _SHIPPED = Path(__file__).parent / "maps"
 _LAST_ADDRESS = 65_535
@@ -25,10 +25,15 @@ def map_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _SHIPPED.glob("*.yaml")))
 
 
+def map_path(name: str) -> Path:
+    """The file of a shipped map."""
+    return _SHIPPED / f"{name}.yaml"
+
+
 @cache
 def shipped_map(name: str) -> MapFile:
     """The shipped map of that name, one of `map_names`."""
-    return read_map(_SHIPPED / f"{name}.yaml").value
+    return read_map(map_path(name)).value
 
 
 def maps_of(folder: Path) -> Mapping[str, MapFile]:
