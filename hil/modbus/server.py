@@ -31,7 +31,7 @@ _UNUSED_S: Final = 2.0
 _GOODBYE_S: Final = 2.0
 _RETRY_S: Final = 0.5
 _BACKLOG: Final = 512
-_RECEIVE_BYTES: Final = 16_384
+_KERNEL_BYTES: Final = 16_384
 
 
 class ModbusServer:
@@ -201,7 +201,9 @@ class ModbusServer:
             told = getattr(error, "strerror", None) or error
             raise PortInUse(f"cannot listen on {self.host}:{self.port}: {told}") from None
         for listening in self._listener.sockets:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+            # What a peer may leave unread, and what it may have read at once.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
         self.port = int(self._listener.sockets[0].getsockname()[1])
 
     def _close_listener(self) -> None:

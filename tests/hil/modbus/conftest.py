@@ -90,10 +90,10 @@ def make_port() -> MakePort:
 @pytest.fixture
 def serve() -> Serve:
     @asynccontextmanager
-    async def serving(*, tls: Any = None, **keys: Any) -> AsyncIterator[Served]:
+    async def serving(*, context: Any = None, **keys: Any) -> AsyncIterator[Served]:
         served = Served(**keys)
         served.failures = []
-        served.server = ModbusServer(served.bus, served.units, served.door, served.failures.append, tls)
+        served.server = ModbusServer(served.bus, served.units, served.door, served.failures.append, context)
         await served.server.start()
         try:
             yield served
