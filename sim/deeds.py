@@ -19,7 +19,14 @@ __all__ = ["DEEDS", "CannotDo", "DeedSpec", "Switchboard", "deed"]
 
 
 class CannotDo(UsageError):
-    """Raised by a deed that the thing cannot do now; the message says why."""
+    """Raised by a deed that the thing cannot do now; the message says why.
+
+    `is_busy`: it is occupied, and may do the same later.
+    """
+
+    def __init__(self, why: str, *, is_busy: bool = False) -> None:
+        self.is_busy = is_busy
+        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,10 @@ class DeedSpec:
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The deed with these parameters; raises `UsageError` on an unknown, missing or bad one."""
         check(f"deed '{self.name}'", self.parameters, values)
-        try:
-            return self.cls(**values)
-        except TypeError:
-            missing = [one.name for one in self.parameters if one.name not in values and one.default is None]
-            raise UsageError(f"deed '{self.name}': {', '.join(missing)} missing") from None
+        missing = [one.name for one in self.parameters if one.is_required and one.name not in values]
+        if missing:
+            raise UsageError(f"deed '{self.name}': {', '.join(missing)} missing")
+        return self.cls(**values)
 
 
 DEEDS: Registry[DeedSpec] = Registry("deed", "voltyard.deeds")
@@ -92,6 +98,9 @@ class Switchboard:
             made, thing = self._bind(command.verb, command.target, command.args)
             made.do(thing, command.source)
         except UsageError as error:
-            self._kernel.emit("command.refused", command.target, data | {"reason": str(error)}, cause=seq)
+            data["reason"] = str(error)
+            if isinstance(error, CannotDo) and error.is_busy:
+                data["is_busy"] = True
+            self._kernel.emit("command.refused", command.target, data, cause=seq)
         else:
             self._kernel.emit("command.done", command.target, data, cause=seq)

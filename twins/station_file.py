@@ -16,6 +16,7 @@ from twins.bay import BayConfig
 from twins.buses import ModbusEndpointConfig
 from twins.connector import ConnectorConfig
 from twins.control import ControlConfig
+from twins.fire_panel import FireConfig
 from twins.grid import GridConfig
 from twins.house import HouseConfig
 from twins.links import OcppEndpointConfig, charge_points
@@ -109,6 +110,7 @@ class StationFile:
     house: HouseConfig | None = field(
         default=None, metadata=key("Lights and cooling, on top of `grid.house_load_kw`; none if left out.")
     )
+    fire: FireConfig | None = field(default=None, metadata=key("Fire panel and detectors; none if left out."))
     demand: DemandConfig = field(metadata=key("Who comes, and when."))
     pile_models: tuple[PileModel, ...] = field(
         default=(), metadata=key("Models of piles of one's own, beside the shipped ones.", count=(0, 100))
@@ -238,12 +240,13 @@ def _models(document: Document[StationFile]) -> Iterator[FileProblem]:
 def _repeated_ids(
     document: Document[StationFile], piles: Sequence[tuple[int, PileConfig]], bays: Sequence[tuple[int, BayConfig]]
 ) -> Iterator[FileProblem]:
-    staff = document.value.staff
+    staff, fire = document.value.staff, document.value.fire
     lists = {
         "grid.feeders": list(enumerate(feeder.id for feeder in document.value.grid.feeders)),
         "piles": [(at, pile.id) for at, pile in piles],
         "bays": [(at, bay.id) for at, bay in bays],
         "microclimate.sensors": list(enumerate(sensor.id for sensor in document.value.sensors)),
+        "fire.detectors": list(enumerate(one.id for one in fire.detectors)) if fire else [],
         "staff.members": list(enumerate(member.id for member in staff.members)) if staff else [],
     }
     for path, names in lists.items():

@@ -1,4 +1,4 @@
-"""Ports for masters in station files: names of their own, each unit once, TLS with its files."""
+"""Ports for masters in a station file: ranges of devices, units of their own, TLS with its files."""
 
 from __future__ import annotations
 
@@ -10,36 +10,73 @@ from sim.errors import FileProblems
 from twins.station_file import find_station, read_station
 
 TWO_OUTLET = find_station("two-outlet").read_text(encoding="utf-8")
-PLATFORM = '  - {kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${csms}/{charge_point}"}'
+PLATFORM = '{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${csms}/{charge_point}"}'
 WITHOUT = TWO_OUTLET[: TWO_OUTLET.index("endpoints:")] + "endpoints:\n"
 
 
-def port(name: str, devices: str = "{unit: 1, map: m, shows: x}", more: str = "") -> str:
-    return f"  - {{kind: modbus, id: {name}, devices: [{devices}]{more}}}"
+def problems(tmp_path: Path, *lines: str) -> list[str]:
+    path = tmp_path / "station.yaml"
+    path.write_text(TWO_OUTLET + "".join(f"  - {line}\n" for line in lines), encoding="utf-8")
+    try:
+        read_station(path)
+    except FileProblems as error:
+        return [str(problem).partition(": ")[2] for problem in error.problems]
+    return []
+
+
+def test_a_range_takes_units_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "station.yaml"
+    line = '  - {kind: modbus, id: field, devices: [{unit: 11, map: dc_pile, shows: "pile[A01..A03]"}]}\n'
+    path.write_text(TWO_OUTLET + line, encoding="utf-8")
+    (bus,) = [bus for bus in read_station(path).value.buses if bus.id == "field"]
+    each = [one for device in bus.devices for one in device.each()]
+    assert [(one.unit, one.shows) for one in each] == [(11, "pile[A01]"), (12, "pile[A02]"), (13, "pile[A03]")]
 
 
 @pytest.mark.parametrize(
-    ("faces", "said"),
+    ("line", "said"),
     [
-        ([port("field"), port("field")], "endpoints[1].id: field is the name of endpoints[0] too; a name of its own"),
-        ([port("A01"), PLATFORM], "endpoints[0].id: A01 is the name of a charge point too; a name of its own"),
-        ([PLATFORM, PLATFORM], "endpoints[1]: a second face to a platform; one"),
-        ([port("a", "{unit: 1, map: m, shows: x}, {unit: 1, map: m, shows: y}")],
-         "endpoints[0].devices[1].unit: unit 1 is x already; a unit id of its own"),
-        ([port("a", '{unit: 240, map: m, shows: "pile[A01..A10]"}')],
-         "endpoints[0].devices[0].unit: 10 devices from 240 on; up to unit 247"),
-        ([port("a", more=", transport: tls")], "endpoints[0].tls: missing; with transport tls, and only there"),
+        (
+            '{kind: modbus, id: f, devices: [{unit: 1, map: a, shows: "x[1..2]"}, {unit: 2, map: a, shows: y}]}',
+            "devices[1].unit: unit 2 is x[2] already; a unit id of its own",
+        ),
+        (
+            '{kind: modbus, id: f, devices: [{unit: 240, map: a, shows: "x[01..20]"}]}',
+            "devices[0].unit: 20 devices from 240 on; up to unit 247",
+        ),
+        ('{kind: modbus, id: f, devices: [{unit: 1, map: a, shows: "x[3..1]"}]}', "devices[0].shows: 3..1 is no range"),
+        ("{kind: modbus, id: f, transport: tls, devices: [{unit: 1, map: a, shows: x}]}", "tls: missing"),
+        (
+            "{kind: modbus, id: f, tls: {certificate: a, key: b}, devices: [{unit: 1, map: a, shows: x}]}",
+            "tls: given; with transport tls, and only there",
+        ),
+        ("{kind: modbus, id: f, devices: []}", "devices: this list of 0 is too short"),
+        ("{kind: modbs, id: f}", "kind: modbs is not known here; did you mean modbus?"),
     ],
-)  # fmt: skip
-def test_what_is_wrong_with_a_port_is_said_at_its_line(tmp_path: Path, faces: list[str], said: str) -> None:
-    path = tmp_path / "station.yaml"
-    path.write_text(WITHOUT + "\n".join(faces) + "\n", encoding="utf-8")
-    with pytest.raises(FileProblems) as caught:
-        read_station(path)
-    assert [str(problem).split(": ", 1)[1] for problem in caught.value.problems] == [said]
+)
+def test_what_does_not_fit_is_told_by_its_key(tmp_path: Path, line: str, said: str) -> None:
+    (found,) = problems(tmp_path, line)
+    assert said in found
+
+
+def test_one_face_to_a_platform_and_a_name_for_each_port(tmp_path: Path) -> None:
+    port = "{kind: modbus, id: field9, devices: [{unit: 1, map: a, shows: x}]}"
+    found = problems(tmp_path, PLATFORM, port, port)
+    assert [text.partition("; ")[0].partition(": ")[2] for text in found] == [
+        "a second face to a platform",
+        f"field9 is the name of endpoints[{TWO_OUTLET.count('- kind:') + 1}] too",
+    ]
+
+
+def test_a_port_is_not_called_as_a_charge_point_is(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, "{kind: modbus, id: A01, devices: [{unit: 1, map: a, shows: x}]}")
+    assert found.endswith(".id: A01 is the name of a charge point too; a name of its own")
 
 
 def test_a_platform_and_ports_stand_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "station.yaml"
-    path.write_text(WITHOUT + "\n".join([port("platform"), PLATFORM, port("field")]) + "\n", encoding="utf-8")
-    assert [face.id for face in read_station(path).value.buses] == ["platform", "field"]
+    ports = [
+        f"  - {{kind: modbus, id: {name}, devices: [{{unit: 1, map: m, shows: x}}]}}" for name in ("platform", "b")
+    ]
+    path.write_text(WITHOUT + "\n".join([ports[0], f"  - {PLATFORM}", ports[1]]) + "\n", encoding="utf-8")
+    assert [face.id for face in read_station(path).value.buses] == ["platform", "b"]
