@@ -20,7 +20,7 @@ _HEARTBEATS: Final = 65_536
 
 
 def pile_gauges(pile: Pile) -> Iterator[Gauge]:
-    """Every gauge of one pile, by paths such as `pile[A01].air_in_c`; without modules that it knows of, one is `nan`."""
+    """Every gauge of one pile, by paths such as `pile[A01].air_in_c`; modules that it does not know are `nan`."""
     cabinet = pile.cabinet
     # the cabinet is one node of heat: what its fans blow out is as warm as it is
     air_in = cabinet.inlet_temp_c if cabinet is not None else None
