@@ -125,7 +125,10 @@ def _expectations(_station: str | None) -> list[dict[str, Any]]:
 
 
 def _endpoints(station: str | None) -> list[dict[str, Any]]:
-    file = read_station(find_station(station or _DEMO_STATION)).value
+    from bench_api.ports import still_ports
+
+    document = read_station(find_station(station or _DEMO_STATION))
+    file = document.value
     rows: list[dict[str, Any]] = []
     outlets = {pile.id: len(pile.evses) for pile in file.piles}
     face = file.platform_face
@@ -134,7 +137,7 @@ def _endpoints(station: str | None) -> list[dict[str, Any]]:
             url = face.url.replace("{charge_point}", identity)
             rows.append({"id": identity, "protocol": "ocpp", "device": f"pile[{pile}]", "url": url, "unit": None,
                          "table": None, "first": None, "signals": {}})  # fmt: skip
-    return rows
+    return rows + [row for port in still_ports(document) for row in port.rows()]
 
 
 def _twins(station: str | None) -> list[dict[str, Any]]:

@@ -16,8 +16,8 @@ _FORMS: Final = {
     "ac_pile": (r"pile\[[^\]]+\](\.connector\[\d+\])?", "pile[ID] or pile[ID].connector[N]"),
     "dc_pile": (r"pile\[[^\]]+\]", "pile[ID]"),
     "house": (r"house", "house"),
-    "fire_panel": (r"fire\.panel\[.+\]", "fire.panel[ID]"),
-    "gas_detector": (r"fire\.detector\[.+\]", "fire.detector[ID]"),
+    "fire_panel": (r"fire_panel\[.+\]", "fire_panel[ID]"),
+    "gas_detector": (r"gas\[.+\]", "gas[ID]"),
 }
 _KINDS: Final = {"ac_pile": "ac", "dc_pile": "dc"}
 

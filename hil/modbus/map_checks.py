@@ -59,7 +59,7 @@ def read_map(path: Path) -> Document[MapFile]:
     document = read_yaml(path, MapFile)
     placed = list(document.value.placed())
     problems = [*_names(document, placed), *_places(document, placed), *_deeds(document), *_repeats(document)]
-    if path.parent != _SHIPPED and document.value.name in map_names():
+    if path.resolve().parent != _SHIPPED.resolve() and document.value.name in map_names():
         problems.append(document.problem("name", f"{document.value.name} is shipped", "a name of its own"))
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
