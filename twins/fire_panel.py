@@ -31,7 +31,7 @@ _WORD: Final = 0x10000
 class FirePanelConfig:
     """The fire alarm control panel."""
 
-    id: str = field(metadata=key("Name of the panel, as in `fire.panel[FP1]`.", pattern=ID_PATTERN))
+    id: str = field(metadata=key("Name of the panel, as in `fire_panel[FP1]`.", pattern=ID_PATTERN))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class FirePanel:
 
     def __init__(self, kernel: Kernel, config: FirePanelConfig, detectors: int) -> None:
         """Begins normal, automatic, on its mains; so many detectors are on its loop."""
-        self.path = f"fire.panel[{config.id}]"
+        self.path = f"fire_panel[{config.id}]"
         self.config = config
         self.outputs = dict.fromkeys(OUTPUTS, False)
         self.is_testing = self.is_manual = False

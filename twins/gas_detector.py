@@ -23,7 +23,7 @@ __all__ = ["GasDetector", "GasDetectorConfig", "GasLevels", "SetGasLevels"]
 class GasDetectorConfig:
     """One detector on the fire panel's loop."""
 
-    id: str = field(metadata=key("Name of the detector, as in `fire.detector[G1]`.", pattern=ID_PATTERN))
+    id: str = field(metadata=key("Name of the detector, as in `gas[G1]`.", pattern=ID_PATTERN))
     place: PlaceConfig = field(metadata=key("Where it hangs."))
     roof: Literal["canopy", "open"] = field(default="canopy", metadata=key("What is overhead."))
 
@@ -51,7 +51,7 @@ class GasDetector:
 
     def __init__(self, kernel: Kernel, config: GasDetectorConfig, air_c: Signal) -> None:
         """`air_c` is the air at its place."""
-        self.path = f"fire.detector[{config.id}]"
+        self.path = f"gas[{config.id}]"
         self.config = config
         self.levels = GasLevels()
         self.co_ppm = Curve(0.0)

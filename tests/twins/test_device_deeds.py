@@ -419,7 +419,7 @@ def test_a_house_without_them_says_so(asked: Callable[..., Asked]) -> None:
 
 
 FIRE = "{panel: {id: FP1}, detectors: [{id: G1, place: {x_m: 1, y_m: 1}}]}"
-PANEL, GAS = "fire.panel[FP1]", "fire.detector[G1]"
+PANEL, GAS = "fire_panel[FP1]", "gas[G1]"
 
 
 @pytest.mark.clause("9.7")
