@@ -22,6 +22,7 @@ class Shape(Enum):
     STATION = "station"
     SCENARIO = "scenario"
     SLOTS = "slots"
+    MAP = "map"
 
 
 class Listing(Enum):
@@ -32,6 +33,7 @@ class Listing(Enum):
     STATIONS = "stations"
     PILES = "piles"
     VEHICLES = "vehicles"
+    MAPS = "maps"
     TWINS = "twins"
     ENDPOINTS = "endpoints"
     EXPECTATIONS = "expectations"
@@ -180,10 +182,10 @@ def csms(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Scenario, station, slot (YAML) and vehicle (CSV) files.")],
+    files: Annotated[list[Path], typer.Argument(help="Scenarios, stations, slots, maps (YAML), vehicles (CSV).")],
 ) -> None:
     """Check files: every problem with file, line, key and what would be right."""
-    from scenarios.loader import check_files
+    from bench_api.checking import check_files
     from sim.errors import FileProblems
 
     problems = check_files(files)
@@ -197,7 +199,7 @@ def schema(shape: Annotated[Shape, typer.Argument(help="Which file's schema.")])
     """Print the JSON Schema of a file that people write, for editors."""
     import json
 
-    from scenarios.loader import json_schema_of
+    from bench_api.checking import json_schema_of
 
     typer.echo(json.dumps(json_schema_of(shape.value), indent=2, ensure_ascii=False))
 
@@ -243,16 +245,18 @@ def physics(
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
     station: Annotated[str | None, typer.Argument(help="With twins and endpoints: of which station.")] = None,
-    show: Annotated[str | None, typer.Option(help="With stations: print the file of this one, to begin with.")] = None,
+    show: Annotated[
+        str | None, typer.Option(help="With stations or maps: print the file of this one, to begin with.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
     """List what there is by name."""
     import json
 
-    from bench_api.listings import LISTINGS, fault_lines, station_text
+    from bench_api.listings import LISTINGS, fault_lines, shipped_text
 
     if show is not None:
-        typer.echo(station_text(what.value, show), nl=False)
+        typer.echo(shipped_text(what.value, show), nl=False)
         return
     rows = LISTINGS[what.value](station)
     if as_json:

@@ -19,7 +19,14 @@ __all__ = ["DEEDS", "CannotDo", "DeedSpec", "Switchboard", "deed"]
 
 
 class CannotDo(UsageError):
-    """Raised by a deed that the thing cannot do now; the message says why."""
+    """Raised by a deed that the thing cannot do now; the message says why.
+
+    `is_busy`: it is occupied, and may do the same later.
+    """
+
+    def __init__(self, why: str, *, is_busy: bool = False) -> None:
+        self.is_busy = is_busy
+        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class DeedSpec:
     title: str
     title_zh: str
     parameters: tuple[Parameter, ...]
+    is_sure: bool = False
 
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The deed with these parameters; raises `UsageError` on an unknown, missing or bad one."""
@@ -45,15 +53,16 @@ class DeedSpec:
 DEEDS: Registry[DeedSpec] = Registry("deed", "voltyard.deeds")
 
 
-def deed(name: str, *, on: type[Any], zh: str) -> Callable[[type[Any]], type[Any]]:
+def deed(name: str, *, on: type[Any], zh: str, is_sure: bool = False) -> Callable[[type[Any]], type[Any]]:
     """Register a frozen dataclass as the deed `name`; its first docstring line is the English title.
 
     It has `do(thing, source)`: act on the thing at the command's target now; `source` is the kind of face that asks.
+    `is_sure`: with arguments in bounds it is done whatever the thing is doing, or the thing has no such part at all.
     """
 
     def register(cls: type[Any]) -> type[Any]:
         title = (cls.__doc__ or name).strip().splitlines()[0]
-        DEEDS.add(name, DeedSpec(name, cls, on, title, zh, parameters_of(cls)))
+        DEEDS.add(name, DeedSpec(name, cls, on, title, zh, parameters_of(cls), is_sure))
         return cls
 
     return register
@@ -91,6 +100,9 @@ class Switchboard:
             made, thing = self._bind(command.verb, command.target, command.args)
             made.do(thing, command.source)
         except UsageError as error:
-            self._kernel.emit("command.refused", command.target, data | {"reason": str(error)}, cause=seq)
+            data["reason"] = str(error)
+            if isinstance(error, CannotDo) and error.is_busy:
+                data["is_busy"] = True
+            self._kernel.emit("command.refused", command.target, data, cause=seq)
         else:
             self._kernel.emit("command.done", command.target, data, cause=seq)

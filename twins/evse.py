@@ -66,6 +66,7 @@ class Evse(Supply):
         self.on_ended: Callable[[str], None] = lambda reason: None
         self.on_started: Callable[[], None] = _nothing
         self.on_drawn: Callable[[], None] = lambda: None
+        self.on_reset: Callable[[], bool] = lambda: False
         self._sequence_ends = FOREVER
         self._silent_since: SimTime | None = None
         self._stop_reason = ""
@@ -94,6 +95,11 @@ class Evse(Supply):
     def is_starting(self) -> bool:
         """Whether the start sequence runs."""
         return self._sequence_ends < FOREVER
+
+    @property
+    def alarms(self) -> frozenset[str]:
+        """What it raises while it lasts: what holds it locked out, and what it serves on with."""
+        return frozenset((*self._holds.values(), *self._warnings))
 
     def plug(
         self, bms: Bms, session: str, on_ended: Callable[[str], None], on_started: Callable[[], None] = _nothing

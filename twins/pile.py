@@ -20,7 +20,7 @@ from twins.control import Control
 from twins.device_evse import DeviceEvse
 from twins.device_supply import DeviceTerms
 from twins.evse import Evse
-from twins.grid import METER_CLASSES
+from twins.meter import METER_CLASSES
 from twins.modules import StackConfig
 from twins.ports import PlatformPort
 from twins.supply import EvseState, Supply

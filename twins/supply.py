@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["AC_PHASE_V", "EvseState", "Supply", "phases_of"]
+__all__ = ["AC_PHASE_V", "ONE_PHASE_KW", "EvseState", "Supply", "phases_of"]
 
 AC_PHASE_V = 230.0
 ONE_PHASE_KW = 7.4
