@@ -189,7 +189,7 @@ def test_a_charger_joins_is_limited_and_counts(played: Callable[..., None]) -> N
         assert await bench.until(lambda: charger.limits_w()[-1] == 20_000.0) < 1.0
         wanted = {"requestedMessage": "MeterValues", "connectorId": 1}
         assert await bench.until(lambda: ("TriggerMessage", wanted) in charger.asked) < 1.0
-        assert bench.device.told_kw == 60.0  # it has said that it obeys; it is not seen yet
+        assert bench.device.told_kw > 59.9  # it has said that it obeys; it is not seen yet
         await charger.measures("19900")
         assert await bench.until(lambda: bench.device.told_kw < 20.1) < 1.0
         count_before = len(charger.limits_w())
