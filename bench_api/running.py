@@ -66,7 +66,8 @@ def run(
     shown = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
     plan = Plan(
         loaded=loaded, pace=chosen, seed=used, out=folder, state=state or folder / "state", record=record, csms=csms,
-        command=_command(scenario, chosen.name, used, csms), slots=devices, tested=shown if chosen.has_wire else "",
+        command=_command(scenario, chosen.name, used, csms, slots), slots=devices,
+        tested=shown if chosen.has_wire else "",
     )  # fmt: skip
     against = "without sockets" if not chosen.has_wire else f"against {shown}"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -149,8 +150,9 @@ def _said(value: Any, unit: str) -> str:
     return f"{value:.6g} {unit}".rstrip() if isinstance(value, int | float) else str(value)
 
 
-def _command(scenario: str, pace: str, seed: int, csms: str | None) -> str:
-    return f"voltyard run {scenario} --pace {pace} --seed {seed}" + (" --csms URL" if csms else "")
+def _command(scenario: str, pace: str, seed: int, csms: str | None, slots: str | None) -> str:
+    more = (" --csms URL" if csms else "") + (f" --slots {slots}" if slots else "")
+    return f"voltyard run {scenario} --pace {pace} --seed {seed}{more}"
 
 
 def _copy(source: Path, target: Path) -> None:

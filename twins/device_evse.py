@@ -171,7 +171,8 @@ class DeviceEvse(DeviceSupply):
             return
         now = self._kernel.now
         self._true_start_kwh, self._started_kwh = self.true_energy_kwh(now), self.meter.registered_kwh
-        self.peak_kw, self.started_s, self._asked_kw, self.told_kw, self._over_s = 0.0, now, 0.0, 0.0, None
+        self.peak_kw, self.started_s, self._high_s, self._is_over = 0.0, now, None, False
+        self.told_kw = self._asked_kw = self._confirmed_kw = 0.0
         self._control.hold(self, 0.0)
         self._kernel.emit("session.started", self.path, {"session": session})
         self.on_started()
@@ -200,7 +201,7 @@ class DeviceEvse(DeviceSupply):
     def _end(self, reason: str) -> None:
         now, energy_kwh = self._kernel.now, self.meter.registered_kwh
         self.power_kw.set(now, 0.0)
-        self.told_kw = self._asked_kw = 0.0
+        self.told_kw = self._asked_kw = self._confirmed_kw = 0.0
         told: dict[str, Scalar] = {"session": self.session, "reason": reason}
         self._kernel.emit("session.ended", self.path, told | {"energy_kwh": energy_kwh - self._started_kwh})
         self._platform.ended(self.path, self.session, energy_kwh, reason)
@@ -222,7 +223,7 @@ class DeviceEvse(DeviceSupply):
             self._end("device_silent")
         for alarm in [*self._warnings]:
             self.calm(alarm)
-        self._is_open, self._nonsense_s, self._over_s = False, None, None
+        self._is_open, self._nonsense_s, self._high_s, self._is_over = False, None, None, False
         self.power_kw.set(now, 0.0)
         self._control.hold(self, self.terms.reserve_kw)
         self._go(EvseState.FAULTED, "device_silent")

@@ -1,6 +1,6 @@
 """The power side of a real device: what it claims, what it is granted and told, what it draws.
 
-It obeys a lower grant only once it has confirmed it; until then it may draw what it was told before (`told_kw`).
+It obeys a lower grant only once it has confirmed it and is seen to draw no more; until then `told_kw` stands.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ class DeviceSupply(Supply):
         self.presence = State(f"{path}.device", Presence.UNKNOWN)
         kernel.add(self.presence)
         self._read_s = kernel.now
-        self._over_s: SimTime | None = None
+        self._high_s: SimTime | None = None
+        self._is_over = False
         self._is_plugged = self._is_open = False
-        self._asked_kw = 0.0
+        self._asked_kw = self._confirmed_kw = 0.0
         self._stop_reason = ""
         self._awaited_token, self._awaited_until = "", SimTime(0.0)
         self.limit("bench", terms.max_kw)
@@ -180,40 +181,52 @@ class DeviceSupply(Supply):
         self._touch()
 
     def _limited(self, args: Mapping[str, Scalar]) -> None:
-        """It obeys this limit now, or says that it does not: then it may not charge here."""
+        """It has taken this limit, or says that it does not: then it may not charge here."""
         if not args["is_obeyed"]:
             self._raise("device_unlimited")
             self.stop("device_unlimited")
         elif self.is_charging:
-            before_kw, self.told_kw = self.told_kw, float(args["limit_kw"] or 0.0)
-            self._reclaim(self._kernel.now)
-            if self.told_kw < before_kw:
-                self._control.confirmed()
+            self._confirmed_kw = float(args["limit_kw"] or 0.0)
+            self._settle(self._kernel.now)
+
+    def _settle(self, now: SimTime) -> None:
+        """It is where it was told to be once it has confirmed that and is seen to draw no more."""
+        before_kw, confirmed_kw = self.told_kw, self._confirmed_kw
+        is_seen_above = self.power_kw.at(now) > _with_tolerance(confirmed_kw)
+        self.told_kw = 0.0 if self._is_over else max(before_kw, confirmed_kw) if is_seen_above else confirmed_kw
+        self._reclaim(now)
+        if self.told_kw < before_kw:
+            self._control.confirmed()
 
     def _drawn(self, now: SimTime, power_kw: float) -> None:
         """Who draws more than it was told has that held for it, and an alarm is raised where it lasts."""
         self.power_kw.set(now, power_kw)
         self._read_s = now
         self.peak_kw = max(self.peak_kw, power_kw)
-        told_kw = max(self.told_kw, self._asked_kw) if self.is_charging else self.terms.reserve_kw
-        is_over = power_kw > (1.0 + OVER_SHARE) * told_kw + OVER_KW
-        if is_over and self._over_s is None:
-            self._over_s = now
-        elif is_over and self._over_s is not None and now >= self._over_s + OVER_S:
-            if "device_over_limit" not in self._warnings:
-                self.warn("device_over_limit")
-            if not self._is_open:
-                self.port.stop("device_over_limit")
-        elif not is_over:
-            self._over_s = None
+        may_kw = max(self._confirmed_kw, self._asked_kw) if self.is_charging else self.terms.reserve_kw
+        if power_kw <= _with_tolerance(may_kw):
+            self._high_s, self._is_over = None, False
             if "device_over_limit" in self._warnings:
                 self.calm("device_over_limit")
+        else:
+            self._high_s = now if self._high_s is None else self._high_s
+            lasts = now >= self._high_s + OVER_S
+            self._is_over = self._is_over or lasts or power_kw > _with_tolerance(max(self.told_kw, may_kw))
+            if lasts and "device_over_limit" not in self._warnings:
+                self.warn("device_over_limit")
+            if lasts and not self._is_open:
+                self.port.stop("device_over_limit")
         held_kw = 0.0 if self.is_charging else self.terms.reserve_kw
-        self._control.hold(self, max(held_kw, power_kw) if is_over else held_kw)
-        self._reclaim(now)
+        self._control.hold(self, max(held_kw, power_kw) if self._is_over else held_kw)
+        if self.is_charging:
+            self._settle(now)
 
     def _reclaim(self, now: SimTime) -> None:
         """Claim what it may draw, and no less than it was told; who is over its limit has all that it draws held."""
-        claim_kw = 0.0 if self._over_s is not None else max(self.cap_kw, self.told_kw)
+        claim_kw = 0.0 if self._is_over else max(self.cap_kw, self.told_kw)
         if self.is_charging and claim_kw != self.claim_kw:
             self._control.claimed(self, now, claim_kw)
+
+
+def _with_tolerance(limit_kw: float) -> float:
+    return (1.0 + OVER_SHARE) * limit_kw + OVER_KW

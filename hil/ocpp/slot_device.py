@@ -43,6 +43,7 @@ class SlotDevice:
         self._transaction: int | None = None
         self._began_s = 0.0
         self._granted_kw: float | None = None
+        self._obeyed_kw = 0.0
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper = self._loop.create_task(self._keep())
@@ -110,7 +111,7 @@ class SlotDevice:
                 self.post("reading", **reading)
         elif action == "StartTransaction":
             self._transaction, self._began_s = answer["transactionId"], self._loop.time()
-            self._granted_kw = None
+            self._granted_kw, self._obeyed_kw = None, 0.0
             self.post("began", token=payload["idTag"], register_kwh=payload["meterStart"] / 1000.0)
         elif action == "StopTransaction":
             self._transaction = self._granted_kw = None
@@ -150,6 +151,10 @@ class SlotDevice:
             answer = await self._ask("SetChargingProfile", self._profile("TxProfile", _GRANT, limit_kw))
             if isinstance(answer, Answered) and answer.payload["status"] == "Accepted":
                 self.post("limited", limit_kw=limit_kw, is_obeyed=True)
+                if limit_kw < self._obeyed_kw:  # it counts once it is seen
+                    wanted = {"requestedMessage": "MeterValues", "connectorId": self.config.connector}
+                    await self._ask("TriggerMessage", wanted)
+                self._obeyed_kw = limit_kw
             elif _is_refusal(answer) and self._transaction is not None:
                 self.post("limited", limit_kw=limit_kw, is_obeyed=False)
 

@@ -380,3 +380,18 @@ def test_whatever_a_device_says_the_books_close(said: list[tuple[float, tuple[st
     )
     (book,) = device_books(played.station, now)
     assert abs(book.reported_kwh - book.held_kwh - book.registered_kwh - book.outside_kwh - book.residual_kwh) < 1e-9
+
+
+def test_what_is_still_seen_above_a_confirmed_limit_is_waited_for(slot: Callable[..., Slot]) -> None:
+    played = slot()
+    played.car(1.0)
+    played.joins()
+    played.begins()
+    played.obeys()
+    played.says("reading", power_kw=SITE_KW)
+    while played.station.piles["A02"].evses[0].state.value is not EvseState.CHARGING:
+        played.beats(played.kernel.now + 1.0)
+    played.obeys()
+    assert played.other_kw == 0.0 and played.device.told_kw == pytest.approx(SITE_KW)
+    played.says("reading", power_kw=SITE_KW / 2)
+    assert played.other_kw == pytest.approx(SITE_KW / 2) and played.alarms() == []

@@ -187,6 +187,10 @@ def test_a_charger_joins_is_limited_and_counts(played: Callable[..., None]) -> N
         assert bench.station.grid.power_kw.at(bench.kernel.now) > 59.9
         bench.station.control.limit("test", 20.0)
         assert await bench.until(lambda: charger.limits_w()[-1] == 20_000.0) < 1.0
+        wanted = {"requestedMessage": "MeterValues", "connectorId": 1}
+        assert await bench.until(lambda: ("TriggerMessage", wanted) in charger.asked) < 1.0
+        assert bench.device.told_kw > 59.9  # it has said that it obeys; it is not seen yet
+        await charger.measures("19900")
         assert await bench.until(lambda: bench.device.told_kw < 20.1) < 1.0
         count_before = len(charger.limits_w())
         await bench.until(lambda: len(charger.limits_w()) >= count_before + 3)  # renewed before it lapses
