@@ -111,6 +111,9 @@ def test_a_limit_acts_at_once_and_folds_with_those_of_other_faces(asked: Callabl
     assert site.at(f"{EVSE}.power_kw") == pytest.approx(10.0)
     assert site.ask("evse.limit", EVSE) == ""
     assert site.at(f"{EVSE}.power_kw") == pytest.approx(25.0), "the other face's stands"
+    assert site.ask("evse.limit", EVSE, source="rest", limit_kw=0.0) == ""
+    site.to(900.0)
+    assert site.at(f"{EVSE}.power_kw") == 0.0 and site.evse.is_charging, "it rests"
     assert site.ask("evse.limit", EVSE, source="rest") == ""
     assert site.at(f"{EVSE}.power_kw") == pytest.approx(before_kw, rel=0.02)
     assert site.at("grid.power_kw") > before_kw
