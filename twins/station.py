@@ -29,7 +29,7 @@ from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
-from twins.device_gauges import device_gauges
+from twins.station_gauges import station_gauges
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.fire_panel import FireConfig, FirePanel
@@ -120,7 +120,7 @@ class Station:
         self.visits = Visits(kernel, self.yard, self.charging)
         self.kpis = Kpis(self)
         self.visits.on_over = self.kpis.over
-        kernel.show(*device_gauges(self))
+        kernel.show(*station_gauges(self))
 
     def draw_demand(self, sessions_per_day: float | None, duration_s: float) -> None:
         """Let the file's own demand come, or so many vehicles a day of its kind."""
