@@ -29,7 +29,6 @@ from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
-from twins.station_gauges import station_gauges
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.fire_panel import FireConfig, FirePanel
@@ -50,6 +49,7 @@ from twins.sharing import Prices
 from twins.stack import SplitStack
 from twins.staff import Staff
 from twins.station_file import StationFile
+from twins.station_gauges import station_gauges
 from twins.tariff import Tariff
 from twins.visits import Visits
 from twins.weather import Weather
