@@ -13,6 +13,7 @@ from sim.clock import Clock
 from sim.events import Command, Event, Scalar
 from sim.kernel import Kernel
 from sim.units import SimTime
+from twins.breaker import BreakerState
 from twins.dry_transformer import DryTransformer, FanState
 from twins.evse import EvseState
 from twins.platform import LocalPlatform
@@ -92,6 +93,19 @@ def asked(site_file: Callable[..., Path]) -> Callable[..., Asked]:
         return Asked(path)
 
     return made
+
+
+def asking(dry: Any) -> Callable[..., str]:
+    """Ask things of a hot site: `(verb, target, **args)`; an empty text, or why it was refused."""
+
+    def ask(verb: str, target: str, **args: Scalar) -> str:
+        dry.kernel.post(Command("modbus", "tester", verb, target, args, ("modbus", len(dry.events))))
+        dry.kernel.admit()
+        dry.kernel.advance(dry.kernel.now)
+        told = next(one for one in reversed(dry.events) if one.kind.startswith("command."))
+        return str(told.data.get("reason", ""))
+
+    return ask
 
 
 # EVSEs
@@ -250,17 +264,27 @@ def test_nobody_closes_from_afar_what_has_tripped(hot_site: Callable[..., Any]) 
     (tripped,) = dry.times("transformer.tripped")
     dry.run_to(tripped + 300.0)
 
-    def close() -> str:
-        dry.kernel.post(Command("rest", "tester", "grid.breaker", "grid.feed", {"is_closed": True}, ("rest", 1)))
-        dry.kernel.admit()
-        dry.kernel.advance(dry.kernel.now)
-        return str(dry.events[-1].data["reason"])
-
-    assert "held open by pt100" in close()
+    hot = asking(dry)
+    assert "held open by pt100" in hot("grid.breaker", "grid.feed", is_closed=True)
     dry.run_to(tripped + 1_000.0)
-    assert "reset at the transformer" in close(), "cool by now, but nobody has been there"
+    assert "reset at the transformer" in hot("grid.breaker", "grid.feed", is_closed=True), (
+        "cool by now, but nobody has been there"
+    )
     dry.run_to(tripped + 1_201.0)
     assert dry.times("transformer.reset") == [pytest.approx(tripped + 1_200.0)]
+
+
+def test_nobody_closes_a_breaker_opened_by_hand_while_a_reading_would_trip(hot_site: Callable[..., Any]) -> None:
+    dry = hot_site("{kind: dry, limit_share: 1.6, alarm_c: 140, trip_c: 150, reset: {below_c: 90}}", share=1.0)
+    hot = asking(dry)
+    assert hot("grid.breaker", "grid.feed", is_closed=False) == ""
+    assert hot("transformer.set_points", dry.path, alarm_c=110.0, trip_c=120.0) == "", "it reads 140 C"
+    assert "held open by pt100" in hot("grid.breaker", "grid.feed", is_closed=True)
+    assert dry.times("transformer.tripped") == [], "it was open"
+    dry.run_to(4_000.0)
+    assert dry.transformer.breaker.state.value is BreakerState.OPEN, "nobody comes to what was opened by hand"
+    assert hot("grid.breaker", "grid.feed", is_closed=True) == ""
+    assert dry.kernel.signals["grid.voltage_pu"].at(dry.kernel.now) == 1.0
 
 
 # The transformer's controller
@@ -269,24 +293,16 @@ def test_nobody_closes_from_afar_what_has_tripped(hot_site: Callable[..., Any]) 
 FANNED = "{kind: dry, fans: {af_ratio: 1.4, on_c: 110, off_c: 90}, alarm_c: 140, trip_c: 155}"
 
 
-def hot(dry: Any, verb: str, **args: Scalar) -> str:
-    dry.kernel.post(Command("modbus", "tester", verb, dry.path, args, ("modbus", len(dry.events))))
-    dry.kernel.admit()
-    dry.kernel.advance(dry.kernel.now)
-    told = next(one for one in reversed(dry.events) if one.kind.startswith("command."))
-    return str(told.data.get("reason", ""))
-
-
 def test_fans_by_hand_cool_at_once_and_auto_gives_them_back(hot_site: Callable[..., Any]) -> None:
     dry = hot_site(FANNED, share=0.7)
     transformer = dry.transformer
     assert isinstance(transformer, DryTransformer) and transformer.fans.value is FanState.OFF
     settles_c = dry.at("pt100_c")
-    assert hot(dry, "transformer.fans", position="on") == ""
+    assert asking(dry)("transformer.fans", dry.path, position="on") == ""
     assert transformer.fans.value is FanState.ON and dry.times("transformer.fans", state="on") == [0.0]
     dry.run_to(7_200.0)
     assert dry.at("pt100_c") < settles_c - 15.0
-    assert hot(dry, "transformer.fans", position="auto") == ""
+    assert asking(dry)("transformer.fans", dry.path, position="auto") == ""
     assert transformer.fans.value is FanState.OFF
     dry.run_to(20_000.0)
     assert dry.at("pt100_c") == pytest.approx(settles_c, abs=0.5)
@@ -294,7 +310,7 @@ def test_fans_by_hand_cool_at_once_and_auto_gives_them_back(hot_site: Callable[.
 
 def test_fans_held_off_leave_alarm_and_trip_at_work(hot_site: Callable[..., Any]) -> None:
     dry = hot_site(FANNED, share=0.7)
-    assert hot(dry, "transformer.fans", position="off") == ""
+    assert asking(dry)("transformer.fans", dry.path, position="off") == ""
     dry.load(1.4)
     dry.run_to(20_000.0)
     assert dry.times("transformer.fans") == []
@@ -308,7 +324,7 @@ def test_failed_fans_do_not_turn_by_hand_either_and_do_when_mended(hot_site: Cal
     dry = hot_site(FANNED, share=0.7)
     dry.station.faults.inject("transformer.fan_failed", dry.path, {"duration_s": 600.0}, "f")
     dry.run_to(1.0)
-    assert hot(dry, "transformer.fans", position="on") == ""
+    assert asking(dry)("transformer.fans", dry.path, position="on") == ""
     assert dry.transformer.fans.value is FanState.OFF
     dry.run_to(601.0)
     assert dry.transformer.fans.value is FanState.ON
@@ -319,15 +335,18 @@ def test_set_points_move_what_the_controller_does(hot_site: Callable[..., Any]) 
     dry.run_to(10.0)
     reading_c = dry.at("pt100_c")
     assert 90.0 < reading_c < 110.0
-    assert hot(dry, "transformer.set_points", fan_on_c=reading_c - 2.0, fan_off_c=60.0) == ""
+    assert asking(dry)("transformer.set_points", dry.path, fan_on_c=reading_c - 2.0, fan_off_c=60.0) == ""
     assert dry.transformer.fans.value is FanState.ON, "it reads more than that"
     assert dry.kernel.gauges[f"{dry.path}.fan_on_c"].at(dry.kernel.now) == reading_c - 2.0
-    assert hot(dry, "transformer.set_points", alarm_c=reading_c - 1.0, trip_c=200.0) == ""
+    assert asking(dry)("transformer.set_points", dry.path, alarm_c=reading_c - 1.0, trip_c=200.0) == ""
     assert len(dry.times("alarm.raised", alarm="transformer_overtemperature")) == 1
-    assert hot(dry, "transformer.set_points", alarm_c=170.0) == ""
+    assert asking(dry)("transformer.set_points", dry.path, alarm_c=170.0) == ""
     dry.run_to(80.0)
     assert len(dry.times("alarm.cleared", alarm="transformer_overtemperature")) == 1, "after a minute below"
-    assert hot(dry, "transformer.set_points", trip_c=dry.at("pt100_c") - 0.1, alarm_c=100.5, fan_on_c=80.0) != ""
+    assert (
+        asking(dry)("transformer.set_points", dry.path, trip_c=dry.at("pt100_c") - 0.1, alarm_c=100.5, fan_on_c=80.0)
+        != ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -340,15 +359,15 @@ def test_set_points_that_a_file_may_not_have_are_refused_and_nothing_changes(
 ) -> None:
     dry = hot_site(FANNED, share=0.5)
     before = dry.transformer.heat
-    assert hot(dry, "transformer.set_points", **levels) != ""
+    assert asking(dry)("transformer.set_points", dry.path, **levels) != ""
     assert dry.transformer.heat is before
 
 
 def test_a_transformer_without_fans_says_so(hot_site: Callable[..., Any]) -> None:
     dry = hot_site("{kind: dry}", share=0.5)
-    assert "has no fans" in hot(dry, "transformer.fans", position="on")
-    assert "has no fans" in hot(dry, "transformer.set_points", fan_on_c=100.0)
-    assert hot(dry, "transformer.set_points", alarm_c=150.0) == ""
+    assert "has no fans" in asking(dry)("transformer.fans", dry.path, position="on")
+    assert "has no fans" in asking(dry)("transformer.set_points", dry.path, fan_on_c=100.0)
+    assert asking(dry)("transformer.set_points", dry.path, alarm_c=150.0) == ""
 
 
 def test_load_control_moves_with_the_trip(hot_site: Callable[..., Any]) -> None:
@@ -356,7 +375,7 @@ def test_load_control_moves_with_the_trip(hot_site: Callable[..., Any]) -> None:
     dry.run_to(10.0)
     reading_c = dry.at("pt100_c")
     assert dry.times("transformer.limited") == []
-    assert hot(dry, "transformer.set_points", alarm_c=149.0, trip_c=152.0) == ""
+    assert asking(dry)("transformer.set_points", dry.path, alarm_c=149.0, trip_c=152.0) == ""
     assert dry.transformer.guards["pt100"].near.level_c == 142.0
     assert reading_c < 142.0
     dry.load(1.15)
