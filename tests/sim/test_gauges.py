@@ -10,7 +10,7 @@ import pytest
 
 from sim.clock import Clock
 from sim.errors import UsageError
-from sim.gauges import Gauge
+from sim.gauges import Gauge, SharedGauge
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
@@ -67,3 +67,11 @@ def test_gauges_for_later_are_made_when_one_is_asked_for_and_may_take_no_path() 
     late.show_later(lambda: [Gauge("y", "V", lambda t: 3.0)])
     with pytest.raises(UsageError, match="two signals are called 'y'"):
         late.quantity("anything")
+
+
+def test_gauges_of_one_basis_agree_with_it() -> None:
+    power = Signal("p.power_kw", "kW", 10.0)
+    double = SharedGauge("a", "kW", power.at, lambda kw: 2.0 * kw)
+    assert double.at(SimTime(5.0)) == double.pick(double.basis(SimTime(5.0))) == 20.0
+    power.set(SimTime(6.0), 4.0)
+    assert double.at(SimTime(6.0)) == 8.0
