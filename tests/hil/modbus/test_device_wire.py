@@ -1,4 +1,4 @@
-"""Piles and the transformer's controller over sockets: pymodbus, and the frame of the controller's own protocol page."""
+"""Piles and the transformer's controller over sockets: by pymodbus, and by the frame of the controller's own page."""
 
 from __future__ import annotations
 
