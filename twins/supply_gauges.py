@@ -1,4 +1,4 @@
-"""What a real device in an EVSE's place shows beside its signals: what it has reported; `nan` of what nobody reports."""
+"""What a real device in an EVSE's place shows beside its signals: what it has reported; `nan` of the rest."""
 
 from __future__ import annotations
 
