@@ -24,11 +24,11 @@ from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.endpoint import OcppEndpoint
 from hil.ocpp.queue import TransactionQueue
 from hil.ocpp.transport import without_credentials
-from hil.slots import Slots
+from hil.slots import Slots, map_problems
 from scenarios.expectations import Judge
 from scenarios.loader import LoadedScenario
 from scenarios.runner import ScenarioRun
-from sim.errors import Unreachable, UsageError
+from sim.errors import FileProblems, Unreachable, UsageError
 from sim.files import Document
 from sim.kernel import Kernel
 from sim.recording import SESSION_COLUMNS, Recorder
@@ -103,9 +103,12 @@ class Bench:
         self.recorder.flush(self.kernel.now)  # whatever comes, the file says what it is of
         self.platform = LocalPlatform(self.kernel)
         self._slots = plan.slots.value.devices if plan.slots is not None else {}
+        self._slots_folder = plan.slots.path.parent if plan.slots is not None else Path()
         if plan.slots is not None:
             self.recorder.meta({"file_slots": plan.slots.text})
         self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform, self._slots)
+        if plan.slots is not None and (problems := map_problems(plan.slots, self.run_.station)):
+            raise FileProblems(problems)
         self.judge = Judge(
             self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire, has_devices=bool(self._slots)
         )
@@ -201,7 +204,7 @@ class Bench:
         self.late_ms = loop.late_ms
         if self._is_stopped:
             return
-        slots = Slots(self.kernel, self._slots, station.devices)
+        slots = Slots(self.kernel, self._slots, station, self._slots_folder)
         try:
             await slots.start()
             if self.plan.pace.factor is None:

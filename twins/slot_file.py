@@ -8,15 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from sim.errors import FileProblem, FileProblems, UsageError
-from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml
+from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml, told_by
 from twins.device_supply import DeviceTerms
 from twins.station_file import StationFile, find_station, read_station, station_names
 from twins.vehicle import vehicle_models
 
-__all__ = ["OcppDriverConfig", "SlotConfig", "SlotFile", "check_slots", "read_slots", "slot_problems"]
+__all__ = [
+    "ModbusDriverConfig",
+    "OcppDriverConfig",
+    "SlotConfig",
+    "SlotFile",
+    "check_slots",
+    "read_slots",
+    "slot_problems",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,20 @@ class OcppDriverConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModbusDriverConfig:
+    """A meter or a sensor that is polled by Modbus TCP, by a register map."""
+
+    kind: Literal["modbus"] = field(metadata=key("The protocol."))
+    host: str = field(metadata=key("Where it listens, or its gateway.", count=(1, 200)))
+    port: int = field(default=502, metadata=key("The port there.", low=1, high=65_535))
+    framing: Literal["tcp", "rtu_tcp"] = field(default="tcp", metadata=key("Modbus TCP, or RTU frames over TCP."))
+    unit: int = field(default=1, metadata=key("Its unit id.", low=0, high=255))
+    map: str = field(metadata=key("Name of its register map.", pattern=ID_PATTERN))
+    maps: str = field(default="", metadata=key("Folder of maps of one's own, relative to this file."))
+    poll_s: float = field(default=1.0, metadata=key("How often it is read.", unit="s", low=0.05, high=3_600))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotConfig:
     """Who stands behind one thing of the station."""
 
@@ -48,9 +70,11 @@ class SlotConfig:
     armed: bool = field(
         default=False, metadata=key("Of a device: true says that energy may flow in it; without it, none is used.")
     )
-    driver: OcppDriverConfig | None = field(default=None, metadata=key("How the device is reached."))
+    driver: Annotated[OcppDriverConfig | ModbusDriverConfig, told_by("kind")] | None = field(
+        default=None, metadata=key("How the device is reached.")
+    )
     max_kw: float = field(
-        default=0.0, metadata=key("What the bench allows the device; required of one.", unit="kW", low=0, high=5_000)
+        default=0.0, metadata=key("What the bench allows a charger; required of one.", unit="kW", low=0, high=5_000)
     )
     reserve_kw: float = field(
         default=0.0,
@@ -74,12 +98,27 @@ class SlotConfig:
             raise Misfit("armed", f"{self.behind} is not armed", "armed: true, once energy may flow in the device")
         if self.driver is None:
             raise Misfit("driver", "missing", "give it: how the device is reached")
+        if isinstance(self.driver, ModbusDriverConfig):
+            self._check_instrument()
+            return
         if self.max_kw <= 0.0:
             raise Misfit("max_kw", "missing", "give it: what the bench allows the device (kW)")
         if self.reserve_kw > self.max_kw:
             raise Misfit("reserve_kw", f"{self.reserve_kw:g} kW is more than max_kw", f"0 to {self.max_kw:g} kW")
         if (self.behind == "shadow") != bool(self.vehicle):
             raise Misfit("vehicle", "given" if self.vehicle else "missing", "with behind: shadow, and only there")
+
+    def _check_instrument(self) -> None:
+        if self.behind == "shadow":
+            raise Misfit("behind", "shadow of a meter or sensor", "hardware: what it reads is what the station has")
+        for name in ("max_kw", "reserve_kw", "vehicle"):
+            if getattr(self, name):
+                raise Misfit(name, "given beside a meter or sensor", "leave it out: it is of chargers")
+
+    @property
+    def is_charger(self) -> bool:
+        """Whether a charger leads."""
+        return self.is_device and isinstance(self.driver, OcppDriverConfig)
 
     @property
     def is_device(self) -> bool:
@@ -102,7 +141,7 @@ class SlotFile:
 
     @property
     def devices(self) -> dict[str, SlotConfig]:
-        """Slots with a device, by path."""
+        """Slots with a device, charger or instrument, by path."""
         return {slot.at: slot for slot in self.things if slot.is_device}
 
 
@@ -145,8 +184,15 @@ def _misplaced(document: Document[SlotFile], station: StationFile) -> Iterator[F
         for pile in station.piles
         for number in range(1, len(pile.evses) + 1)
     }
+    instruments = [f"grid.meter[{station.grid.meter.id}]", *(f"env[{sensor.id}]" for sensor in station.sensors)]
+    instruments += [f"grid.feeder[{feeder.id}].meter" for feeder in station.grid.feeders]
     for at, slot in enumerate(document.value.things):
         here = f"things[{at}]"
+        if isinstance(slot.driver, ModbusDriverConfig):
+            if slot.at not in instruments:
+                what = f"the station has no meter or sensor {slot.at}"
+                yield document.problem(f"{here}.at", what, did_you_mean(slot.at, instruments))
+            continue
         pile = places.get(slot.at)
         if pile is None:
             right = did_you_mean(slot.at, places)
@@ -175,7 +221,7 @@ def _repeated(document: Document[SlotFile]) -> Iterator[FileProblem]:
             yield document.problem(f"{here}.at", f"{slot.at} stands at {places[slot.at]} too", "each thing once")
         places.setdefault(slot.at, here)
         driver = slot.driver
-        if driver is None:
+        if not isinstance(driver, OcppDriverConfig):
             continue
         device = (driver.port, driver.charge_point, driver.connector)
         if device in connectors:

@@ -36,10 +36,12 @@ from twins.fire import watch_fire
 from twins.grid import Grid
 from twins.guests import Guests
 from twins.house import House
+from twins.instrument import Instrument
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.meter import Meter
 from twins.metering import site_meters
-from twins.microclimate import MicroClimate
+from twins.microclimate import EnvSensor, MicroClimate
 from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
 from twins.ports import PlatformPort
@@ -204,7 +206,7 @@ class Station:
         if model.stack is not None:
             pile = SplitStack(self.kernel, config, model, self.control, platform)
         else:
-            devices = {path: slot.terms for path, slot in self._slots.items()}
+            devices = {path: slot.terms for path, slot in self._slots.items() if slot.is_charger}
             pile = Pile(self.kernel, config, model, self.control, platform, devices)
         if self.file.heat.connectors and model.kind == "dc":
             self._warm_contacts(pile)
@@ -295,6 +297,10 @@ class Station:
         """Who is at a device stands in the first bay that it reaches."""
         self.devices: dict[str, DeviceEvse] = {}
         self.shadows: dict[str, Shadow] = {}
+        self.instruments: dict[str, Instrument] = {}
+        for path, slot in self._slots.items():
+            if not slot.is_charger:
+                self.instruments[path] = self._instrument(path, slot.watchdog_s)
         models = {**vehicle_models(), **self.file.known_vehicles()}
         for pile in self.piles.values():
             for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
@@ -304,6 +310,19 @@ class Station:
                     if model := models.get(self._slots[evse.path].vehicle):
                         air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
                         self.shadows[evse.path] = Shadow(self.kernel, evse, model, air_c)
+
+    def _instrument(self, path: str, watchdog_s: float) -> Instrument:
+        """A real meter or sensor in the place of the one at this path."""
+        thing = self.things[path]
+
+        def changed() -> None:
+            if isinstance(thing, EnvSensor):
+                thing.follow(device)
+
+        device = Instrument(self.kernel, path, watchdog_s, changed)
+        if isinstance(thing, Meter):
+            thing.device = device
+        return device
 
     def _bay_of_each_connector(self) -> list[Bay[Evse]]:
         return [self.bays[config.reaches[0]] for pile in self.piles.values() for config in pile.config.evses]

@@ -118,7 +118,7 @@ class Bench:
         self.kernel.subscribe(self.events.append)
         self.device: DeviceEvse = self.station.devices[AT]
         self.recorder = Recorder(folder / "run.sqlite", "kpi")
-        self.slots = Slots(self.kernel, {AT: slot}, self.station.devices)
+        self.slots = Slots(self.kernel, {AT: slot}, self.station, folder)
         self.loop = Loop(self.kernel, (), self.recorder, lambda _now: None)
 
     @property
