@@ -83,7 +83,8 @@ class TcpFraming:
 class RtuFraming:
     """RTU frames over TCP: what a serial line tells by silence is told by the checksum here, and by quiet on the wire.
 
-    A frame ends where the bytes that are here end, if the checksum agrees; else one of a known function where that says.
+    A frame of a known function ends where that says, if the checksum agrees; else a frame ends where the bytes that are
+    here end, if it agrees there. (Not the other way round: after a good frame a zero, as a broadcast begins, agrees too.)
     After a bad one the next good frame of a known function is looked for.
     """
 
@@ -93,10 +94,10 @@ class RtuFraming:
         """Cut off the next request."""
         while len(buffer) >= _RTU_LEAST:
             size = _size(buffer, 0)
+            if 0 < size <= len(buffer) and _is_sound(buffer, 0, size):
+                return _cut(buffer, size)
             if len(buffer) <= _RTU_MOST and _is_sound(buffer, 0, len(buffer)):
                 return _cut(buffer, len(buffer))
-            if 0 < size < len(buffer) and _is_sound(buffer, 0, size):
-                return _cut(buffer, size)
             may_go_on = size > len(buffer) or (size == 0 and len(buffer) < _RTU_MOST)
             if may_go_on and not is_silent:
                 return None

@@ -9,7 +9,7 @@ import pytest
 
 from sim.clock import Clock
 from sim.errors import UsageError
-from sim.gauges import Gauge
+from sim.gauges import Gauge, SharedGauge
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
@@ -46,3 +46,11 @@ def test_a_path_names_one_thing_whichever_came_first() -> None:
         k.show(Gauge("b", "1", lambda t: 1.0))
     with pytest.raises(UsageError, match="'a'"):
         k.show(Gauge("a", "1", lambda t: 1.0))
+
+
+def test_gauges_of_one_basis_agree_with_it() -> None:
+    power = Signal("p.power_kw", "kW", 10.0)
+    double = SharedGauge("a", "kW", power.at, lambda kw: 2.0 * kw)
+    assert double.at(SimTime(5.0)) == double.pick(double.basis(SimTime(5.0))) == 20.0
+    power.set(SimTime(6.0), 4.0)
+    assert double.at(SimTime(6.0)) == 8.0
