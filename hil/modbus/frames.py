@@ -84,7 +84,7 @@ class RtuFraming:
     """RTU frames over TCP: what a serial line tells by silence is told by the checksum here, and by quiet on the wire.
 
     A frame of a known function ends where that says, if the checksum agrees; any frame may end where the bytes that are
-    here end, if it agrees there. Not the other way round: a zero behind a good frame, as a broadcast begins, agrees too.
+    here end, if it agrees there. Not the other way round: a zero behind a good frame, as broadcasts begin, agrees too.
     After a bad frame the next good one of a known function is looked for.
     """
 
