@@ -71,9 +71,9 @@ MakeSite = Callable[..., Site]
 def site(tmp_path: Path) -> MakeSite:
     """`site("public", "{unit: 1, map: sdm630, shows: 'grid.meter[M1]'}", maps={"own.yaml": text})`."""
 
-    def made(name: str, *devices: str, maps: dict[str, str] | None = None, more: str = "") -> Site:
+    def made(name: str, *devices: str, maps: dict[str, str] | None = None, more: str = "", station: str = "") -> Site:
         text = find_station(name).read_text(encoding="utf-8")
-        text = text[: text.index("endpoints:")]
+        text = text[: text.index("endpoints:")] + station
         more += ", maps: own" if maps else ""
         text += f"endpoints:\n  - {{kind: modbus, id: bus{more}, devices: [{', '.join(devices)}]}}\n"
         for file, words in (maps or {}).items():
