@@ -25,6 +25,7 @@ from twins.bus import Bus
 from twins.buses import BusDeviceConfig, GatewayConfig, ModbusEndpointConfig
 from twins.drivers import Arrival, Habits
 from twins.platform import LocalPlatform
+from twins.replay import ReplayRow
 from twins.station import Station
 from twins.station_file import find_station, read_station
 from twins.vehicle import vehicle_models
@@ -41,6 +42,7 @@ class Site:
         self.kernel.subscribe(self.events.append)
         self.door = Door(self.kernel)
         bound = bound_units(self.station, self.document, self.door)
+        self.devices: dict[str, MappedUnit] = {}
         self.units: dict[int, MappedUnit] = {device.unit: unit for device, unit in bound["bus"].items()}
 
     def cars(self, count: int, model: str = "nmc_75_400v", wants: Any = "fast") -> None:
@@ -82,6 +84,43 @@ def site(tmp_path: Path) -> MakeSite:
         path = tmp_path / "station.yaml"
         path.write_text(text, encoding="utf-8")
         return Site(path)
+
+    return made
+
+
+EVERY = Path(__file__).parent / "every_device.yaml"
+DEVICES = {
+    "transformer": ("transformer_dry", "grid.transformer[T1]"),
+    "env": ("env_rs485", "env[E1]"),
+    "th332": ("env_th332", "env[E1]"),
+    "abb": ("abb_terra_ac", "pile[C01].connector[1]"),
+    "keba": ("keba_p30", "pile[C01].connector[1]"),
+    "alfen": ("alfen_ng9", "pile[C02].connector[1]"),
+    "phoenix": ("phoenix_em_cp", "pile[C02].connector[1]"),
+    "dc": ("dc_pile", "pile[D01]"),
+    "blocks": ("dc_pile", "pile[D02]"),
+    "stack": ("dc_pile", "pile[H01]"),
+    "house": ("hvac_io", "house"),
+    "panel": ("fire_panel", "fire_panel[FP1]"),
+    "gas": ("gas_detector", "gas[G2]"),
+}
+CAR: dict[str, Any] = {"capacity_kwh": 90.0, "soc_in_pct": 10.0, "soc_target_pct": 90.0, "power_max_kw": 200.0}
+
+
+@pytest.fixture
+def every(site: MakeSite) -> Callable[..., Site]:
+    """The station of `every_device.yaml` from nine o'clock on, its units by name in `devices`.
+
+    `every(1, 17, at_s=60.0, stay_s=None)`: a car comes to each of these connectors, counted through the file.
+    """
+
+    def made(*connectors: int, at_s: float = 60.0, stay_s: float | None = None) -> Site:
+        shown = enumerate(DEVICES.values(), start=1)
+        lines = [f'{{unit: {unit}, map: {name}, shows: "{shows}"}}' for unit, (name, shows) in shown]
+        one = site(str(EVERY), *lines)
+        one.devices = {name: one.units[unit] for unit, name in enumerate(DEVICES, start=1)}
+        one.station.replay(tuple(ReplayRow(arrival_s=at_s, stay_s=stay_s, connector=at, **CAR) for at in connectors))
+        return one
 
     return made
 
