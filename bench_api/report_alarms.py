@@ -13,6 +13,7 @@ __all__ = ["alarm_rows", "bar", "places"]
 
 WARNINGS = frozenset({
     "connector_hot", "connector_derated", "coolant_hot", "transformer_overtemperature", "env_sensor_broken",
+    "device_silent", "device_nonsense", "device_fault", "device_over_limit",
 })  # fmt: skip
 """They end with their `alarm.cleared` alone; what locks an outlet out ends when that serves again."""
 

@@ -23,6 +23,9 @@ things:
 """
 
 
+METER = "{kind: modbus, host: 192.0.2.7, map: sdm630}"
+
+
 def refusals(path: Path, text: str) -> list[str]:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(FileProblems) as caught:
@@ -54,7 +57,8 @@ def test_a_slot_file_says_which_things_are_devices(tmp_path: Path) -> None:
         ("reserve_kw: 5", "reserve_kw: 61", "8: things[0].reserve_kw: 61 kW is more than max_kw; 0 to 60 kW"),
         ("watchdog_s: 6", "watchdog_s: 1", "9: things[0].watchdog_s: 1 is out of range; at least 2"),
         ("A01].c", "A91].c", "4: things[0].at: the station has no EVSE pile[A91].connector[1]; did you mean"),
-        ("kind: ocpp, ", "kind: modbus, ", "10: things[0].driver.kind: modbus is not known here"),
+        ("kind: ocpp, ", "kind: canbus, ", "10: things[0].driver.kind: canbus is not known here"),
+        ("{kind: ocpp, port: 9100, charge_point: X01}", METER, "7: things[0].max_kw: given beside a meter or sensor"),
         ("port: 9100", "port: 0", "10: things[0].driver.port: 0 is out of range; at least 1"),
         ("charge_point: X01", "charge_point: X01, volts: 5", "10: things[0].driver.volts: unknown key"),
         ("behind: twin", "behind: twin\n    armed: true", "13: things[1].armed: given beside a twin; leave it out"),
@@ -72,6 +76,21 @@ def test_a_slot_file_that_does_not_fit_is_refused_by_line_and_key(
     assert old in GOOD
     found = refusals(tmp_path / "slots.yaml", GOOD.replace(old, new, 1))
     assert any(one.startswith(said) for one in found), found
+
+
+def test_meters_and_sensors_are_found_by_their_paths(tmp_path: Path) -> None:
+    path = tmp_path / "slots.yaml"
+    text = "slots: 1\nstation: public\nthings:\n  - at: AT\n    behind: hardware\n    armed: true\n    driver: " + METER
+    for at in ('"grid.meter[M1]"', '"grid.feeder[F1].meter"'):
+        path.write_text(text.replace("AT", at), encoding="utf-8")
+        check_slots(path)
+        assert list(read_slots(path).value.devices) == [at.strip('"')]
+    (said,) = refusals(path, text.replace("AT", '"grid.meter[M2]"'))
+    assert said.startswith(
+        "4: things[0].at: the station has no meter or sensor grid.meter[M2]; did you mean grid.meter[M1]"
+    )
+    (said,) = refusals(path, text.replace("AT", '"grid.meter[M1]"').replace("hardware", "shadow"))
+    assert said.startswith("5: things[0].behind: shadow of a meter or sensor")
 
 
 def test_two_slots_have_two_connectors(tmp_path: Path) -> None:
