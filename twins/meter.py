@@ -89,7 +89,7 @@ class Meter:
         self._power_kw = power_kw
         self._supply = supply
         self._on_phases = on_phases if any(one.parts for one in on_phases) else ()
-        kernel.show(*self._of_flows(), *(gauge for which in _WHOLE_AND_PHASES for gauge in self._of(which)))
+        kernel.show_later(self._gauges)
 
     def flows(self, t: SimTime) -> Flows:
         """What it sees at `t`, with its error."""
@@ -125,6 +125,11 @@ class Meter:
     def _power_factor(self, flows: Flows, which: int) -> float:
         """Of a phase or of all; `nan` while nothing flows."""
         return self._supply.power_factor if flows.is_live and flows.power_kw[which] > 0.0 else nan
+
+    def _gauges(self) -> Iterator[Gauge]:
+        yield from self._of_flows()
+        for which in _WHOLE_AND_PHASES:
+            yield from self._of(which)
 
     def _of_flows(self) -> Iterator[Gauge]:
         """The gauges that are of no phase alone, and voltages."""
