@@ -24,14 +24,17 @@ from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.endpoint import OcppEndpoint
 from hil.ocpp.queue import TransactionQueue
 from hil.ocpp.transport import without_credentials
+from hil.slots import Slots, map_problems
 from scenarios.expectations import Judge
 from scenarios.loader import LoadedScenario
 from scenarios.runner import ScenarioRun
-from sim.errors import Unreachable, UsageError
+from sim.errors import FileProblems, Unreachable, UsageError
+from sim.files import Document
 from sim.kernel import Kernel
 from sim.recording import SESSION_COLUMNS, Recorder
 from sim.units import SimTime
 from twins.platform import LocalPlatform
+from twins.slot_file import SlotFile
 from twins.visits import Session
 
 __all__ = ["Bench", "Plan"]
@@ -46,7 +49,8 @@ Progress = Callable[[SimTime, SimTime], None]
 class Plan:
     """What is to be run: `out` is the run's folder, `state` holds what a restart needs, `csms` an address or None.
 
-    `vehicles` is the text of a replayed table that is in no file any more; `tested` says whom it is played against.
+    `slots` says which things are devices. `vehicles` is the text of a replayed table that is in no file any more;
+    `tested` says whom it is played against.
     """
 
     loaded: LoadedScenario
@@ -61,6 +65,7 @@ class Plan:
     command: str = ""
     tested: str = ""
     vehicles: str | None = None
+    slots: Document[SlotFile] | None = None
 
 
 class Bench:
@@ -97,14 +102,22 @@ class Bench:
         self.recorder.meta(facts)
         self.recorder.flush(self.kernel.now)  # whatever comes, the file says what it is of
         self.platform = LocalPlatform(self.kernel)
-        self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform)
-        self.judge = Judge(self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire)
+        self._slots = plan.slots.value.devices if plan.slots is not None else {}
+        self._slots_folder = plan.slots.path.parent if plan.slots is not None else Path()
+        if plan.slots is not None:
+            self.recorder.meta({"file_slots": plan.slots.text})
+        self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform, self._slots)
+        if plan.slots is not None and (problems := map_problems(plan.slots, self.run_.station)):
+            raise FileProblems(problems)
+        self.judge = Judge(
+            self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire, has_devices=bool(self._slots)
+        )
         self.recorder.meta({"heat_levels": heat_levels(self.run_.station)})
         self.run_.arm()
         self.recorder.attach(self.kernel)
         self._unnumbered: dict[str, Session] = {}
         self.run_.station.visits.on_session = self._over
-        self.run_.station.charging.on_session = self._plugged
+        self.run_.station.charging.on_session = self.run_.station.guests.on_session = self._plugged
         self.kernel.subscribe(lambda event: self._numbered(event.data), "wire.transaction")
 
     def run(self, play: Callable[[], None] | None = None) -> Outcome:
@@ -143,7 +156,7 @@ class Bench:
         station = self.run_.station
         for session in station.visits.present.values():
             if session.pile:
-                station.charging.settle(session, station.piles[session.pile].evses[session.connector - 1])
+                station.settle(session)
             self._session(session)
 
     def _play(self) -> None:
@@ -191,7 +204,9 @@ class Bench:
         self.late_ms = loop.late_ms
         if self._is_stopped:
             return
+        slots = Slots(self.kernel, self._slots, station, self._slots_folder)
         try:
+            await slots.start()
             if self.plan.pace.factor is None:
                 await loop.lockstep(until)
             else:
@@ -202,6 +217,7 @@ class Bench:
                     shown = without_credentials(url)[0]
                     raise Unreachable(f"the CSMS was never reached: {shown} had not answered when the run ended")
         finally:
+            await slots.close()
             await loop.close([link.shut for link in self.endpoint.links])
 
     def _stop(self, _number: int, _frame: object) -> None:

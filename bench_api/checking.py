@@ -14,6 +14,7 @@ from sim.errors import FileProblem, FileProblems
 from sim.files import json_schema
 from sim.yaml_nodes import parse_nodes, read_text
 from twins.replay import read_replay
+from twins.slot_file import check_slots
 from twins.station_file import read_station
 
 __all__ = ["check_files", "json_schema_of"]
@@ -46,6 +47,8 @@ def _check(path: Path) -> None:
         still_ports(read_station(path))
     elif "map" in keys:
         read_map(path)
+    elif "slots" in keys:
+        check_slots(path)
     else:
-        right = "begin with `scenario: 1`, `voltyard: 1` or `map: 1`; a replay file ends in .csv"
-        raise FileProblems([FileProblem(str(path), 1, "", "no scenario, station or map", right)])
+        right = "begin with `scenario: 1`, `voltyard: 1`, `slots: 1` or `map: 1`; a replay file ends in .csv"
+        raise FileProblems([FileProblem(str(path), 1, "", "no scenario, station, slots or map", right)])

@@ -21,6 +21,7 @@ class Shape(Enum):
 
     STATION = "station"
     SCENARIO = "scenario"
+    SLOTS = "slots"
     MAP = "map"
 
 
@@ -92,12 +93,15 @@ def run(
     out: OutOption = None,
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
+    slots: Annotated[
+        str | None, typer.Option(help="Slot file, shipped or yours: which things are real devices; real pace.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder."""
     from bench_api.running import run as play
 
-    raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, as_json=as_json))
+    raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, as_json=as_json))
 
 
 @app.command(
@@ -178,7 +182,7 @@ def csms(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Scenarios, stations, register maps (YAML), vehicles (CSV).")],
+    files: Annotated[list[Path], typer.Argument(help="Scenarios, stations, slots, maps (YAML), vehicles (CSV).")],
 ) -> None:
     """Check files: every problem with file, line, key and what would be right."""
     from bench_api.checking import check_files

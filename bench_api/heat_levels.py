@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twins.connector import LadderConfig
+from twins.evse import Evse
 from twins.station import Station
 from twins.transformer_heat import DryHeatConfig
 
@@ -30,7 +31,7 @@ def heat_levels(station: Station) -> dict[str, dict[str, float]]:
             derates = {} if curve.is_by_air or full_c is None else {"derate": full_c}
             levels[f"{pile.path}.cabinet_temp_c"] = derates | {"stop": stop_c}
         for evse in pile.evses:
-            ladder = evse.contact.config.ladder if evse.contact is not None else None
+            ladder = evse.contact.config.ladder if isinstance(evse, Evse) and evse.contact is not None else None
             if isinstance(ladder, LadderConfig):
                 rungs = {"alarm": ladder.warn_c, "derate": ladder.derate_c, "stop": ladder.stop_c}
                 levels[f"{evse.path}.contact_temp_c"] = {name: c for name, c in rungs.items() if c is not None}

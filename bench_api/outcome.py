@@ -21,6 +21,7 @@ from sim.errors import BooksOpen, RecordingFailed, VoltyardError
 from sim.faults import InjectedFault
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
+from twins.device_book import device_books
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
@@ -133,6 +134,8 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
     money, unexplained = station.money.document(now), station.money.check(now)
     books = {"energy": asdict(energy), "money": money, "periods": station.money.periods(), "messages": messages,
              "undelivered": owed, "unexplained": unexplained}  # fmt: skip
+    if devices := device_books(station, now):
+        books["devices"] = [asdict(device) for device in devices]
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
     if messages["lost"] and refused:
         wrong[0] += f" ({refused})"

@@ -15,16 +15,17 @@ from scenarios.schema import Scenario
 from sim.clock import Clock
 from sim.errors import UsageError
 from sim.faults import FAULTS
-from sim.files import read_yaml
+from sim.files import Document, read_yaml
 from sim.reading import Run
 from sim.units import SimTime
 from sim.yaml_nodes import read_text
 from twins.replay import read_replay
+from twins.slot_file import SlotFile, read_slots
 from twins.station_file import read_station
 from twins.weather import Weather
 from twins.weather_fit import AIR_TEMP_C, HUMIDITY_PCT
 
-__all__ = ["provenance", "queue_snapshot", "restore_queue", "restored", "weather_note"]
+__all__ = ["provenance", "queue_snapshot", "restore_queue", "restored", "restored_slots", "weather_note"]
 
 _LIBRARIES = ("voltyard", "simpy", "numpy", "ocpp", "picows", "orjson")
 
@@ -104,6 +105,16 @@ def restored(run: Run, folder: Path) -> LoadedScenario:
         vehicles = read_replay(table)
     clock = Clock(document.value.begins, station.value.station.timezone)
     return LoadedScenario(document, station, vehicles, clock)
+
+
+def restored_slots(run: Run, folder: Path) -> Document[SlotFile] | None:
+    """The slot file of a recording, laid out in `folder`; None where all were twins."""
+    text = run.meta.get("file_slots")
+    if not text:
+        return None
+    path = folder / "slots.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_slots(path)
 
 
 def queue_snapshot(path: Path) -> dict[str, str]:

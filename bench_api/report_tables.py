@@ -10,7 +10,9 @@ from bench_api.report_words import Said, clock, place, said, sentence, span, wor
 from plots.in_force import fault_windows
 from sim.reading import Run
 
-__all__ = ["issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills", "wire_table"]
+__all__ = [
+    "device_lines", "issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills", "wire_table",
+]  # fmt: skip
 
 MOST_TROUBLES, MOST_UNDELIVERED, MOST_REMARKS = 200, 20, 20
 
@@ -107,6 +109,18 @@ def undelivered_bills(run: Run, sessions: list[str]) -> list[Said]:
         found.append(sentence("books.undelivered", id=car.id, where=where, money=money, behind=behind))
     if len(sessions) > len(found):
         found.append(sentence("books.more", n=len(sessions) - len(found)))
+    return found
+
+
+def device_lines(books: list[dict[str, Any]]) -> list[Said]:
+    """What each device in a slot reported and registered, and where the difference lies."""
+    found: list[Said] = []
+    for book in books:
+        told = {key: f"{float(value):.3f}" for key, value in book.items() if key.endswith("_kwh") and value is not None}
+        found.append(sentence("books.device", slot=place(book["slot"]), **told))
+        if "twin_kwh" in told:
+            gap_kwh = f"{float(book['reported_kwh']) - float(book['twin_kwh']):+.3f}"
+            found.append(sentence("books.shadow", slot=place(book["slot"]), twin_kwh=told["twin_kwh"], gap_kwh=gap_kwh))
     return found
 
 

@@ -14,11 +14,12 @@ from bench_api.bench import Bench, Plan
 from bench_api.outcome import Outcome
 from bench_api.paces import read_pace
 from bench_api.progress import RunProgress
-from bench_api.provenance import restore_queue, restored
+from bench_api.provenance import restore_queue, restored, restored_slots
 from bench_api.replay import replay_into
 from bench_api.report import write_report
 from hil.ocpp.transport import without_credentials
 from scenarios.loader import find_scenario, load_scenario
+from scenarios.slots import find_slots, load_slots
 from sim.errors import UsageError
 from sim.reading import Run
 from sim.recording import LEVELS
@@ -36,11 +37,17 @@ def run(
     state: Path | None,
     junit: Path | None,
     *,
+    slots: str | None = None,
     as_json: bool,
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract."""
     loaded = load_scenario(find_scenario(scenario))
-    chosen = read_pace(("lockstep" if csms else "fast") if pace is None else pace)
+    if pace is None:
+        pace = "real" if slots is not None else "lockstep" if csms else "fast"
+    chosen = read_pace(pace)
+    if slots is not None and chosen.name != "real":
+        raise UsageError(f"--slots: devices live by the wall clock, not by --pace {chosen.name}; use real")
+    devices = load_slots(find_slots(slots), loaded) if slots is not None else None
     if csms is not None and not chosen.has_wire:
         raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
     if csms is not None and not csms.startswith(("ws://", "wss://")):
@@ -59,7 +66,8 @@ def run(
     shown = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
     plan = Plan(
         loaded=loaded, pace=chosen, seed=used, out=folder, state=state or folder / "state", record=record, csms=csms,
-        command=_command(scenario, chosen.name, used, csms), tested=shown if chosen.has_wire else "",
+        command=_command(scenario, chosen.name, used, csms, slots), slots=devices,
+        tested=shown if chosen.has_wire else "",
     )  # fmt: skip
     against = "without sockets" if not chosen.has_wire else f"against {shown}"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -83,7 +91,7 @@ def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
         plan = Plan(
             loaded=loaded, pace=read_pace(meta["pace"]), seed=int(meta["seed"]), out=folder,
             state=Path(scratch) / "state", record="all" if out is not None else "kpi",
-            vehicles=meta.get("file_vehicles", ""),
+            vehicles=meta.get("file_vehicles", ""), slots=restored_slots(recorded, Path(scratch)),
         )  # fmt: skip
         plan.state.mkdir()
         restore_queue(recorded, plan.state)
@@ -142,8 +150,9 @@ def _said(value: Any, unit: str) -> str:
     return f"{value:.6g} {unit}".rstrip() if isinstance(value, int | float) else str(value)
 
 
-def _command(scenario: str, pace: str, seed: int, csms: str | None) -> str:
-    return f"voltyard run {scenario} --pace {pace} --seed {seed}" + (" --csms URL" if csms else "")
+def _command(scenario: str, pace: str, seed: int, csms: str | None, slots: str | None) -> str:
+    more = (" --csms URL" if csms else "") + (f" --slots {slots}" if slots else "")
+    return f"voltyard run {scenario} --pace {pace} --seed {seed}{more}"
 
 
 def _copy(source: Path, target: Path) -> None:

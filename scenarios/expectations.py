@@ -77,13 +77,16 @@ def expectation(name: str) -> Callable[[type[Form]], type[Form]]:
 class Judge:
     """All expectations of one run."""
 
-    def __init__(self, kernel: Kernel, scenario: Scenario, clock: Clock, *, has_wire: bool) -> None:
-        """Call before the kernel runs; without a wire, what is to be seen there is not judged."""
+    def __init__(
+        self, kernel: Kernel, scenario: Scenario, clock: Clock, *, has_wire: bool, has_devices: bool = False
+    ) -> None:
+        """Call before the kernel runs; without a wire or a device, what is to be seen there is not judged."""
+        seen = {"station": True, "slot": has_devices, "wire": has_wire, "platform": has_wire}
         nearest = Nearest()
         if scenario.expect:
             kernel.subscribe(nearest)
         self._parts: list[Form | Expectation] = [
-            EXPECTATIONS.get(one.form)(one, kernel, clock, nearest) if one.face == "station" or has_wire else one
+            EXPECTATIONS.get(one.form)(one, kernel, clock, nearest) if seen[one.face] else one
             for one in scenario.expect
         ]
 

@@ -20,6 +20,7 @@ from sim.files import Document, did_you_mean, json_schema, read_yaml
 from sim.units import SimTime
 from sim.yaml_nodes import parse_nodes, read_text
 from twins.replay import ReplayRow, read_replay
+from twins.slot_file import SlotFile, check_slots
 from twins.station_file import StationFile, find_station, read_station, station_names
 
 __all__ = [
@@ -36,7 +37,7 @@ STATION_PREFIX = "station."
 """Changes of keys that begin so are of the station file, the others of the scenario."""
 
 _LIBRARY = Path(__file__).parent / "library"
-_SHAPES: dict[str, type[Any]] = {"station": StationFile, "scenario": Scenario}
+_SHAPES: dict[str, type[Any]] = {"station": StationFile, "scenario": Scenario, "slots": SlotFile}
 _NOT_YET = re.compile(r"parameters|include|steady|staff|restore|sabotage|timeline\[\d+\]\.(do|when)")
 
 
@@ -96,7 +97,7 @@ def load_scenario(
 
 
 def check_files(paths: Sequence[Path]) -> list[FileProblem]:
-    """Every finding in these station, scenario and replay files; which is which they say themselves."""
+    """Every finding in these station, scenario, slot and replay files; which is which they say themselves."""
     problems: list[FileProblem] = []
     for path in paths:
         try:
@@ -107,7 +108,7 @@ def check_files(paths: Sequence[Path]) -> list[FileProblem]:
 
 
 def json_schema_of(kind: str) -> dict[str, Any]:
-    """The JSON Schema of `station` or `scenario` files; UsageError for another word."""
+    """The JSON Schema of `station`, `scenario` or `slots` files; UsageError for another word."""
     if kind not in _SHAPES:
         raise UsageError(f"no schema {kind!r}; {did_you_mean(kind, _SHAPES)}")
     return json_schema(_SHAPES[kind])
@@ -122,9 +123,11 @@ def _check(path: Path) -> None:
         load_scenario(path)
     elif "voltyard" in keys:
         read_station(path)
+    elif "slots" in keys:
+        check_slots(path)
     else:
-        right = "begin with `scenario: 1` or `voltyard: 1`; a replay file ends in .csv"
-        raise FileProblems([FileProblem(str(path), 1, "", "neither a scenario nor a station", right)])
+        right = "begin with `scenario: 1`, `voltyard: 1` or `slots: 1`; a replay file ends in .csv"
+        raise FileProblems([FileProblem(str(path), 1, "", "neither a scenario nor a station nor slots", right)])
 
 
 def _read(path: Path, changes: Changes) -> Document[Scenario]:

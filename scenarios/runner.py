@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from scenarios.loader import LoadedScenario
 from scenarios.schema import TimelineEntry
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.ports import PlatformPort
+from twins.slot_file import SlotConfig
 from twins.station import Station
 
 __all__ = ["ScenarioRun"]
@@ -18,15 +19,24 @@ __all__ = ["ScenarioRun"]
 class ScenarioRun:
     """One scenario in one kernel. `station` is alive from here on."""
 
-    def __init__(self, kernel: Kernel, loaded: LoadedScenario, platform: PlatformPort) -> None:
-        """Builds the station with what the scenario says instead of the station's own weather and demand."""
+    def __init__(
+        self,
+        kernel: Kernel,
+        loaded: LoadedScenario,
+        platform: PlatformPort,
+        slots: Mapping[str, SlotConfig] | None = None,
+    ) -> None:
+        """Builds the station with what the scenario says instead of the station's own weather and demand.
+
+        `slots` are the things, by path, that devices stand behind.
+        """
         self._kernel = kernel
         self._loaded = loaded
         scenario, file = loaded.document.value, loaded.station.value
         if scenario.weather is not None:
             file = dataclasses.replace(file, weather=scenario.weather)
         self.duration_s = SimTime(scenario.duration_s)
-        self.station = Station(kernel, file, platform)
+        self.station = Station(kernel, file, platform, slots)
 
     def arm(self) -> None:
         """Plan the vehicles and the deeds of the timeline."""

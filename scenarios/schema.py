@@ -161,8 +161,9 @@ class Expectation:
     id: str = field(metadata=key("Name of the expectation in verdicts.", pattern=ID_PATTERN))
     title: LocalText | None = field(default=None, metadata=key("What reports call it."))
     clause: str = field(default="", metadata=key("The clause of the standard that asks for it.", count=(0, 40)))
-    face: Literal["station", "wire", "platform"] = field(
-        default="station", metadata=key("Where it is seen: in the twins, on the wire, in the platform's books.")
+    face: Literal["station", "wire", "platform", "slot"] = field(
+        default="station",
+        metadata=key("Where it is seen: in the twins, on the wire, in the platform's books, at a device in a slot."),
     )
     after: EventName | None = field(default=None, metadata=key("Each such event must be followed in time."))
     within_s: float | None = field(default=None, metadata=key("How soon after it.", unit="s", above=0, high=_LONGEST_S))

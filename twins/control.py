@@ -17,7 +17,7 @@ from sim.units import FOREVER, SimTime
 from twins.sharing import POLICIES, Claim, Prices
 
 if TYPE_CHECKING:
-    from twins.evse import Evse
+    from twins.supply import Supply
 
 __all__ = ["Control", "ControlConfig"]
 
@@ -46,6 +46,9 @@ class Control(Twin):
 
     Budgets are outputs of piles in kW: one a cabinet, one a feeder, the last one the site's, which is the lowest of the
     limits of its sources (configuration, transformer, contract, platform).
+
+    A real device obeys a lower grant only once it has confirmed it; until then nobody else is granted more than before.
+    What it may draw unasked is held for it beside all grants.
     """
 
     rank = Rank.CONTROL
@@ -63,9 +66,12 @@ class Control(Twin):
         self._groups: dict[str, tuple[int, ...]] = {}
         self._names: dict[str, int] = {}
         self._used: list[float] = [0.0]
-        self._active: list[Evse] = []
+        self._active: list[Supply] = []
         self._claims: list[Claim] = []
         self._is_open = True
+        self._held: dict[str, float] = {}
+        self._kept: list[float] | None = None
+        self._obey_at_once = True
 
     @property
     def minds_prices(self) -> bool:
@@ -74,7 +80,7 @@ class Control(Twin):
 
     # Budgets
 
-    def watch(self, evse: Evse, budgets: dict[str, float]) -> None:
+    def watch(self, evse: Supply, budgets: dict[str, float]) -> None:
         """Allocate to this EVSE; `budgets` are the narrower ones it counts against, by name, narrowest first (kW)."""
         positions = []
         for name, budget_kw in budgets.items():
@@ -84,6 +90,19 @@ class Control(Twin):
                 self._used.append(0.0)
             positions.append(self._names[name])
         self._groups[evse.path] = (*positions, 0)
+        self._obey_at_once = self._obey_at_once and evse.obeys_at_once
+
+    def hold(self, evse: Supply, held_kw: float) -> None:
+        """Keep `held_kw`, 0 or more, out of what is shared: this outlet may draw it beside its grant."""
+        if held_kw == self._held.get(evse.path, 0.0):
+            return
+        self._held[evse.path] = held_kw
+        self._kept = [0.0] * len(self._budgets)
+        for path, kept_kw in self._held.items():
+            for group in self._groups[path]:
+                self._kept[group] += kept_kw
+        self._count_anew()
+        self._kernel.touch(self)
 
     def limit(self, source: str, limit_kw: float | None) -> None:
         """Hold the whole output at or below `limit_kw` for as long as `source` says so; None lifts its limit."""
@@ -111,7 +130,7 @@ class Control(Twin):
 
     # Sessions
 
-    def join(self, evse: Evse, now: SimTime) -> bool:
+    def join(self, evse: Supply, now: SimTime) -> bool:
         """A session begins. True: it may draw its claim at once; False: its grant follows within this instant."""
         departs_s = inf if evse.departs_s is None else evse.departs_s
         self._active.append(evse)
@@ -125,7 +144,7 @@ class Control(Twin):
         self._kernel.touch(self)
         return False
 
-    def leave(self, evse: Evse, now: SimTime) -> None:
+    def leave(self, evse: Supply, now: SimTime) -> None:
         """A session has ended."""
         position = self._active.index(evse)
         del self._active[position], self._claims[position]
@@ -135,7 +154,7 @@ class Control(Twin):
         if not self._is_open:
             self._kernel.touch(self)
 
-    def claimed(self, evse: Evse, now: SimTime, claim_kw: float) -> None:
+    def claimed(self, evse: Supply, now: SimTime, claim_kw: float) -> None:
         """A session claims more or less than before."""
         before_kw, evse.claim_kw = evse.claim_kw, claim_kw
         self._use(evse, claim_kw - before_kw)
@@ -148,10 +167,15 @@ class Control(Twin):
             if freed_kw > _STEP * self._budgets[0]:
                 self._kernel.touch(self)
 
-    def recapped(self, evse: Evse, now: SimTime) -> None:
+    def recapped(self, evse: Supply, now: SimTime) -> None:
         """Its electronics can give more or less than before; what it may draw now it has claimed."""
         is_open = self._is_open and not self.minds_prices and self._fits(evse)
         evse.offer(now, evse.cap_kw if is_open else min(evse.granted_kw, evse.cap_kw))
+
+    def confirmed(self) -> None:
+        """A device obeys a lower grant now: others may have what that frees."""
+        if not self._is_open:
+            self._kernel.touch(self)
 
     def plan(self, now: SimTime) -> SimTime:
         """Grant each charging EVSE its share."""
@@ -167,18 +191,25 @@ class Control(Twin):
             return FOREVER
         for evse, claim in zip(active, self._claims, strict=True):
             claim.kw = evse.claim_kw
-        grants = self._policy.share(self._claims, self._budgets, now, self._prices)
+        budgets = self._budgets
+        if self._kept is not None:
+            budgets = [max(0.0, budget - kept) for budget, kept in zip(budgets, self._kept, strict=True)]
+        grants = self._policy.share(self._claims, budgets, now, self._prices)
+        waits = not self._obey_at_once and any(
+            evse.told_kw * _NEARLY > grant_kw for evse, grant_kw in zip(active, grants, strict=True)
+        )
         for evse, grant_kw in zip(active, grants, strict=True):
             has_all = grant_kw >= evse.claim_kw * _NEARLY
-            evse.offer(now, evse.cap_kw if has_all else grant_kw * _ROUNDING)
+            offered_kw = evse.cap_kw if has_all else grant_kw * _ROUNDING
+            evse.offer(now, min(offered_kw, evse.granted_kw) if waits else offered_kw)
         return FOREVER
 
-    def _use(self, evse: Evse, claim_kw: float) -> None:
+    def _use(self, evse: Supply, claim_kw: float) -> None:
         used = self._used
         for group in self._groups[evse.path]:
             used[group] += claim_kw
 
-    def _fits(self, evse: Evse) -> bool:
+    def _fits(self, evse: Supply) -> bool:
         """Whether the claims on this EVSE's budgets fit them together."""
         used, budgets = self._used, self._budgets
         for group in self._groups[evse.path]:
@@ -190,6 +221,6 @@ class Control(Twin):
     def _count_anew(self) -> None:
         """Sum the claims once more: what is added and taken away one by one drifts in the last digits."""
         for group in range(len(self._used)):
-            self._used[group] = 0.0
+            self._used[group] = self._kept[group] if self._kept is not None else 0.0
         for evse in self._active:
             self._use(evse, evse.claim_kw)

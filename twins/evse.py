@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from math import inf
 from typing import TYPE_CHECKING
 
 from sim.events import Scalar
 from sim.faults import Knob
-from sim.kernel import Kernel, Rank, Twin
+from sim.kernel import Kernel
 from sim.signals import Signal, State
-from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
+from sim.units import FOREVER, SimTime
 from twins.ports import PlatformPort
+from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 if TYPE_CHECKING:
     from twins.bms import Bms
@@ -24,37 +24,15 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["Evse", "EvseState", "LockState", "phases_of"]
+__all__ = ["Evse", "LockState"]
 
 BMS_SILENCE_S = 1.0
 CONNECTION_TIMEOUT_S = 120.0
-AC_PHASE_V = 230.0
-ONE_PHASE_KW = 7.4
-"""An AC outlet of more than a phase of 32 A has three."""
 _SAME = 1e-9
 
 
 def _nothing() -> None:
     return None
-
-
-def phases_of(model: PileModel) -> int:
-    """How many phases an outlet of this model has; of DC one."""
-    return 3 if model.kind == "ac" and model.evse_max_kw > ONE_PHASE_KW else 1
-
-
-class EvseState(Enum):
-    """Where the EVSE is between two vehicles."""
-
-    AVAILABLE = "available"
-    PREPARING = "preparing"
-    CHARGING = "charging"
-    FINISHING = "finishing"
-    UNAVAILABLE = "unavailable"
-    FAULTED = "faulted"
-
-
-_WORDS = {state: str(state.value) for state in EvseState}  # `Enum.value` is a slow look-up
 
 
 class LockState(Enum):
@@ -64,66 +42,35 @@ class LockState(Enum):
     LOCKED = "locked"
 
 
-class Evse(Twin):
-    """One outlet of a pile. Signals `power_kw` (what reaches the vehicle), `limit_kw`; states `state`, `lock`.
+class Evse(Supply):
+    """A simulated outlet. Beside the signals of a `Supply`: state `lock`.
 
     Of the vehicle that is, or was last, plugged in: `vehicle_soc` (0 to 1), `vehicle_temp_c` (its cells),
     `vehicle_heat_kw` (what warms them).
-
-    `claim_kw` bounds what it draws until it says otherwise; `granted_kw` is its share of the site's power.
     """
-
-    rank = Rank.PILE
 
     def __init__(
         self, kernel: Kernel, path: str, model: PileModel, config: EvseConfig, control: Control, platform: PlatformPort
     ) -> None:
         """`path` is the connector's, as `pile[A01].connector[1]`."""
-        self._kernel = kernel
-        self.path = path
-        self.model = model
-        self._control = control
-        self._platform = platform
+        super().__init__(kernel, path, model, config, control, platform)
         self._phases = phases_of(model)
-        self.meter_factor = 1.0 + config.meter_error_pct / 100.0
-        self.power_kw = Signal(f"{path}.power_kw", "kW")
-        self.limit_kw = Signal(f"{path}.limit_kw", "kW")
-        self.state = State(f"{path}.state", EvseState.AVAILABLE)
         self.lock = State(f"{path}.lock", LockState.UNLOCKED)
         self.vehicle_soc = Signal(f"{path}.vehicle_soc", "1")
         self.vehicle_temp_c = Signal(f"{path}.vehicle_temp_c", "C")
         self.vehicle_heat_kw = Signal(f"{path}.vehicle_heat_kw", "kW")
-        kernel.add(
-            self.power_kw, self.limit_kw, self.state, self.lock, self.vehicle_soc, self.vehicle_temp_c,
-            self.vehicle_heat_kw,
-        )  # fmt: skip
+        kernel.add(self.lock, self.vehicle_soc, self.vehicle_temp_c, self.vehicle_heat_kw)
         self.contactor_closed = Knob(False, self._touch)
         self.bms: Bms | None = None
         self.contact: Contact | None = None
-        self.session = ""
-        self.token = ""
         self.on_ended: Callable[[str], None] = lambda reason: None
         self.on_started: Callable[[], None] = _nothing
-        self.on_free: Callable[[], None] = lambda: None
-        self.on_switched: Callable[[], None] = lambda: None
         self.on_drawn: Callable[[], None] = lambda: None
         self.on_reset: Callable[[], bool] = lambda: False
-        self.claim_kw = 0.0
-        self.granted_kw = 0.0
-        self.departs_s: float | None = None
-        self.started_s: float | None = None
-        self.peak_kw = 0.0
         self._sequence_ends = FOREVER
         self._silent_since: SimTime | None = None
-        self._faulted_s = 0.0
-        self._block_kw = inf
-        self._limits: dict[str, float] = {}
-        self.ceiling_kw = self.cap_kw = model.evse_max_kw
         self._stop_reason = ""
         self._holds: dict[str, str] = {}
-        self._warnings: list[str] = []
-        self._started_kwh = 0.0
-        self._true_start_kwh = 0.0
         self._is_in_service = True
         self._awaited_token = ""
         self._awaited_until = SimTime(0.0)
@@ -150,31 +97,9 @@ class Evse(Twin):
         return self._sequence_ends < FOREVER
 
     @property
-    def is_charging(self) -> bool:
-        """Whether it takes part in the site's power allocation."""
-        return self.state.value is EvseState.CHARGING
-
-    @property
     def alarms(self) -> frozenset[str]:
         """What it raises while it lasts: what holds it locked out, and what it serves on with."""
         return frozenset((*self._holds.values(), *self._warnings))
-
-    def faulted_s(self, now: SimTime) -> float:
-        """How long it has been locked out since the run began."""
-        return self._faulted_s + (now - self.state.since if self.state.value is EvseState.FAULTED else 0.0)
-
-    def energy_kwh(self, now: SimTime) -> float:
-        """The meter's register."""
-        return self.power_kw.total_at(now) * self.meter_factor / SECONDS_PER_HOUR
-
-    def true_energy_kwh(self, now: SimTime) -> float:
-        """What really reached vehicles."""
-        return self.power_kw.total_at(now) / SECONDS_PER_HOUR
-
-    def delivered_kwh(self, now: SimTime) -> tuple[float, float]:
-        """(true, registered) energy since the present charge began, or of the one that has just ended."""
-        true_kwh = self.true_energy_kwh(now) - self._true_start_kwh
-        return true_kwh, true_kwh * self.meter_factor
 
     def plug(
         self, bms: Bms, session: str, on_ended: Callable[[str], None], on_started: Callable[[], None] = _nothing
@@ -273,43 +198,6 @@ class Evse(Twin):
         if self._holds.pop(cause, None) is not None:
             self._touch()
 
-    def warn(self, alarm: str) -> None:
-        """Serve on with this alarm; the platform hears of the first of them, unless it knows of a lock-out."""
-        self._warnings.append(alarm)
-        self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="10.2.1")
-        if len(self._warnings) == 1:
-            self._tell_warning()
-
-    def calm(self, alarm: str) -> None:
-        """That alarm is over; the platform hears it of the last."""
-        self._warnings.remove(alarm)
-        self._kernel.emit("alarm.cleared", self.path, {"alarm": alarm}, clause="10.2.1")
-        if not self._warnings:
-            self._tell_warning()
-
-    # What others allow it
-
-    def limit(self, source: str, limit_kw: float | None) -> None:
-        """Hold the output at or below `limit_kw` for as long as `source` says so; None lifts its limit."""
-        if limit_kw is None:
-            self._limits.pop(source, None)
-        else:
-            self._limits[source] = limit_kw
-        self._recap()
-
-    def derate(self, source: str, share: float | None) -> None:
-        """Hold the output at this share of what it gives now or, where it gives nothing, could; None lifts that."""
-        if share is None:
-            self.limit(source, None)
-        else:
-            self.limit(source, share * (self.power_kw.at(self._kernel.now) or self.model.evse_max_kw))
-
-    def switch_block(self, block_kw: float) -> None:
-        """The cabinet has switched modules of this much power to the outlet."""
-        if block_kw != self._block_kw:
-            self._block_kw = block_kw
-            self._recap()
-
     def current_a(self, now: SimTime) -> float:
         """What flows through its contacts, of AC in each phase; the vehicle's own draw goes the same way."""
         voltage_v = self.voltage_v(now)
@@ -321,16 +209,10 @@ class Evse(Twin):
             return 0.0
         return AC_PHASE_V if self.model.kind == "ac" else self.bms.voltage_v(now)
 
-    def offer(self, now: SimTime, limit_kw: float) -> None:
-        """The site's allocation for this outlet; what it claims and has anyhow goes on unplanned."""
-        if limit_kw == self.granted_kw:
-            return
-        claim_kw = self.claim_kw
-        moved_kw = min(limit_kw, claim_kw) - min(self.granted_kw, claim_kw)
-        self.granted_kw = limit_kw
-        self.limit_kw.set(now, limit_kw)
-        if abs(moved_kw) > _SAME * claim_kw:
-            self._touch()
+    def vehicle_at(self, now: SimTime) -> tuple[float | None, float | None]:
+        """State of charge (0 to 1) and cell temperature of the plugged vehicle."""
+        bms = self.bms
+        return (bms.soc.at(now), bms.temp_c.at(now)) if bms is not None else (None, None)
 
     def settle_claim(self, now: SimTime) -> None:
         """Claim no more than is drawn now, where that can only fall until the next piece."""
@@ -480,14 +362,7 @@ class Evse(Twin):
         """The test before it serves again: the contactor is driven both ways, with nobody there."""
         return self.contactor_closed.preview(True) and not self.contactor_closed.preview(False)
 
-    def _raise(self, alarm: str) -> None:
-        self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="9.4.1")
-
-    def _recap(self) -> None:
-        self.ceiling_kw = min((self.model.evse_max_kw, *self._limits.values()))
-        before_kw, self.cap_kw = self.cap_kw, min(self.ceiling_kw, self._block_kw)
-        if self.cap_kw == before_kw or not self.is_charging:
-            return
+    def _recapped(self, before_kw: float) -> None:
         now = self._kernel.now
         power = self.power_kw
         draws_kw = power.at(now)
@@ -505,25 +380,8 @@ class Evse(Twin):
     def _go_free(self) -> None:
         self._go(EvseState.AVAILABLE if self._is_in_service else EvseState.UNAVAILABLE)
 
-    def _go(self, state: EvseState, alarm: str = "") -> None:
-        if self.state.set(self._kernel.now, state):
-            word = _WORDS[state]
-            self._kernel.emit("evse.state", self.path, {"state": word})
-            self._platform.status(self.path, word, alarm or self._warning)
-            if state is EvseState.CHARGING:
-                self.on_switched()
-            elif state is EvseState.AVAILABLE and self.bms is None:
-                self.on_free()
-
-    @property
-    def _warning(self) -> str:
-        """The first of the alarms that it serves on with."""
-        return self._warnings[0] if self._warnings else ""
-
-    def _tell_warning(self) -> None:
-        state = self.state.value
-        if state is not EvseState.FAULTED:
-            self._platform.status(self.path, _WORDS[state], self._warning)
-
-    def _touch(self) -> None:
-        self._kernel.touch(self)
+    def _go(self, state: EvseState, alarm: str = "") -> bool:
+        is_changed = super()._go(state, alarm)
+        if is_changed and state is EvseState.AVAILABLE and self.bms is None:
+            self.on_free()
+        return is_changed

@@ -8,7 +8,8 @@ from typing import Final
 
 from sim.deeds import CannotDo, deed
 from sim.faults import bounds
-from twins.evse import AC_PHASE_V, Evse, EvseState, phases_of
+from twins.evse import Evse
+from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 __all__ = ["EnableEvse", "LimitEvse", "ResetEvse", "StartCharge", "StopCharge"]
 
@@ -18,7 +19,7 @@ _TOKEN: Final = 20
 """Characters of a token at most, as platforms have it."""
 
 
-@deed("evse.limit", on=Evse, zh="充电枪限功率", is_sure=True)
+@deed("evse.limit", on=Supply, zh="充电枪限功率", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class LimitEvse:
     """Hold the outlet's power, or of AC the current of each phase, at or below a limit; left out, this face lifts its.
@@ -29,12 +30,12 @@ class LimitEvse:
     limit_kw: float = field(default=inf, metadata=bounds(low=0.0, high=5_000.0))
     limit_a: float = field(default=inf, metadata=bounds(low=0.0, high=2_000.0))
 
-    def do(self, evse: Evse, source: str) -> None:
+    def do(self, evse: Supply, source: str) -> None:
         """Limit it for this source."""
         limit_kw = min(self.limit_kw, self._by_current(evse))
         evse.limit(source, limit_kw if limit_kw < inf else None)
 
-    def _by_current(self, evse: Evse) -> float:
+    def _by_current(self, evse: Supply) -> float:
         if self.limit_a == inf:
             return inf
         if evse.model.kind != "ac":
@@ -43,37 +44,37 @@ class LimitEvse:
         return offered_a * phases_of(evse.model) * AC_PHASE_V / 1_000.0
 
 
-@deed("evse.enable", on=Evse, zh="充电枪启用/禁用", is_sure=True)
+@deed("evse.enable", on=Supply, zh="充电枪启用/禁用", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class EnableEvse:
     """Let the outlet give power, or hold it at nothing: a charge rests then, and goes on when it is enabled again."""
 
     is_on: bool
 
-    def do(self, evse: Evse, source: str) -> None:
+    def do(self, evse: Supply, source: str) -> None:
         """As a limit of nothing, beside the limit that this source may have set."""
         evse.limit(f"{source}_enable", None if self.is_on else 0.0)
 
 
-@deed("evse.start", on=Evse, zh="启动充电")
+@deed("evse.start", on=Supply, zh="启动充电")
 @dataclass(frozen=True, kw_only=True)
 class StartCharge:
     """Charge the vehicle that is plugged in, or one that plugs in soon, for this token; left out, the face's name."""
 
     token: str = field(default="", metadata=bounds(high=_TOKEN))
 
-    def do(self, evse: Evse, source: str) -> None:
+    def do(self, evse: Supply, source: str) -> None:
         """As if the platform had asked for it."""
         if not evse.start(self.token or source[:_TOKEN]):
             raise CannotDo(f"no charge can begin: it is {_word(evse)}{' already' if evse.is_starting else ''}")
 
 
-@deed("evse.stop", on=Evse, zh="停止充电")
+@deed("evse.stop", on=Supply, zh="停止充电")
 @dataclass(frozen=True, kw_only=True)
 class StopCharge:
     """End the charge."""
 
-    def do(self, evse: Evse, source: str) -> None:
+    def do(self, evse: Supply, source: str) -> None:
         """As if the platform had asked for it."""
         if not evse.stop("remote"):
             raise CannotDo(f"no charge is on: it is {_word(evse)}")
@@ -97,5 +98,5 @@ class ResetEvse:
         raise CannotDo("its contactor does not obey")
 
 
-def _word(evse: Evse) -> str:
+def _word(evse: Supply) -> str:
     return str(evse.state.value.value)

@@ -14,7 +14,8 @@ from zlib import crc32
 
 from sim.gauges import Gauge
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.evse import AC_PHASE_V, Evse, EvseState, LockState, phases_of
+from twins.evse import Evse, LockState
+from twins.supply import AC_PHASE_V, EvseState, phases_of
 
 __all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "pilot_of", "serial_of", "step_of"]
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from math import acos, degrees, nan, sqrt
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SECONDS_PER_HOUR, SimTime
+from twins.instrument import Instrument
 
 __all__ = ["LOW_VOLTAGE_KV", "METER_CLASSES", "FeederMeterConfig", "Flows", "Meter", "MeterConfig", "Supply"]
 
@@ -71,7 +74,7 @@ class Flows(NamedTuple):
 
 
 class Meter:
-    """One meter; `path` is `grid.meter[ID]` or `grid.feeder[ID].meter`.
+    """One meter; `path` is `grid.meter[ID]` or `grid.feeder[ID].meter`. A real `device` fills its gauges instead.
 
     Gauges, each of the whole and, with `_l1`, `_l2`, `_l3` before the unit, of a phase: `power_kw`, `reactive_kvar`,
     `apparent_kva`, `power_factor`, `current_a` (of the whole: the three added up), `import_kwh`, `export_kwh`,
@@ -89,6 +92,7 @@ class Meter:
         self._power_kw = power_kw
         self._supply = supply
         self._on_phases = on_phases if any(one.parts for one in on_phases) else ()
+        self.device: Instrument | None = None
         kernel.show_later(self._gauges)
 
     def flows(self, t: SimTime) -> Flows:
@@ -127,9 +131,15 @@ class Meter:
         return self._supply.power_factor if flows.is_live and flows.power_kw[which] > 0.0 else nan
 
     def _gauges(self) -> Iterator[Gauge]:
-        yield from self._of_flows()
-        for which in _WHOLE_AND_PHASES:
-            yield from self._of(which)
+        """Its own, or what the device reads that stands in its place."""
+        gauges = chain(self._of_flows(), *(self._of(which) for which in _WHOLE_AND_PHASES))
+        device = self.device
+        for gauge in gauges:
+            if device is None:
+                yield gauge
+            else:
+                name = gauge.path.removeprefix(f"{self.path}.")
+                yield Gauge(gauge.path, gauge.unit, partial(_told, device, name))
 
     def _of_flows(self) -> Iterator[Gauge]:
         """The gauges that are of no phase alone, and voltages."""
@@ -177,6 +187,10 @@ class Meter:
             yield SharedGauge(f"{path}.{name}", unit, self.imported_kwh, _share(which, kwh_share))
         for unit in ("kWh", "kvarh", "kVAh"):
             yield Gauge(f"{path}.export{on}_{unit.lower()}", unit, lambda _t: 0.0)
+
+
+def _told(device: Instrument, name: str, _t: SimTime) -> float:
+    return device.value(name)
 
 
 def _share(which: int, share: float) -> Callable[[Sequence[float]], float]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from sim.kernel import Kernel
 from sim.sums import Sum
-from twins.evse import ONE_PHASE_KW
 from twins.grid import Grid
 from twins.meter import Meter, Supply
 from twins.pile import Pile
+from twins.supply import ONE_PHASE_KW
 
 __all__ = ["site_meters"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from math import exp, inf
+from math import exp, inf, isnan
 from typing import Literal
 
 from sim.faults import Contribution, bounds, fault
@@ -21,6 +21,7 @@ from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 from twins.bay import PlaceConfig
+from twins.instrument import Instrument
 from twins.sensor import CUT_WIRE_C, Reading
 from twins.weather import Weather
 
@@ -139,6 +140,12 @@ class EnvSensor:
         self.readings = (self.temp_c, self.humidity_pct, self.wind_m_s, self.sun_w_m2)
         self.state = State(f"{self.path}.state", EnvSensorState.OK)
         kernel.add(*self.readings, self.state)
+
+    def follow(self, device: Instrument) -> None:
+        """A real device stands here: what it reads of temperature and humidity is what this sensor says."""
+        self.temp_c.report(device.value("read_c"))
+        if not isnan(device.value("read_pct")) or device.is_silent:
+            self.humidity_pct.report(device.value("read_pct"))
 
     def _reading(
         self, name: str, unit: str, parts: Sequence[Signal | Sum], scale: float = 1.0, cut_wire: float = 0.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
+from types import MappingProxyType
 from typing import Literal
 
 from sim.faults import Knob
@@ -15,10 +17,13 @@ from twins.bay import PlaceConfig
 from twins.cabinet import Cabinet, CabinetConfig
 from twins.connector import ConnectorConfig
 from twins.control import Control
-from twins.evse import Evse, EvseState
+from twins.device_evse import DeviceEvse
+from twins.device_supply import DeviceTerms
+from twins.evse import Evse
 from twins.meter import METER_CLASSES
 from twins.modules import StackConfig
 from twins.ports import PlatformPort
+from twins.supply import EvseState, Supply
 
 __all__ = ["EvseConfig", "Pile", "PileCatalogue", "PileConfig", "PileModel"]
 
@@ -130,9 +135,10 @@ class Pile:
     """
 
     def __init__(
-        self, kernel: Kernel, config: PileConfig, model: PileModel, control: Control, platform: PlatformPort
-    ) -> None:
-        """Builds the EVSEs, numbered from 1."""
+        self, kernel: Kernel, config: PileConfig, model: PileModel, control: Control, platform: PlatformPort,
+        devices: Mapping[str, DeviceTerms] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        """Builds the EVSEs, numbered from 1; `devices` says by path which of them are real, and on what terms."""
         self.path = f"pile[{config.id}]"
         self.config = config
         self.model = model
@@ -140,10 +146,13 @@ class Pile:
         self._control = control
         self.share = 1.0
         self.cabinet: Cabinet | None = None
-        self.evses = [
-            Evse(kernel, f"{self.path}.connector[{number}]", model, evse, control, platform)
-            for number, evse in enumerate(config.evses, start=1)
-        ]
+        self.evses: list[Supply] = []
+        for number, evse in enumerate(config.evses, start=1):
+            path = f"{self.path}.connector[{number}]"
+            if path in devices:
+                self.evses.append(DeviceEvse(kernel, path, model, evse, control, platform, devices[path]))
+            else:
+                self.evses.append(Evse(kernel, path, model, evse, control, platform))
         outputs = [evse.power_kw for evse in self.evses]
         self.modules_kw = Signal(f"{self.path}.modules_no_load_kw", "kW")
         self.standby_kw = Sum(f"{self.path}.standby_kw", "kW", [], offset=model.standby_kw)
@@ -153,8 +162,8 @@ class Pile:
         self.input_kw = Sum(f"{self.path}.input_kw", "kW", [self.power_kw, self.loss_kw, self.standby_kw])
         kernel.add(self.modules_kw, self.standby_kw, self.power_kw, self.ratio_loss_kw, self.loss_kw, self.input_kw)
         self.is_down = Knob(False, self._down_changed)
-        for evse in self.evses:
-            evse.on_switched = self._switch_modules
+        for outlet in self.evses:
+            outlet.on_switched = self._switch_modules
 
     @property
     def input_ratio(self) -> float:

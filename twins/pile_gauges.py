@@ -10,9 +10,9 @@ from sim.gauges import Gauge
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SimTime
-from twins.evse import Evse
 from twins.pile import Pile
 from twins.stack import SplitStack
+from twins.supply import Supply
 
 __all__ = ["pile_gauges"]
 
@@ -56,7 +56,7 @@ def _failed(pile: Pile) -> int:
     return sum(knob.value for knob in pile.is_failed) if isinstance(pile, SplitStack) else 0
 
 
-def _serves(pile: Pile) -> list[Evse | None]:
+def _serves(pile: Pile) -> list[Supply | None]:
     """Which outlet each module feeds now; empty where it knows of none."""
     if isinstance(pile, SplitStack):
         return [pile.evses[terminal - 1] if terminal else None for terminal in pile.serving_now]

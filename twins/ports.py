@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["PlatformPort"]
+__all__ = ["DevicePort", "NoDevice", "PlatformPort"]
 
 
 class PlatformPort(Protocol):
@@ -30,3 +30,42 @@ class PlatformPort(Protocol):
 
     def status(self, evse: str, state: str, alarm: str) -> None:
         """The EVSE has another state; `alarm` is what it raised with it, if anything."""
+
+
+class DevicePort(Protocol):
+    """What a real device in a slot is asked for; whoever drives it implements this.
+
+    Every method returns at once and never raises; what comes of it is posted to the kernel as commands to the device's
+    twin (`twins.device_evse`), at least one within the slot's watchdog for as long as the device is there. A limit that
+    the device has taken is told (`limited`), one that it refuses too. Of limits in a row only the last one matters.
+    What was granted must lapse by itself, in the device, within the watchdog of its last sign of life: then it draws no
+    more than the slot's reserve, though nobody can tell it so any more.
+    """
+
+    def limit(self, limit_kw: float) -> None:
+        """Draw no more than this from now on, 0 or more, while its transaction lasts."""
+
+    def start(self, token: str) -> None:
+        """Begin to charge for this token."""
+
+    def stop(self, reason: str) -> None:
+        """End the transaction."""
+
+    def make_safe(self) -> None:
+        """Let no power flow, whatever else is under way; the bench then waits a bounded time for it."""
+
+
+class NoDevice:
+    """Nobody behind the port: a replay, or a driver that has not been started."""
+
+    def limit(self, limit_kw: float) -> None:
+        """Nobody to tell."""
+
+    def start(self, token: str) -> None:
+        """Nobody to tell."""
+
+    def stop(self, reason: str) -> None:
+        """Nobody to tell."""
+
+    def make_safe(self) -> None:
+        """Nobody to tell."""

@@ -87,7 +87,7 @@ class Repairs:
         self._faults = faults
         self._is_mending = config is not None or bool(staff.members)
         self._config = config or ReliabilityConfig()
-        self._places = {evse.path: (pile, evse) for pile in piles for evse in pile.evses}
+        self._places = {evse.path: (pile, evse) for pile in piles for evse in pile.evses if isinstance(evse, Evse)}
         self._open: dict[str, Defect] = {}
         kernel.subscribe(self._alarmed, "alarm.raised")
         kernel.subscribe(self._cleared, "fault.cleared")

@@ -17,9 +17,12 @@ CUT_WIRE_C = -50.0
 
 
 class Reading(Sum):
-    """What is said of the parts' sum. Knobs `stuck_at` (in its unit; `inf`: it follows) and `is_broken` (wire cut)."""
+    """What is said of the parts' sum, or by a real sensor instead (`report`).
 
-    __slots__ = ("_cut_wire", "_kernel", "_on_change", "_sound_scale", "is_broken", "stuck_at")
+    Knobs `stuck_at` (in its unit; `inf`: it follows) and `is_broken` (wire cut).
+    """
+
+    __slots__ = ("_cut_wire", "_kernel", "_on_change", "_sound_scale", "is_broken", "reported", "stuck_at")
 
     def __init__(
         self, kernel: Kernel, path: str, unit: str, parts: Sequence[Signal | Sum], on_change: Callable[[], None],
@@ -29,6 +32,7 @@ class Reading(Sum):
         super().__init__(path, unit, parts, scale)
         self.stuck_at: Knob[float] = Knob(inf, self._changed)
         self.is_broken: Knob[bool] = Knob(False, self._changed)
+        self.reported: float | None = None
         self._kernel = kernel
         self._on_change = on_change
         self._sound_scale = scale
@@ -38,6 +42,12 @@ class Reading(Sum):
     def is_sound(self) -> bool:
         """Whether it follows what is."""
         return self.stuck_at.value == inf and not self.is_broken.value
+
+    def report(self, value: float) -> None:
+        """A real sensor says this from now on, whatever is; `nan`: its wire is cut."""
+        self.is_broken.rebase(value != value)
+        self.reported = value
+        self._changed()
 
     def stick(self, at: float = inf) -> Contribution:
         """Say `at` from now on or, left out, what it says now, were its wire whole."""
@@ -54,6 +64,8 @@ class Reading(Sum):
             self.retune(now, 0.0, self._cut_wire)
         elif self.stuck_at.value < inf:
             self.retune(now, 0.0, self.stuck_at.value)
+        elif self.reported is not None:
+            self.retune(now, 0.0, self.reported)
         else:
             self.retune(now, self._sound_scale, 0.0)
         self._on_change()

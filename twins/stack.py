@@ -17,6 +17,7 @@ from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal
 from sim.units import FOREVER, SimTime
 from twins.control import Control
+from twins.evse import Evse
 from twins.modules import assign
 from twins.pile import Pile, PileConfig, PileModel
 from twins.ports import PlatformPort
@@ -65,7 +66,8 @@ class SplitStack(Pile, Twin):
         self.modules = [Signal(f"{evse.path}.modules", "1") for evse in self.evses]
         self.free = Signal(f"{self.path}.modules_free", "1", float(count))
         kernel.add(*self.modules, self.free)
-        for terminal, evse in enumerate(self.evses, start=1):
+        self._outlets = [evse for evse in self.evses if isinstance(evse, Evse)]
+        for terminal, evse in enumerate(self._outlets, start=1):
             evse.switch_block(0.0)
             evse.on_switched = partial(self._doubt, terminal)
             evse.on_drawn = partial(self._drawn, terminal)
@@ -114,7 +116,7 @@ class SplitStack(Pile, Twin):
 
     def _drawn(self, terminal: int) -> None:
         """A terminal has planned what it draws: look whether it then wants more or fewer modules."""
-        evse, held, module_kw = self.evses[terminal - 1], self._held[terminal], self._module_kw
+        evse, held, module_kw = self._outlets[terminal - 1], self._held[terminal], self._module_kw
         asked_kw = min(evse.bms.asked_kw, evse.ceiling_kw) if evse.bms is not None else 0.0
         is_more = asked_kw > (held + _EDGE) * module_kw and held >= self._wants[terminal]
         if is_more or asked_kw <= (held - 1 - DEADBAND) * module_kw:

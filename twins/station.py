@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,28 +29,35 @@ from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
+from twins.device_evse import DeviceEvse
 from twins.drivers import Arrival
 from twins.evse import Evse
 from twins.fire import watch_fire
 from twins.grid import Grid
+from twins.guests import Guests
 from twins.house import House
+from twins.instrument import Instrument
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.meter import Meter
 from twins.metering import site_meters
-from twins.microclimate import MicroClimate
+from twins.microclimate import EnvSensor, MicroClimate
 from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
 from twins.ports import PlatformPort
 from twins.reliability import Failures
 from twins.repairs import Repairs
 from twins.replay import ReplayRow
+from twins.shadow import Shadow
 from twins.sharing import Prices
+from twins.slot_file import SlotConfig
 from twins.stack import SplitStack
 from twins.staff import Staff
 from twins.station_file import StationFile
 from twins.station_gauges import station_gauges
 from twins.tariff import Tariff
-from twins.visits import Visits
+from twins.vehicle import vehicle_models
+from twins.visits import Session, Visits
 from twins.weather import Weather
 from twins.yard import Yard
 
@@ -68,8 +75,11 @@ class Station:
     `things` are those that stay, by path; vehicles come and go.
     """
 
-    def __init__(self, kernel: Kernel, file: StationFile, platform: PlatformPort) -> None:
-        """Builds the twins of a checked station file."""
+    def __init__(
+        self, kernel: Kernel, file: StationFile, platform: PlatformPort, slots: Mapping[str, SlotConfig] | None = None
+    ) -> None:
+        """Builds the twins of a checked station file; `slots` are the things, by path, that devices stand behind."""
+        self._slots = slots or {}
         self.kernel = kernel
         self.file = file
         self.weather = Weather(kernel, file.weather)
@@ -102,7 +112,8 @@ class Station:
         self.grid.transformer.breaker.staff = self.staff
         self.repairs = Repairs(kernel, file.reliability, self.staff, piles, self.faults)
         for evse in self.evses:
-            evse.on_reset = partial(self.repairs.reset, evse)
+            if isinstance(evse, Evse):
+                evse.on_reset = partial(self.repairs.reset, evse)
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
         self.things = self._all_things()
@@ -117,6 +128,8 @@ class Station:
         )
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
+        self.guests = Guests(kernel, self.visits, self.billing)
+        self._host_devices()
         self.kpis = Kpis(self)
         self.visits.on_over = self.kpis.over
         kernel.show_later(lambda: station_gauges(self))
@@ -136,6 +149,14 @@ class Station:
                 yield row.arrival(), numbers[row.connector - 1]
 
         self.visits.expect(arrivals())
+
+    def settle(self, session: Session) -> None:
+        """Put down what the charge of a session that is still here amounts to now."""
+        evse = self.piles[session.pile].evses[session.connector - 1]
+        if isinstance(evse, Evse):
+            self.charging.settle(session, evse)
+        elif isinstance(evse, DeviceEvse):
+            self.guests.settle(session, evse)
 
     def find(self, path: str) -> object | None:
         """The twin at `path`: `pile[A01]`, `pile[A01].connector[1]`, `bay[B01].vehicle.bms` and the like."""
@@ -166,7 +187,7 @@ class Station:
         things += [self.fire_panel] if self.fire_panel is not None else []
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
         things += [device for bus in self.buses.values() for device in bus.devices.values()]
-        things += [evse.contact for evse in self.evses if evse.contact is not None]
+        things += [evse.contact for evse in self.evses if isinstance(evse, Evse) and evse.contact is not None]
         return {thing.path: thing for thing in things}
 
     def _make_house(self) -> House:
@@ -181,8 +202,12 @@ class Station:
             model = replace(model, stack=config.stack)
         if config.connector is not None:
             model = replace(model, connector=config.connector)
-        kind = Pile if model.stack is None else SplitStack
-        pile = kind(self.kernel, config, model, self.control, platform)
+        pile: Pile
+        if model.stack is not None:
+            pile = SplitStack(self.kernel, config, model, self.control, platform)
+        else:
+            devices = {path: slot.terms for path, slot in self._slots.items() if slot.is_charger}
+            pile = Pile(self.kernel, config, model, self.control, platform, devices)
         if self.file.heat.connectors and model.kind == "dc":
             self._warm_contacts(pile)
         return pile
@@ -191,6 +216,8 @@ class Station:
         connector = pile.model.connector or ConnectorConfig()
         kind = Contact if connector.cooled is None else CooledContact
         for evse, config in zip(pile.evses, pile.config.evses, strict=True):
+            if not isinstance(evse, Evse):
+                continue
             air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
             evse.contact = kind(self.kernel, evse, connector, air_c)
 
@@ -261,9 +288,41 @@ class Station:
             for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
                 reached = [bays[bay] for bay in config.reaches]
                 for bay in reached:
-                    bay.evses.append((evse, pile.config.id, number))
+                    if isinstance(evse, Evse):
+                        bay.evses.append((evse, pile.config.id, number))
                 evse.on_free = lambda reached=reached: self.yard.evse_freed(reached)  # type: ignore[misc]
         return bays
+
+    def _host_devices(self) -> None:
+        """Who is at a device stands in the first bay that it reaches."""
+        self.devices: dict[str, DeviceEvse] = {}
+        self.shadows: dict[str, Shadow] = {}
+        self.instruments: dict[str, Instrument] = {}
+        for path, slot in self._slots.items():
+            if not slot.is_charger:
+                self.instruments[path] = self._instrument(path, slot.watchdog_s)
+        models = {**vehicle_models(), **self.file.known_vehicles()}
+        for pile in self.piles.values():
+            for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
+                if isinstance(evse, DeviceEvse):
+                    self.devices[evse.path] = evse
+                    self.guests.host(evse, pile.config.id, number, self.bays[config.reaches[0]])
+                    if model := models.get(self._slots[evse.path].vehicle):
+                        air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
+                        self.shadows[evse.path] = Shadow(self.kernel, evse, model, air_c)
+
+    def _instrument(self, path: str, watchdog_s: float) -> Instrument:
+        """A real meter or sensor in the place of the one at this path."""
+        thing = self.things[path]
+
+        def changed() -> None:
+            if isinstance(thing, EnvSensor):
+                thing.follow(device)
+
+        device = Instrument(self.kernel, path, watchdog_s, changed)
+        if isinstance(thing, Meter):
+            thing.device = device
+        return device
 
     def _bay_of_each_connector(self) -> list[Bay[Evse]]:
         return [self.bays[config.reaches[0]] for pile in self.piles.values() for config in pile.config.evses]

@@ -30,7 +30,7 @@ class Session:
     id: str
     vehicle: str
     arrived_s: float
-    soc_in_pct: float
+    soc_in_pct: float | None
     pile: str = ""
     connector: int = 0
     bay: str = ""
@@ -91,11 +91,7 @@ class Visits:
 
     def arrive(self, arrival: Arrival, bay_number: int | None = None) -> Session:
         """This vehicle comes now."""
-        self._count += 1
-        kernel, number = self._kernel, f"{self._count:06d}"
-        session = Session(f"S{number}", f"V{number}", kernel.now, arrival.soc_in_pct)
-        self.present[session.id] = session
-        kernel.emit("vehicle.arrived", f"vehicle[{session.vehicle}]", {"session": session.id})
+        session = self._begin(arrival.soc_in_pct)
         wants = arrival.habits.wants or "fast"
         bay = self._yard.seek(wants, bay_number)
         if bay is None and bay_number is None:
@@ -104,7 +100,25 @@ class Visits:
                 self._over(session, "turned_away")
                 return session
         called = self._wait(wants, bay_number, arrival.habits.patience_s) if bay is None else None
-        kernel.process(self._visit(session, arrival, wants, bay_number, bay, called))
+        self._kernel.process(self._visit(session, arrival, wants, bay_number, bay, called))
+        return session
+
+    def welcome(self) -> Session:
+        """A vehicle has come by itself to where it charges: to a real device."""
+        session = self._begin(None)
+        session.bay_s = self._kernel.now
+        return session
+
+    def part(self, session: Session) -> None:
+        """That vehicle has left."""
+        self._finish(session)
+
+    def _begin(self, soc_in_pct: float | None) -> Session:
+        self._count += 1
+        number = f"{self._count:06d}"
+        session = Session(f"S{number}", f"V{number}", self._kernel.now, soc_in_pct)
+        self.present[session.id] = session
+        self._kernel.emit("vehicle.arrived", f"vehicle[{session.vehicle}]", {"session": session.id})
         return session
 
     def _visit(

@@ -59,7 +59,7 @@ class Yard:
         kernel.add(self.waiting)
         self._offered: dict[str, list[int]] = {"fast": [], "slow": []}
         self._lines: dict[str, deque[Turn]] = {}
-        self._kinds = {bay.config.kind for bay in bays}
+        self._kinds = {bay.config.kind for bay in bays if bay.evses}
         self._count = 0
         for bay in bays:
             bay.on_seen = self._consider

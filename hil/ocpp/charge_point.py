@@ -17,6 +17,7 @@ from hil.ocpp.frames import Payload
 from hil.ocpp.meter_values import Metered
 from hil.ocpp.queue import Counters, TransactionQueue
 from hil.ocpp.rpc import Answer, Answered, Lost, Observer, Rpc
+from hil.ocpp.smart_charging import Limited, SmartCharging
 from hil.ocpp.statuses import Statuses
 from hil.ocpp.transactions import Running, Transactions
 
@@ -27,7 +28,7 @@ _REBOOT_S: Final = 60.0
 _GOLDEN: Final = 0.6180339887498949
 
 
-class Connector(Metered, Protocol):
+class Connector(Metered, Limited, Protocol):
     """What the engine asks of the twin of a connector; nothing here may block."""
 
     def start(self, id_tag: str, now: float) -> bool:
@@ -92,7 +93,8 @@ class ChargePoint:
         now: float = 0.0,
     ) -> None:
         self.identity = identity
-        self.configuration = Configuration(len(connectors), configuration)
+        takes_a = all(one.watts_per_a(3) is not None for one in connectors.values())
+        self.configuration = Configuration(len(connectors), configuration, takes_a=takes_a)
         self.cache = IdTagCache(self.configuration)
         self.listener = listener
         self.rpc: Rpc | None = None
@@ -113,6 +115,7 @@ class ChargePoint:
         self._heartbeat_at = inf
         self.recovered = queue.recover(identity)
         self.transactions = Transactions(identity, queue, self.configuration, connectors, stamp, self._told)
+        self.smart_charging = SmartCharging(connectors, self.transactions, stamp)
         self.statuses = Statuses(connectors, stamp, now)
         self._authorisation = Authorisation(self.configuration, self.cache, stamp, timeout_s)
         self._commands = Commands(self)
@@ -172,7 +175,8 @@ class ChargePoint:
 
     def next_timer(self) -> float:
         """When `tick` is due, infinity for never."""
-        due = min(self._boot_at, self._heartbeat_at, self._authorisation.next_timer(), self.transactions.next_timer())
+        due = min(self._boot_at, self._heartbeat_at, self._authorisation.next_timer(), self.transactions.next_timer(),
+                  self.smart_charging.next_timer())  # fmt: skip
         return min(due, self.rpc.next_timer()) if self.rpc is not None else due
 
     def tick(self, now: float) -> None:
@@ -188,6 +192,8 @@ class ChargePoint:
             if rpc is not None and rpc.open_call is None and not rpc.waiting_count:  # else they pile up at a mute CSMS
                 self.send_heartbeat(now)
         self.transactions.tick(now)
+        if now >= self.smart_charging.next_timer():
+            self.smart_charging.settle(now)
 
     # the twin's side
 
@@ -210,10 +216,12 @@ class ChargePoint:
     def started(self, connector_id: int, session: str, id_tag: str, meter_wh: float, now: float) -> None:
         """A session has begun; committed to the queue on return."""
         self.transactions.begin(connector_id, session, id_tag, meter_wh, now)
+        self.smart_charging.started(connector_id, now)
 
     def ended(self, connector_id: int, session: str, meter_wh: float, reason: str, now: float) -> None:
         """A session has ended, with an OCPP Reason; committed to the queue on return."""
         self.transactions.end(connector_id, session, meter_wh, reason, now)
+        self.smart_charging.ended(connector_id, now)
         self._commands.settle_whole(now)
 
     # boot, heartbeat, statuses

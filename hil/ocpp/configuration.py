@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from hil.ocpp.charging_profiles import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL
 from hil.ocpp.frames import Payload
 from hil.ocpp.meter_values import MEASURANDS
 from sim.errors import UsageError
@@ -33,16 +34,20 @@ _KEYS: Final = {
     "AllowOfflineTxForUnknownId": _Key("flag", "false"),
     "AuthorizationCacheEnabled": _Key("flag", "true"),
     "AuthorizeRemoteTxRequests": _Key("flag", "false"),
+    "ChargeProfileMaxStackLevel": _Key("text", str(MAX_STACK_LEVEL), is_read_only=True),
+    "ChargingScheduleAllowedChargingRateUnit": _Key("text", "Power", is_read_only=True),
+    "ChargingScheduleMaxPeriods": _Key("text", str(MAX_PERIODS), is_read_only=True),
     "HeartbeatInterval": _Key("whole", "300", low=1),
     "LocalAuthorizeOffline": _Key("flag", "true"),
     "LocalPreAuthorize": _Key("flag", "false"),
+    "MaxChargingProfilesInstalled": _Key("text", str(MAX_PROFILES), is_read_only=True),
     "MeterValueSampleInterval": _Key("whole", "60"),
     "MeterValuesSampledData": _Key(
         "names", "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC,Temperature"
     ),
     "NumberOfConnectors": _Key("text", "", is_read_only=True),
     "StopTransactionOnInvalidId": _Key("flag", "true"),
-    "SupportedFeatureProfiles": _Key("text", "Core,RemoteTrigger", is_read_only=True),
+    "SupportedFeatureProfiles": _Key("text", "Core,RemoteTrigger,SmartCharging", is_read_only=True),
     "TransactionMessageAttempts": _Key("whole", "3", low=1),
     "TransactionMessageRetryInterval": _Key("whole", "60"),
 }
@@ -59,8 +64,13 @@ class Configuration:
         UsageError: an override names no key, or its value is out of range.
     """
 
-    def __init__(self, connector_count: int, overrides: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, connector_count: int, overrides: Mapping[str, str] | None = None, *, takes_a: bool = False
+    ) -> None:
+        """`takes_a`: limits in amperes are taken beside those in watts."""
         self._values = {name: key.default for name, key in _KEYS.items()}
+        if takes_a:
+            self._values["ChargingScheduleAllowedChargingRateUnit"] = "Current,Power"
         self._values["NumberOfConnectors"] = str(connector_count)
         for name, value in (overrides or {}).items():
             if self.change(name, value) != "Accepted":

@@ -19,9 +19,9 @@ from hil.ocpp.queue import TransactionQueue
 from hil.ocpp.wire_book import WireBook
 from sim.kernel import Kernel
 from sim.units import SimTime
-from twins.evse import Evse
 from twins.links import Link, charge_points
 from twins.station import Station
+from twins.supply import Supply
 
 __all__ = ["MessageBook", "OcppEndpoint"]
 
@@ -127,7 +127,7 @@ class OcppEndpoint:
             for session in self._queue.undelivered(point.engine.identity, self._begun_before)
         ]
 
-    def _add(self, identity: str, model: str, evses: Mapping[int, Evse], wire: Link, url: str | None) -> None:
+    def _add(self, identity: str, model: str, evses: Mapping[int, Supply], wire: Link, url: str | None) -> None:
         connectors = {number: EvseConnector(evse) for number, evse in evses.items()}
         point = PlannedPoint(self._kernel, identity, connectors, wire, lambda: self.was_connected, self._on_frame)
         point.engine = ChargePoint(

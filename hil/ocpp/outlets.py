@@ -6,7 +6,7 @@ from typing import Final
 
 from hil.ocpp.meter_values import Sample
 from sim.units import SimTime
-from twins.evse import Evse, EvseState
+from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 __all__ = ["EvseConnector", "error_code_of", "reason_of", "status_of"]
 
@@ -60,7 +60,7 @@ def error_code_of(alarm: str) -> str:
 class EvseConnector:
     """The twin of one EVSE behind the engine's `Connector`."""
 
-    def __init__(self, evse: Evse) -> None:
+    def __init__(self, evse: Supply) -> None:
         """Reads and asks; keeps nothing."""
         self.evse = evse
 
@@ -68,14 +68,14 @@ class EvseConnector:
         """What its meter shows: the register and the power with the meter's error."""
         evse, t = self.evse, SimTime(now)
         power_w = evse.power_kw.at(t) * evse.meter_factor * 1000.0
-        bms = evse.bms
+        soc, temp_c = evse.vehicle_at(t)
         return Sample(
             energy_wh=evse.energy_kwh(t) * 1000.0,
             power_w=power_w,
             current_a=evse.current_a(t) * evse.meter_factor,
             voltage_v=evse.voltage_v(t),
-            soc_pct=bms.soc.at(t) * 100.0 if bms is not None else None,
-            temp_c=bms.temp_c.at(t) if bms is not None else None,
+            soc_pct=soc * 100.0 if soc is not None else None,
+            temp_c=temp_c,
         )
 
     def start(self, id_tag: str, now: float) -> bool:
@@ -89,6 +89,20 @@ class EvseConnector:
     def set_available(self, is_available: bool, now: float) -> str:
         """Take the EVSE out of service or back."""
         return "Accepted" if self.evse.set_in_service(is_available) else "Scheduled"
+
+    @property
+    def most_w(self) -> float:
+        """What the outlet can give."""
+        return self.evse.model.evse_max_kw * 1000.0
+
+    def watts_per_a(self, phases: int) -> float | None:
+        """Of AC by the phases that the outlet has; DC is limited in W."""
+        model = self.evse.model
+        return AC_PHASE_V * min(phases, phases_of(model)) if model.kind == "ac" else None
+
+    def limit(self, limit_w: float | None, now: float) -> None:
+        """Hold the outlet to the profiles."""
+        self.evse.limit("ocpp", None if limit_w is None else limit_w / 1000.0)
 
     def unlock(self, now: float) -> str:
         """Free the plug; a charge ends first."""

@@ -19,10 +19,11 @@ from plots.strips import PERIODS
 from scenarios.bounds import in_words
 from scenarios.loader import find_scenario, load_scenario
 from sim.reading import Run
-from twins.evse import EvseState, LockState
+from twins.evse import LockState
 from twins.feed import FeedState
 from twins.kpis import MEANINGS
 from twins.staff import MemberConfig
+from twins.supply import EvseState
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("sim", "twins", "hil", "scenarios", "bench_api")

@@ -15,8 +15,8 @@ import pytest
 from sim.units import SimTime
 from twins.books import energy_book
 from twins.derating import CURVES, STEP_K
-from twins.evse import EvseState
 from twins.station_file import find_station, read_station
+from twins.supply import EvseState
 
 OnePile = Callable[..., Any]
 HEAT_W = 120e3 * (1.0 / 0.95 - 1.0)

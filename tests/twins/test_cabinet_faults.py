@@ -15,8 +15,8 @@ from sim.errors import UsageError
 from sim.faults import FAULTS
 from sim.units import SimTime
 from twins.books import energy_book
-from twins.evse import EvseState
 from twins.station_file import find_station, read_station
+from twins.supply import EvseState
 from twins.weather import WeatherConfig
 
 OnePile = Callable[..., Any]

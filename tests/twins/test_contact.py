@@ -22,9 +22,9 @@ from twins.books import energy_book
 from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.cooled_contact import CooledContact
-from twins.evse import EvseState
 from twins.replay import ReplayRow
 from twins.station import Station
+from twins.supply import EvseState
 
 WarmSite = Callable[..., tuple[Kernel, Station, list[Event]]]
 CONTACT = "pile[A01].connector[1].contact"

@@ -12,8 +12,8 @@ from sim.events import Event
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.cooled_contact import CooledContact
-from twins.evse import EvseState
 from twins.station import Station
+from twins.supply import EvseState
 
 WarmSite = Callable[..., tuple[Kernel, Station, list[Event]]]
 CONTACT = "pile[A01].connector[1].contact"

@@ -17,8 +17,8 @@ from sim.recording import Recorder
 from sim.units import SimTime
 from twins.books import energy_book
 from twins.drivers import Arrival, Habits
-from twins.evse import EvseState
 from twins.feed import FeedState
+from twins.supply import EvseState
 from twins.vehicle import vehicle_models
 
 Build = Callable[..., tuple[Kernel, Any, Any]]

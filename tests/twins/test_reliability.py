@@ -16,10 +16,10 @@ from sim.events import Event
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.books import energy_book
-from twins.evse import EvseState
 from twins.reliability import ReliabilityConfig
 from twins.staff import MemberConfig, StaffConfig
 from twins.station_file import find_station, read_station
+from twins.supply import EvseState
 from twins.weather import WeatherConfig
 
 Build = Callable[..., tuple[Kernel, Any, Any]]

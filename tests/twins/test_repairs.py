@@ -14,12 +14,12 @@ from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.books import energy_book
 from twins.drivers import Arrival, Habits
-from twins.evse import EvseState
 from twins.platform import LocalPlatform
 from twins.reliability import ReliabilityConfig
 from twins.staff import MemberConfig, StaffConfig
 from twins.station import Station
 from twins.station_file import HeatConfig, find_station, read_station
+from twins.supply import EvseState
 from twins.vehicle import vehicle_models
 from twins.visits import Session
 

@@ -14,10 +14,11 @@ from sim.kernel import Kernel
 from sim.sums import Sum
 from sim.units import SimTime
 from twins.books import energy_book
-from twins.evse import EvseState, LockState
+from twins.evse import LockState
 from twins.platform import LocalPlatform
 from twins.replay import ReplayRow
 from twins.station import Station
+from twins.supply import EvseState
 
 Build = Callable[..., tuple[Kernel, Station, LocalPlatform]]
 DAY = SimTime(86_400.0)

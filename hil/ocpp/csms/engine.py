@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -19,7 +19,7 @@ from hil.ocpp.csms.store import Store, StoredTransaction
 from hil.ocpp.frames import Call, CallError, Frame, Payload
 from hil.ocpp.rpc import CallRefused, Direction, Rpc
 
-__all__ = ["CSMS_ACTIONS", "CentralSystem", "Session"]
+__all__ = ["CSMS_ACTIONS", "CentralSystem", "Onlooker", "Session"]
 
 # What a central system may ask of a charge point (section 5, and the security extension).
 CSMS_ACTIONS: Final = (
@@ -53,6 +53,22 @@ _NOTED: Final = frozenset((
 ))  # fmt: skip
 
 
+class Onlooker(Protocol):
+    """Whoever follows what charge points say, while it is answered; nothing here may block or raise."""
+
+    def opened(self, charge_point: str) -> None:
+        """It has connected."""
+
+    def heard(self, charge_point: str, action: str, payload: Payload, answer: Payload) -> None:
+        """It has said this and will be answered that."""
+
+    def violated(self, charge_point: str, action: str, verdict: str) -> None:
+        """It has sent what cannot be read, or what breaks the schema."""
+
+    def closed(self, charge_point: str) -> None:
+        """Its connection is gone."""
+
+
 class CentralSystem:
     """What all sessions share.
 
@@ -60,12 +76,14 @@ class CentralSystem:
     """
 
     def __init__(
-        self, store: Store, *, new_id: Callable[[], str], clock: Callable[[], datetime], heartbeat_s: int = 300
-    ) -> None:
+        self, store: Store, *, new_id: Callable[[], str], clock: Callable[[], datetime], heartbeat_s: int = 300,
+        onlooker: Onlooker | None = None,
+    ) -> None:  # fmt: skip
         self.store = store
         self.new_id = new_id
         self.clock = clock
         self.heartbeat_s = heartbeat_s
+        self.onlooker = onlooker
         self.sessions: dict[str, Session] = {}
 
     def open(self, charge_point: str) -> Session:
@@ -74,6 +92,8 @@ class CentralSystem:
         self.sessions[charge_point] = session
         with suppress(sqlite3.Error):
             self.store.connected(charge_point, self.now_text())
+        if self.onlooker is not None:
+            self.onlooker.opened(charge_point)
         return session
 
     def now_text(self) -> str:
@@ -110,6 +130,8 @@ class Session:
         if self._system.sessions.get(self.charge_point) is self:
             del self._system.sessions[self.charge_point]
             self._guard(self._store.disconnected, self.charge_point, self._system.now_text())
+            if self._system.onlooker is not None:
+                self._system.onlooker.closed(self.charge_point)
 
     def _seen(self, direction: Direction, frame: Frame | None, data: bytes, verdict: str) -> None:
         if direction == "out":
@@ -118,6 +140,8 @@ class Session:
         elif verdict != "ok":
             action = frame.action if isinstance(frame, Call) else ""
             self._guard(self._violation, action, verdict, "message breaks the schema or answers nothing")
+            if self._system.onlooker is not None and verdict != "unexpected":
+                self._system.onlooker.violated(self.charge_point, action, verdict)
         if isinstance(frame, Call):
             self._guard(self._store.count, self.charge_point, frame.action, verdict)
 
@@ -130,6 +154,12 @@ class Session:
         self._store.violation(self.charge_point, self._system.now_text(), action, rule, description)
 
     def _handle(self, action: str, payload: Payload, _now: float) -> Payload:
+        answer = self._answer(action, payload)
+        if self._system.onlooker is not None:
+            self._system.onlooker.heard(self.charge_point, action, payload, answer)
+        return answer
+
+    def _answer(self, action: str, payload: Payload) -> Payload:
         try:
             if not self._is_booted and action != "BootNotification":
                 self._violation(action, "boot_first", "a message before the first BootNotification was accepted")

@@ -101,6 +101,11 @@ def test_a_frame_within_the_data_of_an_unfinished_frame_is_data() -> None:
     assert framing.take(buffer) == Adu(2, registers(0, inner))
 
 
+def test_a_broadcast_behind_a_frame_is_not_taken_for_its_end() -> None:
+    first, broadcast = rtu(1, READ), rtu(0, b"\x06\x00\x05\x00\x07")
+    assert taken(RtuFraming(), first + broadcast, [len(first) + 1]) == [Adu(1, READ), Adu(0, b"\x06\x00\x05\x00\x07")]
+
+
 def test_a_function_that_nobody_knows_ends_with_its_checksum() -> None:
     buffer = bytearray(rtu(1, b"\x41\x01\x02\x03"))
     assert RtuFraming().take(buffer) == Adu(1, b"\x41\x01\x02\x03")

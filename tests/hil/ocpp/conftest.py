@@ -27,6 +27,7 @@ class Plug:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
+        self.limits: list[float | None] = []
         self.is_willing = True
         self.availability = "Accepted"
 
@@ -44,6 +45,14 @@ class Plug:
     def set_available(self, is_available: bool, now: float) -> str:
         self.asked.append(("available", is_available))
         return self.availability
+
+    most_w = 60_000.0
+
+    def watts_per_a(self, phases: int) -> float | None:
+        return 230.0 * phases
+
+    def limit(self, limit_w: float | None, now: float) -> None:
+        self.limits.append(limit_w)
 
     def unlock(self, now: float) -> str:
         return "Unlocked"

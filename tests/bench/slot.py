@@ -1,0 +1,207 @@
+"""A second Voltyard plays a charger in a slot of the first, on sockets only: how fast the site's allocation reaches it.
+
+Two cars share 100 kW: one at a simulated outlet, one at the other process's. Each round that process is killed while it
+charges. Times are of the first station's recording, whose clock is the wall's.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.reading import Run
+
+__all__ = ["Measured", "play"]
+
+ROOT = Path(__file__).resolve().parents[2]
+ROUNDS = 5
+WATCHDOG_S = 3.0
+AT, OTHER = "pile[A02].connector[1]", "pile[A01].connector[1]"
+STATION = """\
+voltyard: 1
+station: {{id: {id}, timezone: Asia/Shanghai, operator: {{name: {{en: Looped back, zh: 回环}}}}}}
+grid:
+  feed_kv: 10
+  transformer: {{id: T1, rating_kva: 315, no_load_loss_kw: 0.5, load_loss_kw: 3}}
+  feeders: [{{id: F1, breaker_a: 500}}]
+  meter: {{id: M1, class: 0.5}}
+control: {{policy: equal_share, site_limit_kw: 100}}
+piles: [{{id: {piles}, model: quick, feeder: F1, evses: [{{reaches: [B01]}}], place: {{x_m: 0, y_m: 0, step_x_m: 3}}}}]
+bays: [{{id: {bays}, kind: fast, place: {{x_m: 0, y_m: 1, step_x_m: 3}}}}]
+weather: {{monthly_mean_c: [20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]}}
+demand: {{arrivals: {{profile: two_peaks, sessions_per_day: 1}}, vehicles: [{{model: lfp_60_400v, share: 1}}]}}
+tariff: {{energy_cny_kwh: 1, service_cny_kwh: 0.5}}
+pile_models:
+  - {{name: quick, rated_kw: 120, evse_count: 1, evse_max_kw: 120, no_load_loss_kw: 0.5, loss_ratio: 0.04,
+     standby_kw: 0.05, handshake_s: 0, insulation_test_s: 0, precharge_s: 0}}
+endpoints: [{{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${{csms}}/{{charge_point}}"}}]
+"""
+SCENARIO = """\
+scenario: 1
+title: {{en: Looped back, zh: 回环}}
+station: {name}-station.yaml
+start: 2022-06-14T10:00
+duration_h: {duration_h}
+seed: 1
+demand: {{replay: {name}.csv}}
+"""
+CAR = "arrival_s,stay_s,connector,capacity_kwh,soc_in_pct,soc_target_pct,power_max_kw\n{t},,1,200,20,90,200\n"
+SLOTS = f"""\
+slots: 1
+station: main-station.yaml
+things:
+  - at: "{AT}"
+    behind: hardware
+    armed: true
+    max_kw: 120
+    watchdog_s: {WATCHDOG_S:g}
+    driver: {{{{kind: ocpp, port: {{port}}, charge_point: X01}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one round: delays in s; what became of the transaction."""
+
+    join_s: float
+    """From the device's start to its confirmed limit."""
+    lowered_s: float
+    """From the other car's start until the device reports that it draws its new share."""
+    shared_s: float
+    """From the other car's start until that has its share."""
+    freed_s: float
+    """From the kill until the other car has all."""
+    alarms: list[str]
+    ended: list[str]
+    """Reasons of the device's ended sessions."""
+    stopped: int
+    """Transactions of the device that the CSMS under test knows as stopped."""
+    most_kw: float
+    """The most that both were seen to draw together."""
+
+
+def play(folder: Path) -> Measured:
+    """One round, some 45 s of wall time."""
+    port = _free_port()
+    files = {
+        "main-station.yaml": STATION.format(id="MAIN", piles="A01..A02", bays="B01..B02"),
+        "peer-station.yaml": STATION.format(id="PEER", piles="X01", bays="B01"),
+        "main.yaml": SCENARIO.format(name="main", duration_h=44.0 / 3_600.0), "main.csv": CAR.format(t=7),
+        "peer.yaml": SCENARIO.format(name="peer", duration_h=0.1), "peer.csv": CAR.format(t=0),
+        "slots.yaml": SLOTS.format(port=port),
+    }  # fmt: skip
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    main = _voltyard("run", folder / "main.yaml", "--slots", folder / "slots.yaml", "--out", folder / "out")
+    _wait_for(port)
+    csms = f"ws://127.0.0.1:{port}"
+    peer = _voltyard("run", folder / "peer.yaml", "--pace", "real", "--csms", csms, "--out", folder / "peer")
+    try:
+        _until_charging(folder / "out" / "run.sqlite", main)
+        time.sleep(3.0)
+        peer.send_signal(signal.SIGKILL)
+        assert main.wait(60.0) in (0, 1)
+    finally:
+        for process in (main, peer):
+            process.kill()
+            process.wait()
+    return _measured(folder / "out")
+
+
+def _measured(out: Path) -> Measured:
+    with Run(out) as run:
+        events = list(run.events())
+        commands = [(row.t_s, row.verb, row.args) for row in run.commands() if row.source == "slot"]
+        other_kw, device_kw = (_rows(out, f"{path}.power_kw") for path in (OTHER, AT))
+    began = next(t for t, verb, _ in commands if verb == "began")
+    limited = next(t for t, verb, _ in commands if verb == "limited" and t >= began)
+    rival = next(event.t_s for event in events if event.kind == "session.started" and event.subject == OTHER)
+    lowered = next(t for t, kw in device_kw if t >= rival and 0.0 < kw < 51.0)
+    shared = next(t for t, kw in other_kw if t >= rival and kw > 45.0)
+    lost = next(event.t_s for event in events if event.kind == "device.lost")
+    freed = next(t for t, kw in other_kw if t >= lost and kw > 80.0)
+    together = [kw + next((own for t_own, own in reversed(other_kw) if t_own <= t), 0.0) for t, kw in device_kw]
+    with sqlite3.connect(out / "csms.sqlite") as database:
+        (stopped,) = database.execute(
+            "SELECT count(*) FROM transactions WHERE charge_point = 'A02' AND status = 'stopped'"
+        ).fetchone()
+    mine = [event for event in events if event.subject == AT]
+    return Measured(
+        limited - began, lowered - rival, shared - rival, freed - lost,
+        [str(event.data["alarm"]) for event in mine if event.kind == "alarm.raised"],
+        [str(event.data["reason"]) for event in mine if event.kind == "session.ended"], stopped, max(together),
+    )  # fmt: skip
+
+
+def _rows(out: Path, name: str) -> list[tuple[float, float]]:
+    """(start, value there) of every recorded segment of a signal."""
+    with sqlite3.connect(out / "run.sqlite") as database:
+        (number,) = database.execute("SELECT id FROM signals WHERE name = ?", (name,)).fetchone()
+        chunks = database.execute("SELECT data FROM chunks WHERE signal_id = ? ORDER BY t0_s", (number,)).fetchall()
+    return [(t, a + c) for (data,) in chunks for t, a, _, c, _ in struct.iter_unpack("<5d", data)]
+
+
+def _until_charging(recording: Path, main: subprocess.Popen[bytes]) -> None:
+    """Until both cars charge, as the recording says while it is written."""
+    while main.poll() is None:
+        try:
+            with sqlite3.connect(f"file:{recording}?mode=ro", uri=True) as database:
+                query = "SELECT count(*) FROM events WHERE kind = 'session.started'"
+                if database.execute(query).fetchone()[0] == 2:
+                    return
+        except sqlite3.OperationalError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the run ended before both cars charged")
+
+
+def _voltyard(*words: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "voltyard", *map(str, words)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody listens on the slot's port")
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def main() -> None:
+    """Print the medians and the worst of all rounds."""
+    rounds = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            rounds.append(play(Path(folder)))
+    for name, title in (
+        ("join_s", "from a device's start to its confirmed limit"),
+        ("lowered_s", "from another's start until the device reports its smaller share"),
+        ("shared_s", "from another's start until that has its share"),
+        ("freed_s", f"from the lost plug until its power is with the others (watchdog {WATCHDOG_S:g} s)"),
+        ("most_kw", "most that both drew together, of 100 kW"),
+    ):
+        values = [float(getattr(one, name)) for one in rounds]
+        print(f"| {title} | {statistics.median(values):.3f} | {max(values):.3f} |")
+    for one in rounds:
+        print(one)
+
+
+if __name__ == "__main__":
+    main()

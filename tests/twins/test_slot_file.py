@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.errors import FileProblems
+from twins.slot_file import check_slots, read_slots
+
+GOOD = """\
+slots: 1
+station: public
+things:
+  - at: "pile[A01].connector[1]"
+    behind: hardware
+    armed: true
+    max_kw: 60
+    reserve_kw: 5
+    watchdog_s: 6
+    driver: {kind: ocpp, port: 9100, charge_point: X01}
+  - at: "pile[A02].connector[1]"
+    behind: twin
+"""
+
+
+def refusals(path: Path, text: str) -> list[str]:
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(FileProblems) as caught:
+        check_slots(path)
+    return [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems]
+
+
+def test_a_slot_file_says_which_things_are_devices(tmp_path: Path) -> None:
+    path = tmp_path / "slots.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    check_slots(path)
+    (slot,) = read_slots(path).value.devices.values()
+    assert (slot.at, slot.terms.max_kw, slot.terms.reserve_kw, slot.terms.watchdog_s) == (
+        "pile[A01].connector[1]", 60.0, 5.0, 6.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    armed: true\n", "", "4: things[0].armed: hardware is not armed; armed: true, once energy may flow"),
+        ("armed: true", "armed: false", "6: things[0].armed: hardware is not armed"),
+        ("    max_kw: 60\n", "", "4: things[0].max_kw: missing; give it: what the bench allows"),
+        (
+            "max_kw: 60",
+            "max_kw: 600",
+            "7: things[0].max_kw: 600 kW is more than the place is wired for; at most 120 kW",
+        ),
+        ("reserve_kw: 5", "reserve_kw: 61", "8: things[0].reserve_kw: 61 kW is more than max_kw; 0 to 60 kW"),
+        ("watchdog_s: 6", "watchdog_s: 1", "9: things[0].watchdog_s: 1 is out of range; at least 2"),
+        ("A01].c", "A91].c", "4: things[0].at: the station has no EVSE pile[A91].connector[1]; did you mean"),
+        ("kind: ocpp, ", "kind: modbus, ", "10: things[0].driver.kind: modbus is not known here"),
+        ("port: 9100", "port: 0", "10: things[0].driver.port: 0 is out of range; at least 1"),
+        ("charge_point: X01", "charge_point: X01, volts: 5", "10: things[0].driver.volts: unknown key"),
+        ("behind: twin", "behind: twin\n    armed: true", "13: things[1].armed: given beside a twin; leave it out"),
+        ("A02].c", "A01].c", "11: things[1].at: pile[A01].connector[1] stands at things[0] too; each thing once"),
+        ("behind: hardware", "behind: shadow", "4: things[0].vehicle: missing; with behind: shadow, and only there"),
+        ("behind: hardware", "behind: shadow\n    vehicle: tank", "6: things[0].vehicle: unknown model tank"),
+        ("station: public", "station: publik", "2: station: no station is called publik; did you mean public?"),
+        ("station: public", "station: nowhere.yaml", "2: station: no file"),
+        ("station: public", "station: hub", "4: things[0].at: "),
+    ],
+)
+def test_a_slot_file_that_does_not_fit_is_refused_by_line_and_key(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert old in GOOD
+    found = refusals(tmp_path / "slots.yaml", GOOD.replace(old, new, 1))
+    assert any(one.startswith(said) for one in found), found
+
+
+def test_two_slots_have_two_connectors(tmp_path: Path) -> None:
+    second = GOOD.partition("  - at:")[2].partition("  - at:")[0].replace("A01", "A03")
+    text = GOOD + "  - at:" + second
+    found = refusals(tmp_path / "slots.yaml", text)
+    assert found[0].startswith("19: things[2].driver.connector: connector 1 of X01 is things[0] already")
+    other = text[: text.rindex("X01")] + "X02, host: 0.0.0.0" + text[text.rindex("X01") + 3 :]
+    found = refusals(tmp_path / "slots.yaml", other)
+    assert found == ["19: things[2].driver.host: port 9100 listens on 127.0.0.1 at things[0]; 127.0.0.1"]

@@ -1,0 +1,47 @@
+"""The book of the devices in slots: what each reported, what its register counted, and where the rest lies.
+
+No truth book: a device's meter and its clock are its own. What is left is named and never ends a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.units import SimTime
+from twins.station import Station
+
+__all__ = ["DeviceBook", "device_books"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceBook:
+    """Energies of one device in kWh since the run began.
+
+    `reported_kwh` is its power over time; `registered_kwh` its register while charges ran, `outside_kwh` while none
+    did; `held_kwh` is power that was assumed on after its last word; `residual_kwh` is what is left between samples.
+    `twin_kwh` is what the twin would have drawn, in shadow.
+    """
+
+    slot: str
+    reported_kwh: float
+    registered_kwh: float
+    outside_kwh: float
+    held_kwh: float
+    residual_kwh: float
+    twin_kwh: float | None
+
+
+def device_books(station: Station, now: SimTime) -> list[DeviceBook]:
+    """Every device's book at `now`."""
+    books = []
+    for path, device in station.devices.items():
+        reported_kwh, meter = device.true_energy_kwh(now), device.meter
+        residual_kwh = reported_kwh - device.held_kwh - meter.registered_kwh - meter.outside_kwh
+        shadow = station.shadows.get(path)
+        twin_kwh = shadow.energy_kwh(now) if shadow is not None else None
+        books.append(
+            DeviceBook(
+                path, reported_kwh, meter.registered_kwh, meter.outside_kwh, device.held_kwh, residual_kwh, twin_kwh
+            )
+        )
+    return books
