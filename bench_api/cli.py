@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from bench_api.endpoint_rows import REST_PORT
+
 __all__ = ["main"]
 
 
@@ -28,6 +30,7 @@ class Listing(Enum):
 
     SCENARIOS = "scenarios"
     FAULTS = "faults"
+    DEEDS = "deeds"
     STATIONS = "stations"
     PILES = "piles"
     VEHICLES = "vehicles"
@@ -174,6 +177,25 @@ def csms(
     serve(host, port, api_port, db, ready, read_token(token_file))
 
 
+@app.command(epilog="Example: voltyard serve open-day --csms ws://127.0.0.1:9000 --state station")
+def serve(
+    scenario: Annotated[str, typer.Argument(help="A name from `voltyard list scenarios`, or a file.")] = "open-day",
+    pace: Annotated[str, typer.Option(help="real, or Nx (10x).")] = "real",
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.")] = None,
+    csms: Annotated[str | None, typer.Option(help="Your CSMS, as ws://host:port/path.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback a token is required.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="REST port; 0 takes a free one.")] = REST_PORT,
+    token_file: Annotated[Path | None, typer.Option(help="File holding the REST token.")] = None,
+    record: Annotated[str, typer.Option(help="kpi, events or all.")] = "all",
+    out: OutOption = None,
+) -> None:
+    """Keep a station up on all its wires, day after day, until SIGTERM or Ctrl-C."""
+    from bench_api.serving import serve as keep_up
+
+    raise typer.Exit(keep_up(scenario, pace, seed, csms, state, host, port, token_file, record, out))
+
+
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Scenario, station (YAML) and vehicle (CSV) files.")],
@@ -245,7 +267,7 @@ def list_(
     """List what there is by name."""
     import json
 
-    from bench_api.listings import LISTINGS, fault_lines, station_text
+    from bench_api.listings import LISTINGS, parameter_lines, station_text
 
     if show is not None:
         typer.echo(station_text(what.value, show), nl=False)
@@ -257,7 +279,7 @@ def list_(
     for row in rows:
         name, more = row.get("name", row.get("id")), row.get("title_zh", row.get("url", ""))
         typer.echo(f"{name:<22} {row.get('title', '')} {more}".rstrip())
-        for line in fault_lines(row) if what is Listing.FAULTS else ():
+        for line in parameter_lines(row) if what in (Listing.FAULTS, Listing.DEEDS) else ():
             typer.echo(f"    {line}")
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from sim.deeds import Switchboard
+from sim.fault_commands import FaultCommands
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
@@ -84,6 +85,7 @@ class Station:
         self.links = {identity: Link(kernel, identity) for identity, _, _ in points}
         self.faults = FaultBoard(kernel, self.find)
         self.switchboard = Switchboard(kernel, self.find)
+        FaultCommands(kernel, self.faults, self.find)
         piles = list(self.piles.values())
         self.staff = Staff(kernel, file.staff)
         if isinstance(self.grid.transformer, WarmTransformer):
