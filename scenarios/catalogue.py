@@ -36,6 +36,7 @@ EVENT_KINDS = (
     "bill.issued",
     "bms.waiting",
     "bms.warned",
+    "command.done",
     "command.refused",
     "connector.pulled",
     "evse.recovered",

@@ -36,11 +36,10 @@ class DeedSpec:
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The deed with these parameters; raises `UsageError` on an unknown, missing or bad one."""
         check(f"deed '{self.name}'", self.parameters, values)
-        try:
-            return self.cls(**values)
-        except TypeError:
-            missing = [one.name for one in self.parameters if one.name not in values and one.default is None]
-            raise UsageError(f"deed '{self.name}': {', '.join(missing)} missing") from None
+        missing = [one.name for one in self.parameters if one.is_required and one.name not in values]
+        if missing:
+            raise UsageError(f"deed '{self.name}': {', '.join(missing)} missing")
+        return self.cls(**values)
 
 
 DEEDS: Registry[DeedSpec] = Registry("deed", "voltyard.deeds")

@@ -25,6 +25,7 @@ class Parameter:
     high: float | None
     default: Scalar
     choices: tuple[str, ...] = ()
+    is_required: bool = False
 
     def problem(self, value: object) -> str | None:
         """Why `value` is refused, with what would be right; None when it is taken."""
@@ -75,4 +76,5 @@ def _parameters(cls: type[Any]) -> Iterable[Parameter]:
             item.metadata.get("high"),
             default,
             item.metadata.get("choices", ()),
+            item.default is MISSING,
         )

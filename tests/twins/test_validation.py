@@ -50,9 +50,8 @@ def test_a_few_weeks_of_the_site() -> None:
     assert abs(run.residual_rel) < 1e-9
     checked = site_steps.against_reference(run)
     assert checked["charges"][0] == 120
-    assert checked["energy, %"][0] <= 0.1
-    assert checked["SOC at the twin's end, points"][0] <= 0.05
-    assert checked["SOC at the twin's end, points"][1] <= 0.06
+    for what, most in (("end of charge, s", 3.0), ("energy, %", 0.1), ("SOC at the twin's end, points", 0.05)):
+        assert checked[what][1] <= most, what
 
 
 def test_the_section_of_the_site_and_its_figure(tmp_path: Path) -> None:
