@@ -95,6 +95,7 @@ class Bench:
                 patience_s=plan.patience_s,
                 timeout_s=timeout_s,
                 obeys_clock=plan.pace.name == "real",
+                is_patient=plan.is_endless,
             )
         self.recorder.meta(facts)
         self.recorder.flush(self.kernel.now)  # whatever comes, the file says what it is of
@@ -117,7 +118,7 @@ class Bench:
         """
         began_s, cpu_s = time.perf_counter(), time.process_time()
         failure: Exception | None = None
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._told) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             (play or self._play)()
         except Exception as error:  # a fault of ours ends the run as `error`, with everything recorded kept
@@ -130,6 +131,12 @@ class Bench:
         finally:
             if self.queue is not None:
                 self.queue.close()
+
+    def stop(self) -> None:
+        """End the run at the next step, in order; from any thread."""
+        self._is_stopped = True
+        if self.loop is not None:
+            self.loop.stop()
 
     @property
     def is_stopped(self) -> bool:
@@ -166,10 +173,8 @@ class Bench:
             self.recorder.beat(reached)
             self.progress(reached, until)
 
-    def _stop(self, _number: int, _frame: object) -> None:
-        self._is_stopped = True
-        if self.loop is not None:
-            self.loop.stop()
+    def _told(self, _number: int, _frame: object) -> None:
+        self.stop()
 
     def _session(self, session: Session) -> None:
         self.recorder.session(_columns(session))

@@ -55,8 +55,8 @@ def parameter_lines(row: dict[str, Any]) -> list[str]:
         else:
             is_open = high is None or high >= _WITHOUT_END
             told = (f"{low:g} or more {unit}" if is_open else f"{low:g} to {high:g} {unit}").rstrip()
-        if default is None and "needs" not in row:
-            lines.append(f"{parameter['name']}: {told}")
+        if parameter.get("is_required"):
+            lines.append(f"{parameter['name']}: {told}; required")
             continue
         if default is None:  # endless, or what a sensor shows when it sticks
             default = "until it is cleared" if parameter["name"] == "duration_s" else "what it is then"

@@ -32,6 +32,7 @@ class Parameter(BaseModel):
     high: float | None
     default: Scalar
     choices: list[str]
+    is_required: bool
 
 
 class Deed(BaseModel):

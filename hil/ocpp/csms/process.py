@@ -184,8 +184,9 @@ def spawn(
     command += ["--db", str(Path(db).resolve())] if db is not None else []
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=os.environ | {"PYTHONPATH": path}
-        )
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=os.environ | {"PYTHONPATH": path},
+            process_group=0,  # Ctrl-C is for this process, which then ends the other in order
+        )  # fmt: skip
         assert process.stdout is not None
         line = _first_line(process.stdout, start_s)
         try:
