@@ -23,6 +23,7 @@ class Shape(Enum):
 
     STATION = "station"
     SCENARIO = "scenario"
+    MAP = "map"
 
 
 class Listing(Enum):
@@ -198,10 +199,10 @@ def serve(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Scenario, station (YAML) and vehicle (CSV) files.")],
+    files: Annotated[list[Path], typer.Argument(help="Scenarios, stations, register maps (YAML), vehicles (CSV).")],
 ) -> None:
     """Check files: every problem with file, line, key and what would be right."""
-    from scenarios.loader import check_files
+    from bench_api.checking import check_files
     from sim.errors import FileProblems
 
     problems = check_files(files)
@@ -215,7 +216,7 @@ def schema(shape: Annotated[Shape, typer.Argument(help="Which file's schema.")])
     """Print the JSON Schema of a file that people write, for editors."""
     import json
 
-    from scenarios.loader import json_schema_of
+    from bench_api.checking import json_schema_of
 
     typer.echo(json.dumps(json_schema_of(shape.value), indent=2, ensure_ascii=False))
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from bench_api.endpoint_rows import ocpp_rows, rest_row
+from bench_api.endpoint_rows import endpoint_rows, rest_row
 from scenarios.targets import form_of, key_of
 from sim.deeds import DEEDS
 from sim.errors import UsageError
@@ -141,8 +141,11 @@ def _deeds(_station: str | None) -> list[dict[str, Any]]:
 
 
 def _endpoints(station: str | None) -> list[dict[str, Any]]:
-    file = read_station(find_station(station or _DEMO_STATION)).value
-    return [*ocpp_rows(file), rest_row()]
+    from bench_api.ports import still_ports
+
+    document = read_station(find_station(station or _DEMO_STATION))
+    ports = (row for port in still_ports(document) for row in port.rows())
+    return endpoint_rows(document.value, [*ports, rest_row()])
 
 
 def _twins(station: str | None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench_api.bench import Bench
 from bench_api.endpoint_rows import Row, endpoint_lines
 from bench_api.paces import read_pace
+from bench_api.ports import still_ports
 from bench_api.rest_face import RestPort
 from bench_api.running import finish, plan_of
 from bench_api.socket_play import Serving
@@ -41,6 +42,7 @@ def serve(
         raise UsageError(f"--pace {pace}: a station that is up lives by the clock; real, or a pace such as 10x")
     if csms is not None and loaded.station.value.platform_face is None:
         raise UsageError(f"{loaded.station.path}: no endpoint of kind ocpp, so nothing connects to --csms")
+    still_ports(loaded.station)  # what is wrong with maps and devices is told before anything begins
     plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"serve {scenario}")
     host = "127.0.0.1" if host == "localhost" else host  # one family, one port
     with bound(host, port) as listening:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bench_api.endpoint_rows import Row, ocpp_rows
+from bench_api.endpoint_rows import Row, endpoint_rows
 from bench_api.event_ring import EventRing
 from bench_api.faces import Face, Faces
+from bench_api.ports import ports
 from bench_api.rest_face import RestFace, RestPort
 from bench_api.served import Served
 from hil.door import Door
@@ -61,6 +62,7 @@ async def _drive(bench: Bench, csms: CsmsProcess | None) -> None:
     plan, kernel, station, endpoint = bench.plan, bench.kernel, bench.run_.station, bench.endpoint
     until, face = bench.run_.duration_s, bench.run_.station.file.platform_face
     url = (csms.ocpp_url if csms is not None else plan.csms or "").rstrip("/")
+    shown = without_credentials(url)[0]
     if endpoint is not None and face is not None:
         endpoint.serve(station, face.url.replace("${csms}", url))
     links = endpoint.links if endpoint is not None else []
@@ -77,9 +79,9 @@ async def _drive(bench: Bench, csms: CsmsProcess | None) -> None:
     if bench.is_stopped:
         return
     try:
-        async with Faces(_faces(bench, loop, without_credentials(url)[0])) as faces:
+        async with Faces(_faces(bench, loop, shown)) as faces:
             if plan.serving is not None:
-                wires = [*ocpp_rows(station.file, without_credentials(url)[0]), *faces.rows()]
+                wires = endpoint_rows(station.file, faces.rows(), shown)
                 plan.serving.ready(wires, csms.api_url if csms is not None else None)
             if plan.pace.factor is None:
                 await loop.lockstep(until)
@@ -88,7 +90,6 @@ async def _drive(bench: Bench, csms: CsmsProcess | None) -> None:
         if not loop.is_stopped:
             kernel.jump(until)
             if endpoint is not None and links and not endpoint.was_connected:
-                shown = without_credentials(url)[0]
                 raise Unreachable(f"the CSMS was never reached: {shown} had not answered when the run ended")
     finally:
         await loop.close([link.shut for link in links])
@@ -104,10 +105,14 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
     station, plan = bench.run_.station, bench.plan
     door = Door(bench.kernel)
     loop.serve(door)
+    rest = serving.rest
     faces: list[Face] = []
+    for port in ports(station, plan.loaded.station, door, rest.host):
+        port.on_failure = loop.fail
+        faces.append(port)
 
     def wires() -> list[Row]:
-        return [*ocpp_rows(station.file, csms), *(row for face in faces for row in face.rows())]
+        return endpoint_rows(station.file, (row for face in faces for row in face.rows()), csms)
 
     served = Served(
         scenario=plan.loaded.document.path.stem,
@@ -121,9 +126,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
         ocpp=bench.endpoint,
         endpoints=wires,
     )
-    faces.append(
-        RestFace(serving.rest, create_app(served, host=serving.rest.host, token=serving.rest.token), loop.fail)
-    )
+    faces.append(RestFace(rest, create_app(served, host=rest.host, token=rest.token), loop.fail))
     return faces
 
 

@@ -36,6 +36,8 @@ EVENT_KINDS = (
     "bill.issued",
     "bms.waiting",
     "bms.warned",
+    "breaker.closed",
+    "breaker.opened",
     "command.done",
     "command.refused",
     "connector.pulled",

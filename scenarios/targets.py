@@ -7,6 +7,7 @@ from typing import Any
 
 from twins.bay import Bay
 from twins.bms import Bms
+from twins.bus import Bus, BusDevice
 from twins.cabinet import Cabinet
 from twins.contact import Contact
 from twins.cooled_contact import CooledContact
@@ -40,6 +41,8 @@ _FORMS: tuple[tuple[type[Any], str, str], ...] = (
     (Evse, "pile[ID].connector[N]", ""),
     (Feed, "grid.feed", ""),
     (Link, "link[ID]", ""),
+    (Bus, "link[ID]", "an endpoint of kind modbus"),
+    (BusDevice, "link[ID].unit[N]", "an endpoint of kind modbus"),
 )
 """Each before what it is a kind of."""
 

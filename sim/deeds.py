@@ -19,7 +19,14 @@ __all__ = ["DEEDS", "CannotDo", "DeedSpec", "Switchboard", "deed"]
 
 
 class CannotDo(UsageError):
-    """Raised by a deed that the thing cannot do now; the message says why."""
+    """Raised by a deed that the thing cannot do now; the message says why.
+
+    `is_busy`: it is occupied, and may do the same later.
+    """
+
+    def __init__(self, why: str, *, is_busy: bool = False) -> None:
+        self.is_busy = is_busy
+        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,9 @@ class Switchboard:
             made, thing = self._bind(command.verb, command.target, command.args)
             made.do(thing, command.source)
         except UsageError as error:
-            self._kernel.emit("command.refused", command.target, data | {"reason": str(error)}, cause=seq)
+            data["reason"] = str(error)
+            if isinstance(error, CannotDo) and error.is_busy:
+                data["is_busy"] = True
+            self._kernel.emit("command.refused", command.target, data, cause=seq)
         else:
             self._kernel.emit("command.done", command.target, data, cause=seq)

@@ -16,7 +16,7 @@ __all__ = ["Parameter", "bounds", "check", "parameters_of"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a fault's parameter takes; `choices` for words, `low` and `high` (inclusive) for numbers."""
+    """What a parameter takes: `choices` for words, `low` and `high` (inclusive) for numbers and the length of texts."""
 
     name: str
     type: str
@@ -33,6 +33,10 @@ class Parameter:
             if value in self.choices:
                 return None
             return f"{value!r} is no {self.name}; one of {', '.join(self.choices)}"
+        if self.type == "bool":
+            return None if isinstance(value, bool) else f"{value!r} is neither yes nor no; true or false"
+        if self.type == "str":
+            return self._text_problem(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"{value!r} is not a number; a number of {self.unit or 'no unit'}"
         if self.type == "int" and value % 1 != 0:
@@ -40,6 +44,13 @@ class Parameter:
         if not (self.low if self.low is not None else -inf) <= value <= (self.high if self.high is not None else inf):
             return f"{value} is out of bounds; {self.low} to {self.high} {self.unit}".rstrip()
         return None
+
+    def _text_problem(self, value: object) -> str | None:
+        low, high = self.low or 0, self.high if self.high is not None else inf
+        if isinstance(value, str) and low <= len(value) <= high:
+            return None
+        right = f"a text of {low:g} to {high:g} characters" if high < inf else "a text"
+        return f"{value!r} does not do; {right}"
 
 
 def bounds(low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> dict[str, Any]:

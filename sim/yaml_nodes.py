@@ -21,6 +21,7 @@ _CONSTANTS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 }
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,9})?")
 _STEP = re.compile(r"[^.\[\]]+|\[(\d+)\]")
 # also U+0085, U+2028 and U+2029, which YAML takes for ends of lines and editors do not
@@ -209,13 +210,15 @@ class _Builder:
         return (*found, last)
 
     def scalar(self, text: str, line: int) -> Any:
-        """A plain scalar by the core schema: null, true/false, integers, numbers; else text."""
+        """A plain scalar by the core schema: null, true/false, integers (0x too), numbers; else text."""
         if text in _CONSTANTS:
             return _CONSTANTS[text]
         if _SPECIAL.fullmatch(text):
             self.stop(line, f"{text} is no number here", "a finite number; quote it where text is meant")
         if _INTEGER.fullmatch(text):
             return int(text)
+        if _HEXADECIMAL.fullmatch(text):
+            return int(text, 16)
         if _NUMBER.fullmatch(text):
             value = float(text)
             if value in (float("inf"), float("-inf")):

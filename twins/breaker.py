@@ -1,4 +1,7 @@
-"""The transformer's breaker: its protection opens it; somebody closes it again once the transformer has cooled."""
+"""The transformer's breaker: its protection opens it; somebody closes it again once the transformer has cooled.
+
+It can be opened and closed from afar too, but a trip is reset at the transformer alone.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Final
 
 import simpy
 
+from sim.deeds import CannotDo
 from sim.kernel import Kernel
 from sim.signals import State
 from twins.staff import Call, Staff
@@ -39,6 +43,7 @@ class Breaker:
         self.staff: Staff | None = None
         self._kernel = kernel
         self._holds: set[str] = set()
+        self._is_tripped = False
         self._cooled = kernel.event()
 
     def trip(self, by: str, temp_c: float, cause: int | None) -> None:
@@ -48,6 +53,7 @@ class Breaker:
         self._holds.add(by)
         if not self.state.set(self._kernel.now, BreakerState.OPEN):
             return
+        self._is_tripped = True
         tripped = self._kernel.emit("transformer.tripped", self.path, {"by": by, "temp_c": temp_c}, cause, _CLAUSE)
         self.on_switched(False)
         place = self.config.place
@@ -63,6 +69,29 @@ class Breaker:
         if not self._holds:
             self._cooled.succeed()
 
+    def open(self, by: str) -> None:
+        """Open it from afar; `by` is the kind of face that asks. Raises `CannotDo` when it is open."""
+        if not self.state.set(self._kernel.now, BreakerState.OPEN):
+            raise CannotDo("the breaker is open")
+        self._kernel.emit("breaker.opened", self.path, {"by": by}, clause=_CLAUSE)
+        self.on_switched(False)
+
+    def close(self, by: str) -> None:
+        """Close it from afar; raises `CannotDo` when it is closed, has tripped, or a hot reading holds it open."""
+        if self.state.value is BreakerState.CLOSED:
+            raise CannotDo("the breaker is closed")
+        if self._holds:
+            raise CannotDo(f"the breaker is held open by {', '.join(sorted(self._holds))}")
+        if self._is_tripped:
+            raise CannotDo("the breaker has tripped: it is reset at the transformer")
+        self._close()
+        self._kernel.emit("breaker.closed", self.path, {"by": by}, clause=_CLAUSE)
+        self.on_switched(True)
+
+    def _close(self) -> None:
+        self._is_tripped = False
+        self.state.set(self._kernel.now, BreakerState.CLOSED)
+
     def _work(self, _way_s: float, arrived: int) -> Generator[simpy.Event, Any, str]:
         """What the technician does there: wait until it has cooled, and close it."""
         yield from self._reset(arrived)
@@ -75,6 +104,6 @@ class Breaker:
     def _reset(self, cause: int) -> Generator[simpy.Event, Any, None]:
         while self._holds:
             yield self._cooled
-        self.state.set(self._kernel.now, BreakerState.CLOSED)
+        self._close()
         self._kernel.emit("transformer.reset", self.path, cause=cause, clause=_CLAUSE)
         self.on_switched(True)

@@ -22,6 +22,10 @@ class BusDeviceConfig:
     shows: str = field(
         metadata=key('Path of what it shows: "grid.meter[M1]", "pile[A01..A10]" for ten of them.', count=(1, 200))
     )
+    ct_ratio: float = field(
+        default=1.0,
+        metadata=key("Of its current transformers, for masters to multiply by: 400 of 2000/5 A.", low=0.001, high=1e5),
+    )
 
     def each(self) -> list[BusDeviceConfig]:
         """Itself, or one for each of its range; Misfit (key `shows`) for a range that is none or goes too far."""

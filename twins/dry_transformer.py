@@ -12,6 +12,7 @@ from enum import Enum
 from math import inf
 from typing import Final
 
+from sim.deeds import CannotDo
 from sim.faults import Contribution, Knob, bounds, fault
 from sim.kernel import Kernel
 from sim.signals import Signal, State
@@ -40,7 +41,8 @@ class FanState(Enum):
 class DryTransformer(WarmTransformer):
     """Signal `pt100_c`: what its controller reads, the mean of the winding; state `fans`.
 
-    `life_h` is what its insulation lasts at the rated hot spot. Fans that have failed, or have no voltage, do not turn.
+    `life_h` is what its insulation lasts at the rated hot spot. Fans that have failed, or have no voltage, do not turn;
+    `fan_position` is their switch, which `auto` leaves to the controller. `heat` has the levels in force.
     """
 
     def __init__(
@@ -58,13 +60,15 @@ class DryTransformer(WarmTransformer):
         self.fans = State(f"{self.path}.fans", FanState.OFF)
         kernel.add(self.life_h, mean, self.pt100_c, self.fans)
         self.are_fans_failed = Knob(False, self._switch_fans)
+        self.fan_position = "auto"
         self._are_fans_wanted = False
         self._share = self.load_share.scale
         self._exponent = _NATURAL
         self._rise_k = heat.rated_rise_k
-        switches = []
+        self._fan_switch: Threshold | None = None
         if heat.fans is not None:
-            switches.append(Threshold(heat.fans.on_c, self._want_fans, clear_c=heat.fans.off_c, hold_s=0.0))
+            self._fan_switch = Threshold(heat.fans.on_c, self._want_fans, clear_c=heat.fans.off_c, hold_s=0.0)
+        switches = [self._fan_switch] if self._fan_switch is not None else []
         self.guard("pt100", self.pt100_c, Levels(heat.alarm_c, heat.trip_c), *switches)
         self.hot_spot.settle(kernel.now)
 
@@ -86,12 +90,27 @@ class DryTransformer(WarmTransformer):
         super().energise(is_live)
         self._switch_fans()
 
+    def turn_fans(self, position: str) -> None:
+        """Their switch: `on`, `off`, or `auto` by the controller; raises `CannotDo` where there are none."""
+        if self.heat.fans is None:
+            raise CannotDo(f"{self.path} has no fans")
+        self.fan_position = position
+        self._switch_fans()
+
+    def set_levels(self, heat: DryHeatConfig) -> None:
+        """Take the levels of this configuration: of the fans, the alarm and the trip."""
+        self.heat = heat
+        if self._fan_switch is not None and heat.fans is not None:
+            self._fan_switch.move(heat.fans.on_c, heat.fans.off_c)
+        self.reset_levels("pt100", Levels(heat.alarm_c, heat.trip_c))
+
     def _want_fans(self, is_on: bool) -> None:
         self._are_fans_wanted = is_on
         self._switch_fans()
 
     def _switch_fans(self) -> None:
-        is_on = self._are_fans_wanted and self.is_live and not self.are_fans_failed.value
+        is_wanted = self._are_fans_wanted if self.fan_position == "auto" else self.fan_position == "on"
+        is_on = is_wanted and self.is_live and not self.are_fans_failed.value
         if self.fans.set(self._kernel.now, FanState.ON if is_on else FanState.OFF):
             reading_c = self.pt100_c.at(self._kernel.now)
             data = {"state": self.fans.value.value, "reading_c": reading_c}

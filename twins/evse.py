@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["Evse", "EvseState", "LockState"]
+__all__ = ["Evse", "EvseState", "LockState", "phases_of"]
 
 BMS_SILENCE_S = 1.0
 CONNECTION_TIMEOUT_S = 120.0
@@ -36,6 +36,11 @@ _SAME = 1e-9
 
 def _nothing() -> None:
     return None
+
+
+def phases_of(model: PileModel) -> int:
+    """How many phases an outlet of this model has; of DC one."""
+    return 3 if model.kind == "ac" and model.evse_max_kw > ONE_PHASE_KW else 1
 
 
 class EvseState(Enum):
@@ -79,7 +84,7 @@ class Evse(Twin):
         self.model = model
         self._control = control
         self._platform = platform
-        self._phases = 3 if model.kind == "ac" and model.evse_max_kw > ONE_PHASE_KW else 1
+        self._phases = phases_of(model)
         self.meter_factor = 1.0 + config.meter_error_pct / 100.0
         self.power_kw = Signal(f"{path}.power_kw", "kW")
         self.limit_kw = Signal(f"{path}.limit_kw", "kW")
@@ -102,6 +107,7 @@ class Evse(Twin):
         self.on_free: Callable[[], None] = lambda: None
         self.on_switched: Callable[[], None] = lambda: None
         self.on_drawn: Callable[[], None] = lambda: None
+        self.on_reset: Callable[[], bool] = lambda: False
         self.claim_kw = 0.0
         self.granted_kw = 0.0
         self.departs_s: float | None = None
@@ -147,6 +153,11 @@ class Evse(Twin):
     def is_charging(self) -> bool:
         """Whether it takes part in the site's power allocation."""
         return self.state.value is EvseState.CHARGING
+
+    @property
+    def alarms(self) -> frozenset[str]:
+        """What it raises while it lasts: what holds it locked out, and what it serves on with."""
+        return frozenset((*self._holds.values(), *self._warnings))
 
     def faulted_s(self, now: SimTime) -> float:
         """How long it has been locked out since the run began."""

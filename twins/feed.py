@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
+from sim.deeds import CannotDo, deed
 from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import key
 from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.units import SimTime
+from twins.breaker import Breaker
 
-__all__ = ["Feed", "FeedState", "Outage", "RideThroughConfig", "Sag"]
+__all__ = ["Feed", "FeedState", "Outage", "RideThroughConfig", "Sag", "SwitchBreaker"]
 
 _DEAD_PU = 0.05
 
@@ -40,6 +42,7 @@ class FeedState(Enum):
 class Feed:
     """Signal `grid.voltage_pu` (of the busbar), state `grid.feed`. `on_live` hears when it dies and comes back.
 
+    `breaker` stands between it and the busbar.
     The busbar is dead in an outage, and while the breaker between it and the feed is open.
     """
 
@@ -56,6 +59,7 @@ class Feed:
         self.on_live: Callable[[bool], None] = lambda is_live: None
         self._trips: Sequence[Callable[[], None]] = ()
         self._returns: Sequence[Callable[[], None]] = ()
+        self.breaker: Breaker | None = None
         self._generation = 0
         self._is_tripped = False
         self._is_connected = True
@@ -132,3 +136,20 @@ class Outage:
     def contributions(self, feed: Feed) -> Iterable[Contribution]:
         """No voltage."""
         yield feed.voltage.cap(0.0)
+
+
+@deed("grid.breaker", on=Feed, zh="主断路器分合闸")
+@dataclass(frozen=True, kw_only=True)
+class SwitchBreaker:
+    """Open or close the breaker between the feed and the busbar; nobody closes one from afar that has tripped."""
+
+    is_closed: bool
+
+    def do(self, feed: Feed, source: str) -> None:
+        """Drive it."""
+        if feed.breaker is None:
+            raise CannotDo("there is no breaker")
+        if self.is_closed:
+            feed.breaker.close(source)
+        else:
+            feed.breaker.open(source)

@@ -6,22 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
-from sim.files import ID_PATTERN, Misfit, key
+from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
-from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.dry_transformer import DryTransformer
 from twins.feed import Feed, RideThroughConfig
+from twins.meter import LOW_VOLTAGE_KV, FeederMeterConfig, MeterConfig
 from twins.oil_transformer import OilTransformer
 from twins.transformer import Transformer, TransformerConfig
 from twins.transformer_heat import DryHeatConfig, OilHeatConfig
 from twins.warm_transformer import WarmTransformer
 
-__all__ = ["METER_CLASSES", "FeederConfig", "Grid", "GridConfig", "MeterConfig"]
-
-LOW_VOLTAGE_KV = 0.4
-METER_CLASSES = (0.2, 0.5, 1.0, 2.0)
+__all__ = ["FeederConfig", "Grid", "GridConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,23 +27,7 @@ class FeederConfig:
 
     id: str = field(metadata=key("Name of the feeder, as in `grid.feeder[F1]`.", pattern=ID_PATTERN))
     breaker_a: float = field(metadata=key("Rated current of its breaker, per phase.", unit="A", above=0, high=10_000))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterConfig:
-    """The trade meter at the site's boundary; its class bounds its error (IEC 62053)."""
-
-    id: str = field(metadata=key("Name of the meter, as in `grid.meter[M1]`.", pattern=ID_PATTERN))
-    accuracy_class: float = field(metadata=key("Accuracy class: 0.2, 0.5, 1 or 2.", name="class"))
-    error_pct: float = field(default=0.0, metadata=key("What this meter reads too much, within its class.", unit="%"))
-
-    def __post_init__(self) -> None:
-        """Refuse a class that does not exist and an error beyond it."""
-        if self.accuracy_class not in METER_CLASSES:
-            raise Misfit("class", f"{self.accuracy_class:g} is no accuracy class", "0.2, 0.5, 1 or 2")
-        if abs(self.error_pct) > self.accuracy_class:
-            right = f"-{self.accuracy_class:g} to {self.accuracy_class:g} %"
-            raise Misfit("error_pct", f"{self.error_pct:g} % is more than class {self.accuracy_class:g} allows", right)
+    meter: FeederMeterConfig = field(default=FeederMeterConfig(), metadata=key("Its meter, `grid.feeder[F1].meter`."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +35,7 @@ class GridConfig:
     """The connection of the site, from the medium-voltage feed to the feeders."""
 
     feed_kv: float = field(metadata=key("Voltage of the feed, phase to phase.", unit="kV", above=0, high=500))
+    frequency_hz: float = field(default=50.0, metadata=key("Its frequency.", unit="Hz", low=45, high=65))
     transformer: TransformerConfig = field(metadata=key("The site's transformer."))
     feeders: tuple[FeederConfig, ...] = field(metadata=key("The 400 V feeders.", count=(1, 100)))
     meter: MeterConfig = field(metadata=key("The trade meter."))
@@ -97,15 +79,13 @@ class Grid:
         if config.contract_limit_kw is not None:
             kernel.add(Signal("grid.contract_limit_kw", "kW", config.contract_limit_kw))
         self.transformer = self._transformer(air_c)
+        self.feed.breaker = self.transformer.breaker
+        self.feed.breaker.on_switched = self.feed.connect
         self.loss_kw, self.power_kw = self.transformer.loss_kw, self.transformer.power_kw
 
     def energise(self, is_live: bool) -> None:
         """The busbar has voltage, or not."""
         self.transformer.energise(is_live)
-
-    def registered_kwh(self, now: SimTime) -> float:
-        """What the trade meter shows."""
-        return self.power_kw.total_at(now) * (1.0 + self.config.meter.error_pct / 100.0) / SECONDS_PER_HOUR
 
     @property
     def peak_kw(self) -> float:
@@ -140,5 +120,4 @@ class Grid:
                 made = OilTransformer(self._kernel, config, config.heat, power_factor, self.load_kw, air_c)
             case None:
                 return Transformer(self._kernel, config, power_factor, self.load_kw)
-        made.breaker.on_switched = self.feed.connect
         return made

@@ -7,7 +7,7 @@ Cooling follows the air as the weather has it, straight from corner to corner. T
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 
@@ -98,6 +98,16 @@ class Lights(Twin):
         sun_w_m2.watch(partial(kernel.touch, self))
         kernel.touch(self)
 
+    @property
+    def is_lit(self) -> bool:
+        """Whether they burn."""
+        return self._is_lit
+
+    def turn(self, position: str) -> None:
+        """Their switch: `on`, `off`, or `auto` from dusk to dawn; a fault may hold it elsewhere."""
+        self.switch.rebase(position)
+        self._kernel.touch(self)
+
     def energise(self, is_live: bool) -> None:
         """They have voltage, or not."""
         self._is_live = is_live
@@ -133,7 +143,10 @@ class Lights(Twin):
 
 
 class Cooling(Twin):
-    """Follows the air. Signal `house.cooling_kw`; the knob `share` is what it gives of what it should."""
+    """Follows the air. Signal `house.cooling_kw`; the knob `share` is what it gives of what it should.
+
+    `config` has the set-point in force; `is_on` is its switch.
+    """
 
     rank = Rank.GRID
     path = "house.cooling"
@@ -141,13 +154,28 @@ class Cooling(Twin):
     def __init__(self, kernel: Kernel, config: CoolingConfig, air_c: Signal) -> None:
         """`air_c` is the weather's."""
         self._kernel = kernel
-        self._config = config
+        self.config = config
+        self.is_on = True
         self._air_c = air_c
         self._is_live = True
         self.power_kw = Signal("house.cooling_kw", "kW", within=(0.0, config.rating_kw))
         self.share: Knob[float] = Knob(1.0, partial(kernel.touch, self))
         air_c.watch(partial(kernel.touch, self))
         kernel.touch(self)
+
+    def room_c(self, now: SimTime) -> float:
+        """The air of its rooms: as far below the air outside as what it draws makes them (they hold no heat)."""
+        return self._air_c.at(now) - self.power_kw.at(now) / self.config.kw_per_k
+
+    def turn(self, is_on: bool) -> None:
+        """Switch it on, to follow the air, or off."""
+        self.is_on = is_on
+        self._kernel.touch(self)
+
+    def set_point(self, set_c: float) -> None:
+        """Cool from another air temperature on."""
+        self.config = replace(self.config, set_c=set_c)
+        self._kernel.touch(self)
 
     def energise(self, is_live: bool) -> None:
         """It has voltage, or not."""
@@ -156,10 +184,10 @@ class Cooling(Twin):
 
     def plan(self, now: SimTime) -> SimTime:
         """Take the line that the air runs along; when it comes to a corner next."""
-        config, air = self._config, self._air_c
+        config, air = self.config, self._air_c
         low_c, high_c = config.set_c, config.full_c
         temp_c, slope = air.at(now), air.b
-        share = self.share.value if self._is_live else 0.0
+        share = self.share.value if self._is_live and self.is_on else 0.0
         if temp_c < low_c - _NEAR_K or (temp_c <= low_c + _NEAR_K and slope <= 0.0):
             self.power_kw.set(now, 0.0)
             turns_c = low_c
@@ -175,6 +203,8 @@ class Cooling(Twin):
 
 class House:
     """Signals `grid.house_kw`, which is all of it, and `house.base_kw`; `lights` and `cooling` where there are such."""
+
+    path = "house"
 
     def __init__(
         self, kernel: Kernel, base_kw: float, config: HouseConfig | None, air_c: Signal, sun_w_m2: Signal | Sum

@@ -16,7 +16,7 @@ from twins.cabinet import Cabinet, CabinetConfig
 from twins.connector import ConnectorConfig
 from twins.control import Control
 from twins.evse import Evse, EvseState
-from twins.grid import METER_CLASSES
+from twins.meter import METER_CLASSES
 from twins.modules import StackConfig
 from twins.ports import PlatformPort
 

@@ -19,8 +19,12 @@ class Relay:
         """`thresholds` act in this order."""
         self.reading = reading
         self.thresholds = thresholds
-        self.reach_c = min(threshold.level_c for threshold in thresholds)
+        self.reset_reach()
         self.is_on = False
+
+    def reset_reach(self) -> None:
+        """Levels have moved: below `reach_c` none is reached."""
+        self.reach_c = min(threshold.level_c for threshold in self.thresholds)
 
     def see(self, now: SimTime) -> None:
         """Let those thresholds act that are reached."""

@@ -49,15 +49,19 @@ def _broken(alarm: str, pile: Pile, evse: Evse) -> tuple[bool, Knob[Any] | None]
 class Defect:
     """What is wrong with a pile or one of its EVSEs: whatever leans on `knob`. `over` comes when nothing does."""
 
-    __slots__ = ("call", "evse", "is_resettable", "knob", "over", "path", "pile")
+    __slots__ = ("call", "evse", "is_reset", "is_resettable", "knob", "over", "path", "pile")
 
     def __init__(self, kernel: Kernel, pile: Pile, evse: Evse | None, knob: Knob[Any]) -> None:
-        """Of the whole pile (`evse` None) or of an EVSE; only a pile that is down may be mended by a reset."""
+        """Of the whole pile (`evse` None) or of an EVSE; only a pile that is down may be mended by a reset.
+
+        `is_reset`: one from afar has been tried, in vain.
+        """
         self.path = evse.path if evse is not None else pile.path
         self.pile = pile
         self.evse = evse
         self.knob = knob
         self.is_resettable = knob is pile.is_down
+        self.is_reset = False
         self.over = kernel.event()
         self.call: Call | None = None
 
@@ -87,6 +91,21 @@ class Repairs:
         self._open: dict[str, Defect] = {}
         kernel.subscribe(self._alarmed, "alarm.raised")
         kernel.subscribe(self._cleared, "fault.cleared")
+
+    def reset(self, evse: Evse) -> bool:
+        """A reset from afar, once a failure: whether it has mended the pile; with the chance that one on site has."""
+        defect = next((one for one in self._open.values() if evse in one.pile.evses and one.is_resettable), None)
+        if defect is None or not self._is_mending or defect.is_reset:
+            return False
+        defect.is_reset = True
+        is_mended = self._draws_below(defect, self._config.reset_share)
+        reset = self._kernel.emit("pile.reset", defect.path, {"is_mended": is_mended}, clause="9.4.1")
+        if is_mended:
+            self._mend(defect, reset.seq)
+        return is_mended
+
+    def _draws_below(self, defect: Defect, share: float) -> bool:
+        return float(self._kernel.streams[f"{defect.pile.path}.repairs"].random()) < share
 
     def _alarmed(self, event: Event) -> None:
         pile, evse = self._places.get(event.subject, (None, None))
@@ -128,7 +147,7 @@ class Repairs:
             return "sound"
         yield kernel.timeout(config.reset_s) | defect.over
         if not defect.over.triggered:
-            is_mended = float(kernel.streams[f"{defect.pile.path}.repairs"].random()) < share
+            is_mended = not defect.is_reset and self._draws_below(defect, share)
             data = {"is_mended": is_mended}
             reset = kernel.emit("pile.reset", defect.path, data, cause=arrived, clause="9.4.1")
             if is_mended:

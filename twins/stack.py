@@ -75,6 +75,11 @@ class SplitStack(Pile, Twin):
         """The terminal that each module is at or on its way to; 0 for none."""
         return tuple(self._at)
 
+    @property
+    def serving_now(self) -> tuple[int, ...]:
+        """The terminal that each module feeds; 0 for one on its way, failed, or with none."""
+        return tuple(0 if module in self._arrives else at for module, at in enumerate(self._sound()))
+
     def derate(self, share: float) -> None:
         """Every module gives this share of its rating at most; vehicles may have more of them instead."""
         self._module_kw = self.stack.module_kw * max(share, _EDGE)

@@ -13,22 +13,33 @@ from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
 from sim.units import FOREVER
-from twins import contactor as _contactor  # its faults
+from twins import bus_faults as _bus_faults  # what registers faults or deeds and nothing else
+from twins import contactor as _contactor
+from twins import control_deeds as _control_deeds
+from twins import evse_deeds as _evse_deeds
+from twins import fire_deeds as _fire_deeds
+from twins import house_deeds as _house_deeds
+from twins import transformer_deeds as _transformer_deeds
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
 from twins.billing import Billing
+from twins.bus import Bus
 from twins.cabinet import Cabinet
 from twins.charging import Charging
 from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
+from twins.device_gauges import device_gauges
 from twins.drivers import Arrival
 from twins.evse import Evse
+from twins.fire_panel import FireConfig, FirePanel
+from twins.gas_detector import GasDetector
 from twins.grid import Grid
 from twins.house import House
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
+from twins.metering import site_meters
 from twins.microclimate import MicroClimate
 from twins.money import MoneyBook
 from twins.pile import Pile, PileConfig
@@ -42,7 +53,6 @@ from twins.staff import Staff
 from twins.station_file import StationFile
 from twins.tariff import Tariff
 from twins.visits import Visits
-from twins.warm_transformer import WarmTransformer
 from twins.weather import Weather
 from twins.yard import Yard
 
@@ -50,7 +60,8 @@ __all__ = ["Station"]
 
 _A_DAY_S = 86_400.0
 _GUEST = ".vehicle.bms"
-_FAULTS = (_contactor,)
+_FAULTS = (_bus_faults, _contactor)
+_DEEDS = (_control_deeds, _evse_deeds, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
 class Station:
@@ -75,6 +86,8 @@ class Station:
         for pile in self.piles.values():
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
         self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw, self.weather.air_temp_c)
+        self.meters = site_meters(kernel, self.grid, self.piles.values())
+        self.fire_panel, self.gas_detectors = self._watch_fire(file.fire)
         self._set_budgets()
         self._supply_piles()
         if file.heat.piles:
@@ -83,14 +96,16 @@ class Station:
         face = file.platform_face
         points = charge_points(face, counts) if face is not None else ()
         self.links = {identity: Link(kernel, identity) for identity, _, _ in points}
+        self.buses = {config.id: Bus(kernel, config) for config in file.buses}
         self.faults = FaultBoard(kernel, self.find)
         self.switchboard = Switchboard(kernel, self.find)
         FaultCommands(kernel, self.faults, self.find)
         piles = list(self.piles.values())
         self.staff = Staff(kernel, file.staff)
-        if isinstance(self.grid.transformer, WarmTransformer):
-            self.grid.transformer.breaker.staff = self.staff
+        self.grid.transformer.breaker.staff = self.staff
         self.repairs = Repairs(kernel, file.reliability, self.staff, piles, self.faults)
+        for evse in self.evses:
+            evse.on_reset = partial(self.repairs.reset, evse)
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
         self.things = self._all_things()
@@ -107,6 +122,7 @@ class Station:
         self.visits = Visits(kernel, self.yard, self.charging)
         self.kpis = Kpis(self)
         self.visits.on_over = self.kpis.over
+        kernel.show(*device_gauges(self))
 
     def draw_demand(self, sessions_per_day: float | None, duration_s: float) -> None:
         """Let the file's own demand come, or so many vehicles a day of its kind."""
@@ -140,12 +156,19 @@ class Station:
             *piles,
             *self.bays.values(),
             *self.links.values(),
+            *self.buses.values(),
             *self.microclimate.sensors.values(),
             *self.house.parts,
+            *self.meters.values(),
             grid.transformer,
             grid.feed,
+            self.control,
+            self.house,
+            *self.gas_detectors,
         ]
+        things += [self.fire_panel] if self.fire_panel is not None else []
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
+        things += [device for bus in self.buses.values() for device in bus.devices.values()]
         things += [evse.contact for evse in self.evses if evse.contact is not None]
         return {thing.path: thing for thing in things}
 
@@ -200,6 +223,8 @@ class Station:
         piles, feed = list(self.piles.values()), self.grid.feed
 
         def energise(is_live: bool) -> None:
+            if self.fire_panel is not None:
+                self.fire_panel.energise(is_live)
             self.house.energise(is_live)
             self.grid.energise(is_live)
             for pile in piles:
@@ -210,6 +235,22 @@ class Station:
             [partial(pile.lock_out, "power_lost", "undervoltage") for pile in piles],
             [partial(pile.lift, "power_lost") for pile in piles],
         )
+
+    def _watch_fire(self, config: FireConfig | None) -> tuple[FirePanel | None, list[GasDetector]]:
+        if config is None:
+            return None, []
+        panel = FirePanel(self.kernel, config.panel, len(config.detectors))
+        air_c = self.microclimate.air_c
+        piles = self.piles.values()
+        cuts = [partial(pile.lock_out, "emergency_stop", "emergency_stop") for pile in piles]
+        lifts = [partial(pile.lift, "emergency_stop") for pile in piles]
+
+        def cut(is_cut: bool) -> None:
+            for act in cuts if is_cut else lifts:
+                act()
+
+        panel.on_power_cut = cut
+        return panel, [GasDetector(self.kernel, one, air_c(one.roof)) for one in config.detectors]
 
     def _reprice(self) -> None:
         """Tell a control that minds the time of use whether energy is dear, and when it will be cheaper."""

@@ -16,9 +16,10 @@ from twins.bay import BayConfig
 from twins.buses import ModbusEndpointConfig
 from twins.connector import ConnectorConfig
 from twins.control import ControlConfig
+from twins.fire_panel import FireConfig
 from twins.grid import GridConfig
 from twins.house import HouseConfig
-from twins.links import OcppEndpointConfig
+from twins.links import OcppEndpointConfig, charge_points
 from twins.microclimate import EnvSensorConfig, MicroClimateConfig
 from twins.modules import StackConfig
 from twins.pile import PileCatalogue, PileConfig, PileModel
@@ -109,6 +110,7 @@ class StationFile:
     house: HouseConfig | None = field(
         default=None, metadata=key("Lights and cooling, on top of `grid.house_load_kw`; none if left out.")
     )
+    fire: FireConfig | None = field(default=None, metadata=key("Fire panel and detectors; none if left out."))
     demand: DemandConfig = field(metadata=key("Who comes, and when."))
     pile_models: tuple[PileModel, ...] = field(
         default=(), metadata=key("Models of piles of one's own, beside the shipped ones.", count=(0, 100))
@@ -191,7 +193,7 @@ def read_station(path: Path) -> Document[StationFile]:
     problems = [
         *_models(document), *_repeated_ids(document, piles, bays), *_shared_places(document, bays),
         *_wiring(document, piles, bays), *_house(document), *_limits(document),
-        *_soaked(document), *_faces(document),
+        *_soaked(document), *_faces(document, piles),
     ]  # fmt: skip
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
@@ -238,12 +240,13 @@ def _models(document: Document[StationFile]) -> Iterator[FileProblem]:
 def _repeated_ids(
     document: Document[StationFile], piles: Sequence[tuple[int, PileConfig]], bays: Sequence[tuple[int, BayConfig]]
 ) -> Iterator[FileProblem]:
-    staff = document.value.staff
+    staff, fire = document.value.staff, document.value.fire
     lists = {
         "grid.feeders": list(enumerate(feeder.id for feeder in document.value.grid.feeders)),
         "piles": [(at, pile.id) for at, pile in piles],
         "bays": [(at, bay.id) for at, bay in bays],
         "microclimate.sensors": list(enumerate(sensor.id for sensor in document.value.sensors)),
+        "fire.detectors": list(enumerate(one.id for one in fire.detectors)) if fire else [],
         "staff.members": list(enumerate(member.id for member in staff.members)) if staff else [],
     }
     for path, names in lists.items():
@@ -337,13 +340,17 @@ def _soaked(document: Document[StationFile]) -> Iterator[FileProblem]:
         yield document.problem("demand.drivers.soaked_share", what, "0, or heat: {packs: true}")
 
 
-def _faces(document: Document[StationFile]) -> Iterator[FileProblem]:
-    ports: dict[str, str] = {"platform": ""}
+def _faces(document: Document[StationFile], piles: Sequence[tuple[int, PileConfig]]) -> Iterator[FileProblem]:
+    platform = document.value.platform_face
+    outlets = {pile.id: len(pile.evses) for _, pile in piles}
+    points = charge_points(platform, outlets) if platform is not None else ()
+    links = {identity: "a charge point" for identity, _, _ in points}
     for at, face in enumerate(document.value.endpoints):
         here = f"endpoints[{at}]"
-        name = "platform" if isinstance(face, OcppEndpointConfig) else face.id
-        if name == "platform" and ports[name]:
-            yield document.problem(here, f"a second face to a platform, after {ports[name]}", "one")
-        elif ports.get(name):
-            yield document.problem(f"{here}.id", f"{name} is the name of {ports[name]} too", "a name of its own")
-        ports[name] = here
+        if isinstance(face, ModbusEndpointConfig):
+            if face.id in links:
+                what = f"{face.id} is the name of {links[face.id]} too"
+                yield document.problem(f"{here}.id", what, "a name of its own")
+            links.setdefault(face.id, here)
+        elif face is not platform:
+            yield document.problem(here, "a second face to a platform", "one")

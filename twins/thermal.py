@@ -43,6 +43,11 @@ class Threshold:
         self.is_on = False
         self.since = FOREVER
 
+    def move(self, level_c: float, clear_c: float | None = None) -> None:
+        """From now on it acts at other levels; whether that turns it, the next `see` says."""
+        self.level_c = level_c
+        self.clear_c = level_c - RESTORE_K if clear_c is None else clear_c
+
     def see(self, now: SimTime, temp_c: float) -> bool:
         """Take the temperature of `now`; whether it has turned on or off. Call at each crossing of its levels."""
         if not self.is_on:

@@ -13,7 +13,8 @@ from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SimTime
-from twins.transformer_heat import DryHeatConfig, OilHeatConfig
+from twins.breaker import Breaker
+from twins.transformer_heat import DryHeatConfig, OilHeatConfig, ResetConfig
 
 __all__ = ["Transformer", "TransformerConfig", "TransformerDerated"]
 
@@ -43,7 +44,7 @@ class TransformerConfig:
 class Transformer:
     """Follows its load from band to band. Sums `grid.loss_kw` and `grid.power_kw`, which is what it takes in.
 
-    Signal `limit_kw`: the load that it may carry now.
+    Signal `limit_kw`: the load that it may carry now; state `breaker`, of its breaker.
     Its load loss bends with power; it is followed by the chord of bands a fifth of the rating wide. It looks when an
     instant has come to rest: what powers are within one, while shares are handed on, is no load.
     """
@@ -59,6 +60,7 @@ class Transformer:
         self.rating_share: Knob[float] = Knob(1.0, self._rerated)
         self.limit = Signal(f"{self.path}.limit_kw", "kW", config.highest_kva * power_factor)
         kernel.add(self.limit)
+        self.breaker = Breaker(kernel, self.path, config.heat.reset if config.heat is not None else ResetConfig())
         self._is_live = True
         self.on_limit: Callable[[], None] = lambda: None
         self._kernel = kernel

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
+from typing import NamedTuple
 
 from sim.events import Event
 from sim.faults import Contribution, Knob, bounds, fault
@@ -14,7 +15,6 @@ from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import FOREVER, SimTime
-from twins.breaker import Breaker
 from twins.hot_spot import HotSpot, Rise
 from twins.insulation import Insulation
 from twins.relay import Relay
@@ -34,11 +34,20 @@ class SensorState(Enum):
     BROKEN = "broken"
 
 
+class Guard(NamedTuple):
+    """What guards one reading: its relay, and the relay's thresholds of alarm, trip and load control."""
+
+    relay: Relay
+    alarm: Threshold
+    trip: Threshold
+    near: Threshold | None
+
+
 class WarmTransformer(Transformer, Twin):
     """Signals `load_share` (of the rating in force), and those of its hot spot; states `breaker` and `sensor`.
 
-    Readings are guarded by relays: alarm, trip, and load control where the station has it. `reading` is what its sensor
-    says.
+    Readings are guarded by relays: alarm, trip, and load control where the station has it (`guards`, by the reading's
+    name). `reading` is what its sensor says.
     """
 
     rank = Rank.THERMAL
@@ -58,9 +67,8 @@ class WarmTransformer(Transformer, Twin):
         self.hot_spot = HotSpot(
             kernel, self.path, rises, air_c, load_kw, self._rated_kw, self, insulation, self._arm
         )  # fmt: skip
-        self.breaker = Breaker(kernel, self.path, heat.reset)
         self.relief = Relief(kernel, heat.load_control, self._rated_kw, self._relieve)
-        self.relays: list[Relay] = []
+        self.guards: dict[str, Guard] = {}
         self.is_uncontrolled = Knob(False, self._control_changed)
         self._alarms: dict[str, Event] = {}
         self._acts_at = FOREVER
@@ -97,7 +105,8 @@ class WarmTransformer(Transformer, Twin):
         if self.reading.is_broken.value:
             return hot_spot.ends
         highest_c = hot_spot.highest_c if self.reading.is_sound else inf
-        near = [relay for relay in self.relays if relay.is_on or relay.reach_c <= highest_c]
+        relays = [guard.relay for guard in self.guards.values()]
+        near = [relay for relay in relays if relay.is_on or relay.reach_c <= highest_c]
         for relay in near:
             relay.see(now)
         if now >= self.relief.due:
@@ -132,16 +141,26 @@ class WarmTransformer(Transformer, Twin):
             else:
                 self.breaker.release(name)
 
-        thresholds = [
-            *others,
-            Threshold(levels.alarm_c, lambda is_on: self._alarm("transformer_overtemperature", name, is_on)),
-            Threshold(levels.trip_c, trip, clear_c=reset_c),
-        ]
-        control = self.relief.config
+        alarms = Threshold(levels.alarm_c, lambda is_on: self._alarm("transformer_overtemperature", name, is_on))
+        trips = Threshold(levels.trip_c, trip, clear_c=reset_c)
+        control, near = self.relief.config, None
         if control is not None:
-            level_c = levels.trip_c - control.below_trip_k
-            thresholds.append(Threshold(level_c, lambda is_on: self.relief.turn(reading, is_on)))
-        self.relays.append(Relay(reading, thresholds))
+            near = Threshold(levels.trip_c - control.below_trip_k, lambda is_on: self.relief.turn(reading, is_on))
+        thresholds = [*others, alarms, trips, *([near] if near is not None else [])]
+        self.guards[name] = Guard(Relay(reading, thresholds), alarms, trips, near)
+
+    def reset_levels(self, name: str, levels: Levels) -> None:
+        """From now on the reading of that name raises the alarm and trips there, and load control begins as far below.
+
+        What is on stays on until it is let go by the new level.
+        """
+        guard, control = self.guards[name], self.relief.config
+        guard.alarm.move(levels.alarm_c)
+        guard.trip.move(levels.trip_c, self.breaker.config.below_c)
+        if guard.near is not None and control is not None:
+            guard.near.move(levels.trip_c - control.below_trip_k)
+        guard.relay.reset_reach()
+        self._kernel.touch(self)
 
     def _alarm(self, alarm: str, by: str, is_on: bool) -> None:
         raised = self._alarms.pop(by, None)

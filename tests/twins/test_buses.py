@@ -10,6 +10,8 @@ from sim.errors import FileProblems
 from twins.station_file import find_station, read_station
 
 TWO_OUTLET = find_station("two-outlet").read_text(encoding="utf-8")
+PLATFORM = '{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${csms}/{charge_point}"}'
+WITHOUT = TWO_OUTLET[: TWO_OUTLET.index("endpoints:")] + "endpoints:\n"
 
 
 def problems(tmp_path: Path, *lines: str) -> list[str]:
@@ -58,10 +60,23 @@ def test_what_does_not_fit_is_told_by_its_key(tmp_path: Path, line: str, said: s
 
 
 def test_one_face_to_a_platform_and_a_name_for_each_port(tmp_path: Path) -> None:
-    face = '{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${csms}/{charge_point}"}'
     port = "{kind: modbus, id: field9, devices: [{unit: 1, map: a, shows: x}]}"
-    found = problems(tmp_path, face, port, port)
+    found = problems(tmp_path, PLATFORM, port, port)
     assert [text.partition("; ")[0].partition(": ")[2] for text in found] == [
-        "a second face to a platform, after endpoints[0]",
+        "a second face to a platform",
         f"field9 is the name of endpoints[{TWO_OUTLET.count('- kind:') + 1}] too",
     ]
+
+
+def test_a_port_is_not_called_as_a_charge_point_is(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, "{kind: modbus, id: A01, devices: [{unit: 1, map: a, shows: x}]}")
+    assert found.endswith(".id: A01 is the name of a charge point too; a name of its own")
+
+
+def test_a_platform_and_ports_stand_side_by_side(tmp_path: Path) -> None:
+    path = tmp_path / "station.yaml"
+    ports = [
+        f"  - {{kind: modbus, id: {name}, devices: [{{unit: 1, map: m, shows: x}}]}}" for name in ("platform", "b")
+    ]
+    path.write_text(WITHOUT + "\n".join([ports[0], f"  - {PLATFORM}", ports[1]]) + "\n", encoding="utf-8")
+    assert [face.id for face in read_station(path).value.buses] == ["platform", "b"]

@@ -389,7 +389,7 @@ def test_without_the_block_the_transformer_stays_as_it_was() -> None:
     file = read_station(find_station("two-outlet")).value
     kernel = Kernel(Clock(datetime(2022, 7, 6), file.station.timezone), 1)
     Station(kernel, file, LocalPlatform(kernel))
-    assert [path for path in kernel.signals if path.startswith(PATH)] == [f"{PATH}.limit_kw"]
+    assert [path for path in kernel.signals if path.startswith(PATH)] == [f"{PATH}.limit_kw", f"{PATH}.breaker"]
 
 
 @pytest.mark.parametrize(

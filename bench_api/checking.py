@@ -1,0 +1,51 @@
+"""Files that people write, checked for what they are: scenarios, stations with the maps they name, maps, vehicles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench_api.ports import still_ports
+from hil.modbus.map_checks import read_map
+from hil.modbus.map_file import MapFile
+from scenarios import loader
+from sim.errors import FileProblem, FileProblems
+from sim.files import json_schema
+from sim.yaml_nodes import parse_nodes, read_text
+from twins.replay import read_replay
+from twins.station_file import read_station
+
+__all__ = ["check_files", "json_schema_of"]
+
+
+def check_files(paths: Sequence[Path]) -> list[FileProblem]:
+    """Every finding in these files; which is which they say themselves."""
+    problems: list[FileProblem] = []
+    for path in paths:
+        try:
+            _check(path)
+        except FileProblems as found:
+            problems += found.problems
+    return list(dict.fromkeys(problems))
+
+
+def json_schema_of(kind: str) -> dict[str, Any]:
+    """The JSON Schema of `station`, `scenario` or `map` files; UsageError for another word."""
+    return json_schema(MapFile) if kind == "map" else loader.json_schema_of(kind)
+
+
+def _check(path: Path) -> None:
+    if path.suffix == ".csv":
+        read_replay(path)
+        return
+    keys = parse_nodes(read_text(path), str(path)).key_lines
+    if "scenario" in keys:
+        still_ports(loader.load_scenario(path).station)
+    elif "voltyard" in keys:
+        still_ports(read_station(path))
+    elif "map" in keys:
+        read_map(path)
+    else:
+        right = "begin with `scenario: 1`, `voltyard: 1` or `map: 1`; a replay file ends in .csv"
+        raise FileProblems([FileProblem(str(path), 1, "", "no scenario, station or map", right)])

@@ -1,0 +1,34 @@
+"""The ports for Modbus masters of a station: of one that runs, or of a file whose station stands still."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hil.door import Door
+from hil.modbus.devices import bound_units
+from hil.modbus.endpoint import ModbusEndpoint
+from sim.clock import Clock
+from sim.files import Document
+from sim.kernel import Kernel
+from twins.platform import LocalPlatform
+from twins.station import Station
+from twins.station_file import StationFile
+
+__all__ = ["modbus_ports", "still_ports"]
+
+
+def modbus_ports(
+    station: Station, document: Document[StationFile], door: Door, host: str = "127.0.0.1"
+) -> list[ModbusEndpoint]:
+    """The ports of a station built of that file, not yet listening; FileProblems where a map does not fit."""
+    bound = bound_units(station, document, door)
+    folder = document.path.parent
+    return [ModbusEndpoint(bus, bound[name], door, folder, host) for name, bus in station.buses.items()]
+
+
+def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:
+    """The ports of a station that is put together and does not run; builds none where the file has no ports."""
+    if not document.value.buses:
+        return []
+    kernel = Kernel(Clock(datetime(2022, 1, 1), document.value.station.timezone), 0)
+    return modbus_ports(Station(kernel, document.value, LocalPlatform(kernel)), document, Door(kernel))

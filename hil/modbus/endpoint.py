@@ -1,0 +1,86 @@
+"""A port for Modbus masters: its server, the units behind it, and its rows in the list of wires."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from hil.door import Door
+from hil.modbus.registers import MappedUnit
+from hil.modbus.server import ModbusServer
+from sim.errors import UsageError
+from twins.bus import Bus, BusDevice
+from twins.buses import TlsConfig
+
+__all__ = ["ModbusEndpoint"]
+
+_PROTOCOL: Final = {"tcp": "modbus-tcp", "rtu_tcp": "modbus-rtu-tcp", "tls": "modbus-tls"}
+
+
+class ModbusEndpoint:
+    """One port of the station file with its devices."""
+
+    def __init__(
+        self, bus: Bus, units: Mapping[BusDevice, MappedUnit], door: Door, folder: Path, host: str = "127.0.0.1"
+    ) -> None:
+        """`units` are those of `bound_units` for this bus; `folder` is the station file's."""
+        self.bus = bus
+        self.units = units
+        self.host = host
+        self.on_failure: Callable[[Exception], None] | None = None
+        """Told of faults of ours while masters are served; left out, the loop's own handler is."""
+        self._door = door
+        self._folder = folder
+        self._server: ModbusServer | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or is to listen: port 0 until it has taken a free one."""
+        return self._server.url if self._server is not None else f"tcp://{self.host}:{self.bus.config.port}"
+
+    async def start(self) -> None:
+        """Listen; raises `PortInUse`, and `UsageError` for TLS files that cannot be used."""
+        tls = self.bus.config.tls
+        context = _context(self._folder, tls) if tls is not None else None
+        by_number = {device.unit: unit for device, unit in self.units.items()}
+        server = ModbusServer(self.bus, by_number, self._door, self.on_failure, context)
+        await server.start(self.host)
+        self._server = server
+
+    async def stop(self) -> None:
+        """Stop listening and close the connections; harmless when it was not started."""
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each device and table: where its first point stands, what each of them shows."""
+        return [row for device, unit in self.units.items() for row in self._rows(device, unit)]
+
+    def _rows(self, device: BusDevice, unit: MappedUnit) -> Iterator[dict[str, Any]]:
+        for table in ("holding", "input", "coil", "discrete"):
+            points = [point for point in unit.points if point.table == table]
+            if not points:
+                continue
+            signals: dict[str, str] = {}
+            for point in points:
+                signals |= point.signals
+            yield {
+                "id": f"{self.bus.config.id}.{device.unit}", "protocol": _PROTOCOL[self.bus.config.transport],
+                "device": f"{unit.map.device}: {device.config.shows}", "url": self.url, "unit": device.unit,
+                "table": table, "first": min(point.first for point in points), "signals": signals,
+            }  # fmt: skip
+
+
+def _context(folder: Path, tls: TlsConfig) -> ssl.SSLContext:
+    certificate, private_key = folder / tls.certificate, folder / tls.private_key
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, private_key)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        said = getattr(error, "strerror", None) or error
+        right = "PEM files of a chain and its key"
+        raise UsageError(f"TLS with {certificate} and {private_key}: {said}; {right}") from None
+    return context

@@ -1,0 +1,119 @@
+"""A device with a map, as masters see it: the physics fills its registers at the moment of the read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hil.door import Door
+from hil.modbus.binding import BoundPoint
+from hil.modbus.map_file import MapFile
+from hil.modbus.shown import Read
+from hil.modbus.unit import Code, Refusal, Table
+from hil.modbus.value_faults import ValueFaults
+from hil.modbus.writing import carry_out
+from twins.bus import BusDevice
+from twins.station import Station
+
+__all__ = ["MappedUnit"]
+
+_MOST_PLANS = 1_000
+_REGISTERS: tuple[Table, ...] = ("holding", "input")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one request reads: points, of which the first gives `skip` registers too many; None: a gap of zeros."""
+
+    points: tuple[BoundPoint | None, ...]
+    reads: tuple[Read, ...]
+    skip: int
+    has_more: bool
+
+
+class MappedUnit:
+    """A `Unit` over a station. Requests are of one instant: where the kernel stands, which the caller brought up.
+
+    Between points, in what can only be written, and for what can only be read when written: exception 2. More registers
+    than the device gives at once, a value that no deed takes: 3. A deed that cannot be done now: 4, or 6 where the
+    thing is busy. Only whole values are written.
+    """
+
+    def __init__(
+        self, station: Station, door: Door, device: BusDevice, mapped: MapFile, points: Sequence[BoundPoint]
+    ) -> None:
+        """`points` are those of the map, bound to what the device shows."""
+        self.device = device
+        self.map = mapped
+        self.points = points
+        said = mapped.identification
+        self.identification: Mapping[int, str] = {0: said.vendor, 1: said.product, 2: said.revision}
+        self._station = station
+        self._kernel = station.kernel
+        self._door = door
+        self._faults = ValueFaults(station.kernel, device, points)
+        self._plans: dict[tuple[Table, int, int], _Plan] = {}
+        self._at: dict[Table, dict[int, BoundPoint]] = {"coil": {}, "discrete": {}, "holding": {}, "input": {}}
+        for point in points:
+            self._at[point.table].update(dict.fromkeys(range(point.first, point.end), point))
+
+    def read(self, table: Table, first: int, count: int) -> Sequence[int]:
+        """`count` registers (0 to 65535) or bits (0, 1) from address `first`; raises `Refusal`."""
+        plan = self._plans.get((table, first, count)) or self._planned(table, first, count)
+        now = self._kernel.now
+        words: list[int] = []
+        if self._faults.is_clean:
+            for read in plan.reads:
+                words += read(now)
+        else:
+            for point in plan.points:
+                words += self._faults.read(point, now) if point is not None else (0,)
+        return words[plan.skip : plan.skip + count] if plan.has_more else words
+
+    def write(self, table: Table, first: int, values: Sequence[int]) -> None:
+        """Write registers or bits from address `first` on: all of them, or none and `Refusal`."""
+        self._check_count(table, len(values))
+        at, end = first, first + len(values)
+        written = []
+        while at < end:
+            point = self._at[table].get(at)
+            if point is None or point.write is None or point.first != at or point.end > end:
+                raise Refusal(Code.ADDRESS)
+            written.append((point.write, values[at - first : point.end - first]))
+            at = point.end
+        carry_out(self._station, self._door, self.device.path, written)
+
+    def _check_count(self, table: Table, count: int) -> None:
+        if table in _REGISTERS and count > self.map.registers:
+            raise Refusal(Code.VALUE)
+
+    def _planned(self, table: Table, first: int, count: int) -> _Plan:
+        self._check_count(table, count)
+        known = self._at[table]
+        points: list[BoundPoint | None] = []
+        reads: list[Read] = []
+        at, end = first, first + count
+        while at < end:
+            point = known.get(at)
+            if point is None:
+                if self.map.gaps == "refuse" or not known or not min(known) < at < max(known):
+                    raise Refusal(Code.ADDRESS)
+                points.append(None)
+                reads.append(_zero)
+                at += 1
+            elif point.shown is None:
+                raise Refusal(Code.ADDRESS)
+            else:
+                points.append(point)
+                reads.append(point.shown.read)
+                at = point.end
+        skip = first - points[0].first if points[0] is not None else 0
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        plan = _Plan(tuple(points), tuple(reads), skip, has_more=skip > 0 or at > end)
+        self._plans[table, first, count] = plan
+        return plan
+
+
+def _zero(_t: float) -> tuple[int, ...]:
+    return (0,)

@@ -1,0 +1,101 @@
+"""What one may ask of an EVSE: less power, a start, a stop, a rest, a reset. Limits of all faces fold by minimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final
+
+from sim.deeds import CannotDo, deed
+from sim.faults import bounds
+from twins.evse import AC_PHASE_V, Evse, EvseState, phases_of
+
+__all__ = ["EnableEvse", "LimitEvse", "ResetEvse", "StartCharge", "StopCharge"]
+
+LEAST_PILOT_A: Final = 6.0
+"""The least current that a control pilot can offer (IEC 61851-1); less than that is none."""
+_TOKEN: Final = 20
+"""Characters of a token at most, as platforms have it."""
+
+
+@deed("evse.limit", on=Evse, zh="充电枪限功率")
+@dataclass(frozen=True, kw_only=True)
+class LimitEvse:
+    """Hold the outlet's power, or of AC the current of each phase, at or below a limit; left out, this face lifts its.
+
+    An AC outlet offers no current below 6 A: such a limit makes the charge rest.
+    """
+
+    limit_kw: float = field(default=inf, metadata=bounds(low=0.0, high=5_000.0))
+    limit_a: float = field(default=inf, metadata=bounds(low=0.0, high=2_000.0))
+
+    def do(self, evse: Evse, source: str) -> None:
+        """Limit it for this source."""
+        limit_kw = min(self.limit_kw, self._by_current(evse))
+        evse.limit(source, limit_kw if limit_kw < inf else None)
+
+    def _by_current(self, evse: Evse) -> float:
+        if self.limit_a == inf:
+            return inf
+        if evse.model.kind != "ac":
+            raise CannotDo("limit_a is of AC outlets; limit_kw")
+        offered_a = self.limit_a if self.limit_a >= LEAST_PILOT_A else 0.0
+        return offered_a * phases_of(evse.model) * AC_PHASE_V / 1_000.0
+
+
+@deed("evse.enable", on=Evse, zh="充电枪启用/禁用")
+@dataclass(frozen=True, kw_only=True)
+class EnableEvse:
+    """Let the outlet give power, or hold it at nothing: a charge rests then, and goes on when it is enabled again."""
+
+    is_on: bool
+
+    def do(self, evse: Evse, source: str) -> None:
+        """As a limit of nothing, beside the limit that this source may have set."""
+        evse.limit(f"{source}_enable", None if self.is_on else 0.0)
+
+
+@deed("evse.start", on=Evse, zh="启动充电")
+@dataclass(frozen=True, kw_only=True)
+class StartCharge:
+    """Charge the vehicle that is plugged in, or one that plugs in soon, for this token; left out, the face's name."""
+
+    token: str = field(default="", metadata=bounds(high=_TOKEN))
+
+    def do(self, evse: Evse, source: str) -> None:
+        """As if the platform had asked for it."""
+        if not evse.start(self.token or source[:_TOKEN]):
+            raise CannotDo(f"no charge can begin: it is {_word(evse)}{' already' if evse.is_starting else ''}")
+
+
+@deed("evse.stop", on=Evse, zh="停止充电")
+@dataclass(frozen=True, kw_only=True)
+class StopCharge:
+    """End the charge."""
+
+    def do(self, evse: Evse, source: str) -> None:
+        """As if the platform had asked for it."""
+        if not evse.stop("remote"):
+            raise CannotDo(f"no charge is on: it is {_word(evse)}")
+
+
+@deed("evse.reset", on=Evse, zh="故障复位")
+@dataclass(frozen=True, kw_only=True)
+class ResetEvse:
+    """Reset what has locked out: of a failed pile it mends some failures; no cause that lasts is reset away."""
+
+    def do(self, evse: Evse, source: str) -> None:
+        """Try, once a failure."""
+        if evse.state.value is not EvseState.FAULTED:
+            raise CannotDo(f"nothing is locked out: it is {_word(evse)}")
+        if evse.on_reset():
+            return
+        if evse.alarms:
+            raise CannotDo(f"what locked it out lasts: {', '.join(sorted(evse.alarms))}")
+        if evse.bms is not None:
+            raise CannotDo("a vehicle stands at it: it serves again when that has left")
+        raise CannotDo("its contactor does not obey")
+
+
+def _word(evse: Evse) -> str:
+    return str(evse.state.value.value)
