@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from bench_api.endpoint_rows import REST_PORT
+from hil.listening import REST_PORT
 
 __all__ = ["main"]
 
@@ -277,8 +277,13 @@ def list_(
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
+    if what is Listing.ENDPOINTS:
+        from bench_api.endpoint_rows import endpoint_lines
+
+        typer.echo("\n".join(endpoint_lines(rows)))
+        return
     for row in rows:
-        name, more = row.get("name", row.get("id")), row.get("title_zh", row.get("url", ""))
+        name, more = row.get("name", row.get("id")), row.get("title_zh", "")
         typer.echo(f"{name:<22} {row.get('title', '')} {more}".rstrip())
         for line in parameter_lines(row) if what in (Listing.FAULTS, Listing.DEEDS) else ():
             typer.echo(f"    {line}")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
+from hil.listening import REST_PORT
 from twins.links import charge_points
 from twins.station_file import StationFile
 
-__all__ = ["REST_PORT", "Row", "endpoint_lines", "endpoint_rows", "rest_row"]
-
-REST_PORT: Final = 8080
-"""Where `voltyard serve` listens if it is not told otherwise."""
+__all__ = ["Row", "endpoint_lines", "endpoint_rows", "rest_row"]
 
 Row = dict[str, Any]
 

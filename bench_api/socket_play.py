@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from bench_api.endpoint_rows import Row, endpoint_rows
 from bench_api.event_ring import EventRing
 from bench_api.faces import Face, Faces
-from bench_api.ports import ports
+from bench_api.ports import modbus_ports
 from bench_api.rest_face import RestFace, RestPort
 from bench_api.served import Served
 from hil.door import Door
@@ -107,7 +107,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
     loop.serve(door)
     rest = serving.rest
     faces: list[Face] = []
-    for port in ports(station, plan.loaded.station, door, rest.host):
+    for port in modbus_ports(station, plan.loaded.station, door, rest.host):
         port.on_failure = loop.fail
         faces.append(port)
 

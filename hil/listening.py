@@ -9,9 +9,13 @@ from typing import Final
 
 from sim.errors import PortInUse, UsageError
 
-__all__ = ["TOKEN_VARIABLE", "bound", "check_port", "is_loopback", "require_token", "shown_host"]
+__all__ = ["REST_PORT", "TOKEN_VARIABLE", "bound", "check_port", "is_loopback", "require_token", "shown_host"]
+
+REST_PORT: Final = 8080
+"""Where a station that is up listens if it is not told otherwise."""
 
 TOKEN_VARIABLE: Final = "VOLTYARD_TOKEN"
+"""What may hold the token instead of a file."""
 
 
 def bound(host: str, port: int) -> socket.socket:

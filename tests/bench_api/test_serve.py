@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,25 +18,30 @@ from typing import Any
 import httpx2
 import pytest
 
+from bench_api.cli import main
 from bench_api.running import replay
 from hil.ocpp.csms.process import spawn
 from sim.reading import Run
+from twins.station_file import find_station
 
 SCENARIO = """\
 scenario: 1
 title: {{en: Kept up, zh: 常开}}
-station: two-outlet
+station: mine.yaml
 start: 2022-06-14T08:00
 duration_h: 1
 seed: 3
 demand: {{replay: {cars}}}
 """
+Refused = Callable[..., tuple[object, str]]
 COLUMNS = "arrival_s,stay_s,connector,capacity_kwh,soc_in_pct,soc_target_pct,power_max_kw\n"
 
 
 @pytest.fixture
 def kept_up(tmp_path: Path) -> Path:
     (tmp_path / "cars.csv").write_text(COLUMNS + "0,,1,60,20,80,120\n")
+    text = find_station("two-outlet").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(re.sub(r"port: \d+", "port: 0", text), encoding="utf-8")
     path = tmp_path / "kept-up.yaml"
     path.write_text(SCENARIO.format(cars="cars.csv"), encoding="utf-8")
     return path
@@ -105,10 +110,13 @@ def test_it_is_listed_lives_and_ends_in_order(
     kept_up: Path, tmp_path: Path, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(kept_up, "--pace", "60x", "--out", str(tmp_path / "run")) as up:
-        ocpp, rest = (line.split() for line in up.said if re.match(r"\w+://", line))
+        ocpp, *units, rest = (line.split() for line in up.said if re.match(r"\w+://", line))
         assert ocpp[1:] == ["ocpp", "pile[A01]"] and ocpp[0].endswith("/A01")
-        listed = up.get("endpoints")
-        assert [(row["protocol"], row["url"]) for row in listed] == [("ocpp", ocpp[0]), ("rest", rest[0])]
+        assert [unit[1:4] for unit in units] == [["modbus-tcp", "unit", "1"], ["modbus-tcp", "unit", "2"]]
+        assert ":0" not in units[0][0], "the port that it has"
+        shown = {(row["protocol"], row["url"], row["unit"]) for row in up.get("endpoints")}
+        assert shown == {("ocpp", ocpp[0], None), ("modbus-tcp", units[0][0], 1), ("modbus-tcp", units[0][0], 2),
+                         ("rest", rest[0], None)}  # fmt: skip
         up.wait_for("wire.transaction")
         health = up.get("health")
         assert health["charge_points"] == {"connected": 1, "all": 1}
@@ -160,19 +168,46 @@ def test_a_csms_that_is_not_there_is_waited_for(kept_up: Path, tmp_path: Path) -
     assert replay(tmp_path / "run", None, as_json=True) == 0
 
 
-def refused(*arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "voltyard", "serve", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return done.returncode, done.stderr
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str]]:
+    """Exit code and words of a command that is refused."""
+
+    def asked(*arguments: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["voltyard", "serve", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().err
+
+    return asked
 
 
-def test_a_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path, refused: Refused) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, said = refused(str(kept_up), "--port", str(port), "--out", str(tmp_path / "run"))
     assert (code, len(said.splitlines())) == (3, 1)
     assert f"127.0.0.1:{port}" in said
     assert not (tmp_path / "run").exists(), "no run has begun"
+
+
+def test_a_modbus_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path, refused: Refused) -> None:
+    mine = tmp_path / "mine.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        mine.write_text(mine.read_text(encoding="utf-8").replace("port: 0", f"port: {port}"), encoding="utf-8")
+        code, said = refused(str(kept_up), "--port", "0", "--out", str(tmp_path / "run"))
+    assert code == 3
+    assert f"cannot listen on 127.0.0.1:{port}" in said
+
+
+def test_a_map_that_does_not_fit_is_told_before_anything_begins(
+    kept_up: Path, tmp_path: Path, refused: Refused
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(mine.read_text(encoding="utf-8").replace("map: sdm630", "map: sdm63O"), encoding="utf-8")
+    code, said = refused(str(kept_up), "--port", "0", "--out", str(tmp_path / "run"))
+    assert code == 2 and "mine.yaml:" in said and "sdm63O" in said
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +223,7 @@ def test_a_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path) -> None:
         (["--token-file", "no-such-file"], "--token-file"),
     ],
 )
-def test_bad_usage_is_one_line(kept_up: Path, arguments: list[str], said: str) -> None:
+def test_bad_usage_is_one_line(kept_up: Path, arguments: list[str], said: str, refused: Refused) -> None:
     code, told = refused(str(kept_up), *arguments)
     assert (code, len(told.splitlines())) == (2, 1)
     assert said in told
