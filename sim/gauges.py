@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import nan
+from typing import Any, TypeVar
 
 from sim.units import SimTime
 
-__all__ = ["Gauge"]
+__all__ = ["Gauge", "SharedGauge"]
+
+B = TypeVar("B")
 
 
 class Gauge:
@@ -28,3 +31,15 @@ class Gauge:
         """Its value."""
         value = self._read(t)
         return nan if value is None else value
+
+
+class SharedGauge(Gauge):
+    """One of several gauges that are worked out from the same: whoever reads many works that out once an instant."""
+
+    __slots__ = ("basis", "pick")
+
+    def __init__(self, path: str, unit: str, basis: Callable[[SimTime], B], pick: Callable[[B], float]) -> None:
+        """`basis(t)` is what it is worked out from, `pick` makes its value of that; `nan` where there is none."""
+        super().__init__(path, unit, lambda t: pick(basis(t)))
+        self.basis: Callable[[SimTime], Any] = basis
+        self.pick: Callable[[Any], float] = pick

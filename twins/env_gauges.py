@@ -12,6 +12,7 @@ from typing import Final
 
 from sim.gauges import Gauge
 from sim.units import SimTime
+from twins.evse_gauges import serial_of
 from twins.microclimate import EnvSensor
 
 __all__ = ["HUMIDITY_LEVELS_PCT", "TEMP_LEVELS_C", "dew_point_c", "env_gauges"]
@@ -46,6 +47,7 @@ def env_gauges(sensor: EnvSensor) -> Iterator[Gauge]:
 
     yield Gauge(f"{path}.read_c", "C", temp_c)
     yield Gauge(f"{path}.read_pct", "%", humidity_pct)
+    yield _constant(f"{path}.serial", "1", serial_of(path))
     yield Gauge(f"{path}.dew_point_c", "C", lambda t: dew_point_c(temp_c(t), humidity_pct(t)))
     yield Gauge(f"{path}.temp_level", "1", lambda t: _level(temp_c(t), TEMP_LEVELS_C))
     yield Gauge(f"{path}.humidity_level", "1", lambda t: _level(humidity_pct(t), HUMIDITY_LEVELS_PCT))

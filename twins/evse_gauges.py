@@ -10,20 +10,23 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from math import nan
 from typing import Final
+from zlib import crc32
 
 from sim.gauges import Gauge
 from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.evse import AC_PHASE_V, Evse, EvseState, LockState, phases_of
 
-__all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "pilot_of", "step_of"]
+__all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "pilot_of", "serial_of", "step_of"]
 
 _SECONDS_PER_MINUTE: Final = SECONDS_PER_HOUR / 60.0
 
 ALARMS: Final = (
-    "connector_derated", "connector_hot", "connector_overtemperature", "contactor_open", "coolant_flow_lost",
+    "connector_derated", "connector_hot", "connector_overtemperature", "coolant_flow_lost",
     "coolant_hot", "emergency_stop", "high_temperature", "inlet_sensor_broken", "pile_failed", "undervoltage",
 )  # fmt: skip
 """What an EVSE may raise, and goes on raising while it lasts."""
+
+_OF_PILE: Final = ("high_temperature", "inlet_sensor_broken", "pile_failed")
 
 MATED_V, OPEN_V = 4.0, 6.0
 """Of a DC connector's first detection point, mated and not (GB/T 18487.1, annex B: 12 V over dividers of 1 kohm)."""
@@ -92,6 +95,7 @@ def pilot_of(evse: Evse, t: SimTime) -> Pilot:
 
 def evse_gauges(evse: Evse) -> Iterator[Gauge]:
     """Every gauge of one EVSE, by paths such as `pile[A01].connector[1].current_a`."""
+    serial = serial_of(evse.path)
     readers: dict[str, tuple[str, Reader]] = {
         "metered_kw": ("kW", lambda t: evse.power_kw.at(t) * evse.meter_factor),
         "current_a": ("A", lambda t: evse.current_a(t) * evse.meter_factor),
@@ -99,13 +103,18 @@ def evse_gauges(evse: Evse) -> Iterator[Gauge]:
         "energy_kwh": ("kWh", evse.energy_kwh),
         "session_kwh": ("kWh", lambda t: evse.delivered_kwh(t)[1] if evse.started_s is not None else 0.0),
         "charging_s": ("s", lambda t: _charging_s(evse, t)),
+        "charging_min": ("min", lambda t: float(int(_charging_s(evse, t) / _SECONDS_PER_MINUTE))),
+        "serial": ("1", lambda _t: serial),
         "allowed_kw": ("kW", lambda _t: evse.ceiling_kw),
         "is_enabled": ("1", lambda _t: float(evse.ceiling_kw > 0.0)),
         "is_plugged": ("1", lambda _t: float(evse.bms is not None)),
         "is_locked": ("1", lambda _t: float(evse.lock.value is LockState.LOCKED)),
         "is_starting": ("1", lambda _t: float(evse.is_starting)),
         "has_contactor_closed": ("1", lambda _t: float(evse.contactor_closed.value)),
-        "contactor_welded": ("1", lambda _t: float(evse.contactor_closed.value and not evse.is_charging)),
+        "contactor_welded": ("1", lambda _t: float(_is_welded(evse))),
+        "contactor_open": ("1", lambda _t: float(_stays_open(evse))),
+        "has_contactor_fault": ("1", lambda _t: float(_is_welded(evse) or _stays_open(evse))),
+        "has_pile_fault": ("1", lambda _t: float(not evse.alarms.isdisjoint(_OF_PILE))),
     }
     readers |= {alarm: ("1", _alarm(evse, alarm)) for alarm in ALARMS}
     readers |= _ac_readers(evse) if evse.model.kind == "ac" else _dc_readers(evse)
@@ -144,6 +153,21 @@ def _ac_readers(evse: Evse) -> dict[str, tuple[str, Reader]]:
         )
         found[f"voltage_l{phase}_v"] = ("V", _of_phase(phase <= phases, evse.voltage_v))
     return found
+
+
+def serial_of(path: str) -> float:
+    """A serial number of eight digits for what stands at a path: the same in every run."""
+    return float(crc32(path.encode()) % 10**8)
+
+
+def _is_welded(evse: Evse) -> bool:
+    """Whether it is locked out and live: its contactor does not open."""
+    return evse.state.value is EvseState.FAULTED and evse.contactor_closed.value
+
+
+def _stays_open(evse: Evse) -> bool:
+    """Whether it is locked out and would not close its contactor."""
+    return evse.state.value is EvseState.FAULTED and not evse.contactor_closed.preview(True)
 
 
 def _of_phase(is_there: bool, read: Reader) -> Reader:

@@ -151,8 +151,8 @@ class FirePanel:
         yield Gauge(f"{path}.last_seq", "1", lambda _t: float(self._count % _WORD))
         for slot in range(LOG_LENGTH):
             yield from self._slot(slot)
-        for number in range(1, detectors + 1):
-            yield Gauge(f"{path}.device[{number}].is_normal", "1", lambda _t: 1.0)
+        for number in range(1, max(detectors, 1) + 1):
+            yield Gauge(f"{path}.device[{number}].is_normal", "1", lambda _t: float(detectors > 0))
 
     def _slot(self, slot: int) -> Iterator[Gauge]:
         parts: dict[str, Callable[[PanelEvent], int]] = {

@@ -8,25 +8,25 @@ frequency nor power factor, and the energies as they stand. Nothing on the site 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import acos, degrees, nan, sqrt
+from typing import NamedTuple
 
 from sim.files import ID_PATTERN, Misfit, key
-from sim.gauges import Gauge
+from sim.gauges import Gauge, SharedGauge
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SECONDS_PER_HOUR, SimTime
 
-__all__ = ["LOW_VOLTAGE_KV", "METER_CLASSES", "FeederMeterConfig", "Meter", "MeterConfig", "Supply"]
+__all__ = ["LOW_VOLTAGE_KV", "METER_CLASSES", "FeederMeterConfig", "Flows", "Meter", "MeterConfig", "Supply"]
 
 LOW_VOLTAGE_KV = 0.4
 METER_CLASSES = (0.2, 0.5, 1.0, 2.0)
-_PHASES = (0, 1, 2)
+_WHOLE_AND_PHASES = (0, 1, 2, 3)
+_PHASES = (1, 2, 3)
 _DEAD_PU = 0.05
-
-Reader = Callable[[SimTime], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,14 @@ class Supply:
     frequency_hz: float
 
 
+class Flows(NamedTuple):
+    """What a meter sees at an instant: powers of the whole, L1, L2 and L3; the voltage of each phase to neutral."""
+
+    power_kw: tuple[float, float, float, float]
+    voltage_v: float
+    is_live: bool
+
+
 class Meter:
     """One meter; `path` is `grid.meter[ID]` or `grid.feeder[ID].meter`.
 
@@ -77,103 +85,94 @@ class Meter:
     ) -> None:
         """`on_phases` is what hangs on one phase alone, of L1, L2 and L3; the rest of `power_kw` is alike on all."""
         self.path = path
-        self.factor = 1.0 + error_pct / 100.0
+        self._factor = 1.0 + error_pct / 100.0
         self._power_kw = power_kw
         self._supply = supply
-        self._own = [one if one.parts else None for one in on_phases]
-        self._one_phase = Sum("", "kW", [one for one in on_phases if one.parts])
-        self._reactive = sqrt(1.0 / supply.power_factor**2 - 1.0)
-        kernel.show(*(Gauge(f"{path}.{name}", unit, read) for name, unit, read in self._gauges()))
+        self._on_phases = on_phases if any(one.parts for one in on_phases) else ()
+        kernel.show(*self._of_flows(), *(gauge for which in _WHOLE_AND_PHASES for gauge in self._of(which)))
 
-    def power_kw(self, t: SimTime, phase: int | None = None) -> float:
-        """Active power of a phase (0 to 2), or of all three."""
-        true_kw = self._power_kw.at(t)
-        if phase is not None:
-            true_kw = (true_kw - self._one_phase.at(t)) / 3.0
-            own = self._own[phase]
-            if own is not None:
-                true_kw += own.at(t)
-        return true_kw * self.factor
+    def flows(self, t: SimTime) -> Flows:
+        """What it sees at `t`, with its error."""
+        volts_pu = self._supply.voltage_pu.at(t)
+        powers = self._split(self._power_kw.at(t), [one.at(t) for one in self._on_phases])
+        return Flows(powers, 1_000.0 * LOW_VOLTAGE_KV / sqrt(3.0) * volts_pu, volts_pu > _DEAD_PU)
 
-    def import_kwh(self, t: SimTime, phase: int | None = None) -> float:
-        """The register of what was drawn since the run began, of a phase or of all three."""
-        true_kws = self._power_kw.total_at(t)
-        if phase is not None:
-            true_kws = (true_kws - self._one_phase.total_at(t)) / 3.0
-            own = self._own[phase]
-            if own is not None:
-                true_kws += own.total_at(t)
-        return true_kws * self.factor / SECONDS_PER_HOUR
+    def imported_kwh(self, t: SimTime) -> tuple[float, float, float, float]:
+        """Its registers of what was drawn since the run began: of the whole, L1, L2 and L3."""
+        whole, l1, l2, l3 = self._split(self._power_kw.total_at(t), [one.total_at(t) for one in self._on_phases])
+        return whole / SECONDS_PER_HOUR, l1 / SECONDS_PER_HOUR, l2 / SECONDS_PER_HOUR, l3 / SECONDS_PER_HOUR
 
-    def voltage_v(self, t: SimTime) -> float:
-        """Of each phase to neutral."""
-        return 1_000.0 * LOW_VOLTAGE_KV / sqrt(3.0) * self._supply.voltage_pu.at(t)
+    def _split(self, whole: float, own: Sequence[float]) -> tuple[float, float, float, float]:
+        factor = self._factor
+        if not own:
+            phase = whole * factor / 3.0
+            return whole * factor, phase, phase, phase
+        alike = (whole - sum(own)) / 3.0
+        l1, l2, l3 = own
+        return whole * factor, (alike + l1) * factor, (alike + l2) * factor, (alike + l3) * factor
 
-    def current_a(self, t: SimTime, phase: int | None = None) -> float:
+    def _current_a(self, flows: Flows, which: int) -> float:
         """Of a phase, or of all three added up; 0 where there is no voltage."""
-        if not self._is_live(t):
+        if not flows.is_live:
             return 0.0
-        return 1_000.0 * self.power_kw(t, phase) / (self._supply.power_factor * self.voltage_v(t))
+        return 1_000.0 * flows.power_kw[which] / (self._supply.power_factor * flows.voltage_v)
 
-    def neutral_a(self, t: SimTime) -> float:
+    def _neutral_a(self, flows: Flows) -> float:
         """In the neutral: three currents a third of a turn apart, added up."""
-        l1, l2, l3 = (self.current_a(t, phase) for phase in _PHASES)
+        l1, l2, l3 = (self._current_a(flows, which) for which in _PHASES)
         return sqrt(max(0.0, l1 * l1 + l2 * l2 + l3 * l3 - l1 * l2 - l2 * l3 - l3 * l1))
 
-    def power_factor(self, t: SimTime, phase: int | None = None) -> float:
+    def _power_factor(self, flows: Flows, which: int) -> float:
         """Of a phase or of all; `nan` while nothing flows."""
-        return self._supply.power_factor if self._is_live(t) and self.power_kw(t, phase) > 0.0 else nan
+        return self._supply.power_factor if flows.is_live and flows.power_kw[which] > 0.0 else nan
 
-    def frequency_hz(self, t: SimTime) -> float:
-        """Of the voltage; `nan` without one."""
-        return self._supply.frequency_hz if self._is_live(t) else nan
+    def _of_flows(self) -> Iterator[Gauge]:
+        """The gauges that are of no phase alone, and voltages."""
+        path, flows, supply = self.path, self.flows, self._supply
+        volts_v = 1_000.0 * LOW_VOLTAGE_KV / sqrt(3.0)
 
-    def _is_live(self, t: SimTime) -> bool:
-        return self._supply.voltage_pu.at(t) > _DEAD_PU
+        def voltage_v(t: SimTime) -> float:
+            return volts_v * supply.voltage_pu.at(t)
 
-    def _gauges(self) -> list[tuple[str, str, Reader]]:
-        found: list[tuple[str, str, Reader]] = [
-            ("frequency_hz", "Hz", self.frequency_hz),
-            ("current_n_a", "A", self.neutral_a),
-            ("current_mean_a", "A", lambda t: self.current_a(t) / 3.0),
-            ("voltage_v", "V", self.voltage_v),
-            ("voltage_ll_v", "V", self._between_v),
-            ("phase_angle_deg", "deg", lambda t: degrees(acos(self.power_factor(t)))),
-        ]
-        for phase in _PHASES:
-            found.append((f"voltage_l{phase + 1}_v", "V", self.voltage_v))
-            found.append((f"voltage_l{phase + 1}{(phase + 1) % 3 + 1}_v", "V", self._between_v))
-        for which in (None, *_PHASES):
-            found += self._of(which)
-        return found
+        def between_v(t: SimTime) -> float:
+            return sqrt(3.0) * voltage_v(t)
 
-    def _of(self, which: int | None) -> list[tuple[str, str, Reader]]:
-        """The gauges of a phase, or of all three."""
-        on = "" if which is None else f"_l{which + 1}"
-        kvar_kw, kva_kw = self._reactive, 1.0 / self._supply.power_factor
+        def frequency_hz(t: SimTime) -> float:
+            return supply.frequency_hz if supply.voltage_pu.at(t) > _DEAD_PU else nan
 
-        def kwh(t: SimTime) -> float:
-            return self.import_kwh(t, which)
+        yield Gauge(f"{path}.frequency_hz", "Hz", frequency_hz)
+        yield Gauge(f"{path}.voltage_v", "V", voltage_v)
+        yield Gauge(f"{path}.voltage_ll_v", "V", between_v)
+        for which in _PHASES:
+            yield Gauge(f"{path}.voltage_l{which}_v", "V", voltage_v)
+            yield Gauge(f"{path}.voltage_l{which}{which % 3 + 1}_v", "V", between_v)
+        yield SharedGauge(f"{path}.current_n_a", "A", flows, self._neutral_a)
+        yield SharedGauge(f"{path}.current_mean_a", "A", flows, lambda now: self._current_a(now, 0) / 3.0)
+        angle_path = f"{path}.phase_angle_deg"
+        yield SharedGauge(angle_path, "deg", flows, lambda now: degrees(acos(self._power_factor(now, 0))))
 
-        return [
-            (f"power{on}_kw", "kW", lambda t: self.power_kw(t, which)),
-            (f"reactive{on}_kvar", "kvar", lambda t: self.power_kw(t, which) * kvar_kw),
-            (f"apparent{on}_kva", "kVA", lambda t: self.power_kw(t, which) * kva_kw),
-            (f"power_factor{on}", "1", lambda t: self.power_factor(t, which)),
-            (f"current{on}_a", "A", lambda t: self.current_a(t, which)),
-            (f"import{on}_kwh", "kWh", kwh),
-            (f"export{on}_kwh", "kWh", _none),
-            (f"energy{on}_kwh", "kWh", kwh),
-            (f"import{on}_kvarh", "kvarh", lambda t: kwh(t) * kvar_kw),
-            (f"export{on}_kvarh", "kvarh", _none),
-            (f"reactive{on}_kvarh", "kvarh", lambda t: kwh(t) * kvar_kw),
-            (f"import{on}_kvah", "kVAh", lambda t: kwh(t) * kva_kw),
-            (f"export{on}_kvah", "kVAh", _none),
-        ]
-
-    def _between_v(self, t: SimTime) -> float:
-        return sqrt(3.0) * self.voltage_v(t)
+    def _of(self, which: int) -> Iterator[Gauge]:
+        """The gauges of the whole (0), or of a phase."""
+        path, on = self.path, f"_l{which}" if which else ""
+        per_kva = self._supply.power_factor
+        kvar_kw, kva_kw = sqrt(1.0 / per_kva**2 - 1.0), 1.0 / per_kva
+        for name, unit, pick in (
+            (f"power{on}_kw", "kW", lambda now: now.power_kw[which]),
+            (f"reactive{on}_kvar", "kvar", lambda now: now.power_kw[which] * kvar_kw),
+            (f"apparent{on}_kva", "kVA", lambda now: now.power_kw[which] * kva_kw),
+            (f"power_factor{on}", "1", lambda now: self._power_factor(now, which)),
+            (f"current{on}_a", "A", lambda now: self._current_a(now, which)),
+        ):
+            yield SharedGauge(f"{path}.{name}", unit, self.flows, pick)
+        for name, unit, kwh_share in (
+            (f"import{on}_kwh", "kWh", 1.0), (f"energy{on}_kwh", "kWh", 1.0),
+            (f"import{on}_kvarh", "kvarh", kvar_kw), (f"reactive{on}_kvarh", "kvarh", kvar_kw),
+            (f"import{on}_kvah", "kVAh", kva_kw),
+        ):  # fmt: skip
+            yield SharedGauge(f"{path}.{name}", unit, self.imported_kwh, _share(which, kwh_share))
+        for unit in ("kWh", "kvarh", "kVAh"):
+            yield Gauge(f"{path}.export{on}_{unit.lower()}", unit, lambda _t: 0.0)
 
 
-def _none(_t: SimTime) -> float:
-    return 0.0
+def _share(which: int, share: float) -> Callable[[Sequence[float]], float]:
+    return lambda imported: imported[which] * share

@@ -20,7 +20,7 @@ _HEARTBEATS: Final = 65_536
 
 
 def pile_gauges(pile: Pile) -> Iterator[Gauge]:
-    """Every gauge of one pile, by paths such as `pile[A01].air_in_c`; those of modules where it knows of modules."""
+    """Every gauge of one pile, by paths such as `pile[A01].air_in_c`; modules that it does not know are `nan`."""
     cabinet = pile.cabinet
     # the cabinet is one node of heat: what its fans blow out is as warm as it is
     air_in = cabinet.inlet_temp_c if cabinet is not None else None
@@ -36,7 +36,7 @@ def pile_gauges(pile: Pile) -> Iterator[Gauge]:
     count = _module_count(pile)
     yield Gauge(f"{pile.path}.modules_total", "1", lambda _t: float(count) if count else nan)
     yield Gauge(f"{pile.path}.modules_failed", "1", lambda _t: float(_failed(pile)) if count else nan)
-    for module in range(count):
+    for module in range(max(count, 1)):
         path = f"{pile.path}.module[{module + 1}]"
         yield Gauge(f"{path}.voltage_v", "V", lambda t, at=module: _voltage_v(pile, at, t))  # type: ignore[misc]
         yield Gauge(f"{path}.current_a", "A", lambda t, at=module: _current_a(pile, at, t))  # type: ignore[misc]
@@ -68,12 +68,13 @@ def _serves(pile: Pile) -> list[Evse | None]:
 
 
 def _voltage_v(pile: Pile, module: int, t: SimTime) -> float:
-    evse = _serves(pile)[module]
-    return evse.voltage_v(t) if evse is not None else 0.0
+    serves = _serves(pile)
+    evse = serves[module] if serves else None
+    return evse.voltage_v(t) if evse is not None else 0.0 if serves else nan
 
 
 def _current_a(pile: Pile, module: int, t: SimTime) -> float:
     """The outlet's, divided alike among its modules."""
     serves = _serves(pile)
-    evse = serves[module]
-    return evse.current_a(t) / serves.count(evse) if evse is not None else 0.0
+    evse = serves[module] if serves else None
+    return evse.current_a(t) / serves.count(evse) if evse is not None else 0.0 if serves else nan

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hil.door import Door
 from hil.modbus.binding import BoundPoint
 from hil.modbus.map_file import MapFile
-from hil.modbus.shown import Read
+from hil.modbus.shown import Number, Shown
 from hil.modbus.unit import Code, Refusal, Table
 from hil.modbus.value_faults import ValueFaults
 from hil.modbus.writing import carry_out
+from sim.units import SimTime
 from twins.bus import BusDevice
 from twins.station import Station
 
@@ -23,10 +25,14 @@ _REGISTERS: tuple[Table, ...] = ("holding", "input")
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What one request reads: points, of which the first gives `skip` registers too many; None: a gap of zeros."""
+    """What one request reads: points, of which the first gives `skip` registers too many; None: a gap of zeros.
+
+    `reads` gives the registers of each: of the instant (0), or of what several points are worked out from, `bases`.
+    """
 
     points: tuple[BoundPoint | None, ...]
-    reads: tuple[Read, ...]
+    reads: tuple[tuple[Callable[[Any], tuple[int, ...]], int], ...]
+    bases: tuple[Callable[[SimTime], Any], ...]
     skip: int
     has_more: bool
 
@@ -63,8 +69,9 @@ class MappedUnit:
         now = self._kernel.now
         words: list[int] = []
         if self._faults.is_clean:
-            for read in plan.reads:
-                words += read(now)
+            sources = [now, *(basis(now) for basis in plan.bases)]
+            for read, at in plan.reads:
+                words += read(sources[at])
         else:
             for point in plan.points:
                 words += self._faults.read(point, now) if point is not None else (0,)
@@ -91,7 +98,8 @@ class MappedUnit:
         self._check_count(table, count)
         known = self._at[table]
         points: list[BoundPoint | None] = []
-        reads: list[Read] = []
+        reads: list[tuple[Callable[[Any], tuple[int, ...]], int]] = []
+        bases: list[Callable[[SimTime], Any]] = []
         at, end = first, first + count
         while at < end:
             point = known.get(at)
@@ -99,20 +107,29 @@ class MappedUnit:
                 if self.map.gaps == "refuse" or not known or not min(known) < at < max(known):
                     raise Refusal(Code.ADDRESS)
                 points.append(None)
-                reads.append(_zero)
+                reads.append((_zero, 0))
                 at += 1
             elif point.shown is None:
                 raise Refusal(Code.ADDRESS)
             else:
                 points.append(point)
-                reads.append(point.shown.read)
+                reads.append(_source(point.shown, bases))
                 at = point.end
         skip = first - points[0].first if points[0] is not None else 0
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
-        plan = _Plan(tuple(points), tuple(reads), skip, has_more=skip > 0 or at > end)
+        plan = _Plan(tuple(points), tuple(reads), tuple(bases), skip, has_more=skip > 0 or at > end)
         self._plans[table, first, count] = plan
         return plan
+
+
+def _source(shown: Shown, bases: list[Callable[[SimTime], Any]]) -> tuple[Callable[[Any], tuple[int, ...]], int]:
+    if not isinstance(shown, Number) or shown.shared is None:
+        return shown.read, 0
+    basis, read = shown.shared
+    if basis not in bases:
+        bases.append(basis)
+    return read, bases.index(basis) + 1
 
 
 def _zero(_t: float) -> tuple[int, ...]:

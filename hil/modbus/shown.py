@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from hil.modbus.unit import Code, Refusal
 from hil.modbus.values import Kind, Words
-from sim.gauges import Gauge
+from sim.gauges import Gauge, SharedGauge
 from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import SimTime
@@ -71,7 +71,11 @@ class Number:
         self.add = add
         self.is_measured = is_measured
         self.absent = kind.words(absent, order)
-        self.read: Read = self._compiled()
+        self.read: Read = self._compiled(quantity.at)
+        self.shared: tuple[Callable[[SimTime], Any], Callable[[Any], tuple[int, ...]]] | None = None
+        """(what several are worked out from, its registers of that), where the quantity is such a gauge."""
+        if isinstance(quantity, SharedGauge):
+            self.shared = quantity.basis, self._compiled(quantity.pick)
 
     def words(self, value: float) -> tuple[int, ...]:
         """The registers of a value."""
@@ -79,29 +83,30 @@ class Number:
             return self.absent
         return self.kind.words(self.kind.bits(value * self.scale + self.add), self.order)
 
-    def _compiled(self) -> Read:
-        at, scale, add, words = self.quantity.at, self.scale, self.add, self.words
+    def _compiled(self, value: Callable[[Any], float]) -> Callable[[Any], tuple[int, ...]]:
+        """Registers of what `value` gives, without a call more than is needed."""
+        scale, add, words = self.scale, self.add, self.words
         low, high, is_high_first = self.kind.low, self.kind.high, self.order == "high_first"
 
-        def read(t: SimTime) -> tuple[int, ...]:
-            return words(at(t))
+        def long(source: Any) -> tuple[int, ...]:
+            return words(value(source))
 
-        def short(t: SimTime) -> tuple[int, ...]:
-            raw = at(t) * scale + add
-            if low <= raw <= high:
-                return (round(raw) & 0xFFFF,)
-            return words(at(t))
+        def short(source: Any) -> tuple[int, ...]:
+            now = value(source)
+            raw = now * scale + add
+            return (round(raw) & 0xFFFF,) if low <= raw <= high else words(now)
 
-        def real(t: SimTime) -> tuple[int, ...]:
-            raw = at(t) * scale + add
-            if low <= raw <= high:
-                high_word, low_word = _PAIR.unpack(_FLOAT.pack(raw))
-                return (high_word, low_word) if is_high_first else (low_word, high_word)
-            return words(at(t))
+        def real(source: Any) -> tuple[int, ...]:
+            now = value(source)
+            raw = now * scale + add
+            if not low <= raw <= high:
+                return words(now)
+            high_word, low_word = _PAIR.unpack(_FLOAT.pack(raw))
+            return (high_word, low_word) if is_high_first else (low_word, high_word)
 
         if self.kind.registers == 1:
             return short
-        return real if self.kind.name == "f32" else read
+        return real if self.kind.name == "f32" else long
 
 
 class Coded:
