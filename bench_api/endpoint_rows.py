@@ -25,14 +25,20 @@ def rest_row(url: str = f"http://127.0.0.1:{REST_PORT}") -> Row:
 
 
 def endpoint_lines(rows: Iterable[Row]) -> Iterator[str]:
-    """The rows for people: address, protocol, unit, device; the tables of one device are one line."""
+    """The rows for people: address, protocol, id, unit, device; the tables of one device are one line."""
     seen = dict.fromkeys(
-        (row["url"], row["protocol"], f"unit {row['unit']}" if row["unit"] is not None else "", row["device"])
+        (
+            row["url"],
+            row["protocol"],
+            row["id"],
+            f"unit {row['unit']}" if row["unit"] is not None else "",
+            row["device"],
+        )
         for row in rows
     )
-    widths = [max((len(cells[at]) for cells in seen), default=0) for at in range(3)]
-    for url, protocol, unit, device in seen:
-        yield f"{url:<{widths[0]}}  {protocol:<{widths[1]}}  {unit:<{widths[2]}}  {device}"
+    widths = [max(map(len, column)) for column in zip(*seen, strict=True)]
+    for cells in seen:
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _charge_points(file: StationFile, csms: str) -> Iterator[Row]:

@@ -44,24 +44,33 @@ def _faults(_station: str | None) -> list[dict[str, Any]]:
 
 def parameter_lines(row: dict[str, Any]) -> list[str]:
     """What a person needs to write this fault or deed: target, the key that the station needs, parameters in bounds."""
-    needs = f" (a station with {row['needs']})" if row.get("needs") else ""
+    needs = f" (a station with {row['needs']})" if row["needs"] else ""
     lines = [f"target {row['target']}{needs}"]
     for parameter in row["parameters"]:
-        low, high, unit, default = (parameter[key] for key in ("low", "high", "unit", "default"))
-        if parameter["choices"]:
-            told = " or ".join(parameter["choices"])
-        elif low is None:
-            told = parameter["type"]
+        default = parameter["default"]
+        if parameter["is_required"]:
+            ending = "required"
+        elif "faces" not in row:
+            ending = "may be left out"
+        elif default is None:  # endless, or what a sensor shows when it sticks
+            ending = f"left out: {'until it is cleared' if parameter['name'] == 'duration_s' else 'what it is then'}"
         else:
-            is_open = high is None or high >= _WITHOUT_END
-            told = (f"{low:g} or more {unit}" if is_open else f"{low:g} to {high:g} {unit}").rstrip()
-        if parameter.get("is_required"):
-            lines.append(f"{parameter['name']}: {told}; required")
-            continue
-        if default is None:  # endless, or what a sensor shows when it sticks
-            default = "until it is cleared" if parameter["name"] == "duration_s" else "what it is then"
-        lines.append(f"{parameter['name']}: {told}; left out: {default}")
+            ending = f"left out: {default}"
+        lines.append(f"{parameter['name']}: {_range_of(parameter)}; {ending}")
     return lines
+
+
+def _range_of(parameter: dict[str, Any]) -> str:
+    """What a parameter takes, in words."""
+    low, high, unit = parameter["low"], parameter["high"], parameter["unit"]
+    if parameter["choices"]:
+        return " or ".join(parameter["choices"])
+    if parameter["type"] == "bool":
+        return "true or false"
+    if parameter["type"] == "str":
+        return "a text"
+    is_open = high is None or high >= _WITHOUT_END
+    return (f"{low:g} or more {unit}" if is_open else f"{low:g} to {high:g} {unit}").rstrip()
 
 
 def _piles(_station: str | None) -> list[dict[str, Any]]:
@@ -135,7 +144,8 @@ def _deeds(_station: str | None) -> list[dict[str, Any]]:
     import_module("twins.station")
     return [
         {"name": spec.name, "on": spec.on.__name__, "title": spec.title, "title_zh": spec.title_zh,
-         "target": form_of(spec.on), "parameters": [asdict(parameter) for parameter in spec.parameters]}
+         "target": form_of(spec.on), "needs": key_of(spec.on),
+         "parameters": [asdict(parameter) for parameter in spec.parameters]}
         for _, spec in DEEDS.items()
     ]  # fmt: skip
 

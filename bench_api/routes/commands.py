@@ -41,6 +41,7 @@ class Deed(BaseModel):
     name: str = Field(description="The verb.")
     on: str = Field(description="The kind of thing that does it.")
     target: str = Field(description="How the path of such a thing is written.")
+    needs: str = Field(description="What the station file must have.")
     title: str
     title_zh: str
     parameters: list[Parameter]

@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +21,11 @@ from bench_api.running import replay
 from bench_api.socket_play import Serving
 from hil.listening import bound
 from scenarios.loader import load_scenario
-from sim.deeds import CannotDo, deed
 from sim.errors import PlanStorm
 from sim.reading import Run
-from twins.evse import Evse
 from twins.station_file import find_station
 
 CONNECTOR = "pile[A01].connector[1]"
-
-
-@deed("testevse.hold", on=Evse, zh="测试限功率")
-@dataclass(frozen=True, kw_only=True)
-class HoldEvse:
-    """Hold it at so much."""
-
-    limit_kw: float = 0.0
-    why: str = "ours"
-
-    def do(self, evse: Evse, source: str) -> None:
-        if self.limit_kw > evse.model.evse_max_kw:
-            raise CannotDo(f"{evse.path} has {evse.model.evse_max_kw:g} kW")
-        evse.limit(source, self.limit_kw)
 
 
 @pytest.fixture
@@ -157,13 +140,14 @@ def test_a_command_has_acted_when_it_is_answered_and_the_run_replays(
     def act(client: httpx2.Client) -> None:
         until_it_is_so(lambda: charging(client))
         catalogue = {row["name"]: row for row in ask(client, 200, "GET", "commands")}
-        assert catalogue["testevse.hold"]["target"] == "pile[ID].connector[N]"
-        asked = {"verb": "testevse.hold", "target": CONNECTOR, "args": {"limit_kw": 7.5}}
+        assert catalogue["evse.limit"]["target"] == "pile[ID].connector[N]"
+        asked = {"verb": "evse.limit", "target": CONNECTOR, "args": {"limit_kw": 7.5}}
         done = ask(client, 200, "POST", "commands", json=asked)
         assert done["outcome"] == "done"
         assert ask(client, 200, "GET", f"signals/{CONNECTOR}.power_kw")["value"] == pytest.approx(7.5)
-        refused = ask(client, 409, "POST", "commands", json=asked | {"args": {"limit_kw": 1e6}})
-        assert refused["outcome"] == "refused" and "has" in refused["detail"] and refused["seq"] > done["seq"]
+        refused = ask(client, 409, "POST", "commands", json={"verb": "evse.start", "target": CONNECTOR})
+        assert refused["outcome"] == "refused" and "it is charging" in refused["detail"]
+        assert refused["seq"] > done["seq"]
         said = ask(client, 200, "GET", "events", params={"kind": ["command.done", "command.refused"]})["events"]
         assert [(one["cause"], one["data"]["source"], one["data"]["actor"]) for one in said] == [
             (done["seq"], "rest", "127.0.0.1"),
@@ -178,7 +162,7 @@ def test_a_command_has_acted_when_it_is_answered_and_the_run_replays(
     folder = station.parent / "run"
     with Run(folder) as run:
         assert [(row.verb, row.source) for row in run.commands()] == [
-            ("testevse.hold", "rest"), ("testevse.hold", "rest"), ("fault.inject", "rest"), ("fault.clear_all", "rest"),
+            ("evse.limit", "rest"), ("evse.start", "rest"), ("fault.inject", "rest"), ("fault.clear_all", "rest"),
         ]  # fmt: skip
     assert replay(folder, None, as_json=True) == 0
     again = json.loads(capsys.readouterr().out)
@@ -231,7 +215,7 @@ def test_events_are_numbered_and_paged(station: Path) -> None:
     keep_up(station, act)
 
 
-NEVER = {"verb": "testevse.hold", "target": CONNECTOR}
+NEVER = {"verb": "evse.limit", "target": CONNECTOR}
 WRONG = [
     ("GET", "nothing", None, 404),
     ("DELETE", "health", None, 405),
@@ -244,7 +228,7 @@ WRONG = [
     ("GET", "signals/%00%ff", None, 404),
     ("POST", "commands", {}, 422),
     ("POST", "commands", [], 422),
-    ("POST", "commands", NEVER | {"verb": "testevse.hald"}, 404),
+    ("POST", "commands", NEVER | {"verb": "evse.limits"}, 404),
     ("POST", "commands", NEVER | {"target": "pile[Z09]"}, 404),
     ("POST", "commands", NEVER | {"target": "pile[A01]"}, 422),
     ("POST", "commands", NEVER | {"args": {"limit_mw": 1}}, 422),

@@ -111,8 +111,10 @@ def test_it_is_listed_lives_and_ends_in_order(
 ) -> None:
     with serving(kept_up, "--pace", "60x", "--out", str(tmp_path / "run")) as up:
         ocpp, *units, rest = (line.split() for line in up.said if re.match(r"\w+://", line))
-        assert ocpp[1:] == ["ocpp", "pile[A01]"] and ocpp[0].endswith("/A01")
-        assert [unit[1:4] for unit in units] == [["modbus-tcp", "unit", "1"], ["modbus-tcp", "unit", "2"]]
+        assert ocpp[1:] == ["ocpp", "A01", "pile[A01]"] and ocpp[0].endswith("/A01")
+        assert [unit[1:5] for unit in units] == [
+            ["modbus-tcp", f"meters.{number}", "unit", f"{number}"] for number in (1, 2)
+        ]
         assert ":0" not in units[0][0], "the port that it has"
         shown = {(row["protocol"], row["url"], row["unit"]) for row in up.get("endpoints")}
         assert shown == {("ocpp", ocpp[0], None), ("modbus-tcp", units[0][0], 1), ("modbus-tcp", units[0][0], 2),
