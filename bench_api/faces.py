@@ -35,7 +35,7 @@ class Faces:
         return [row for face in self._faces for row in face.rows()]
 
     async def __aenter__(self) -> Faces:
-        """Start them in order."""
+        """Start them in order; those that were started are stopped when one cannot be."""
         try:
             for face in self._faces:
                 await face.start()
@@ -44,16 +44,17 @@ class Faces:
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop them, the last first."""
-        await self._stop()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop them, the last first; what fails then is raised, unless something has failed before."""
+        failures = await self._stop()
+        if failures and kind is None:
+            raise failures[0]
 
-    async def _stop(self) -> None:
+    async def _stop(self) -> list[Exception]:
         failures: list[Exception] = []
         for face in reversed(self._faces):
             try:
                 await face.stop()
             except Exception as failure:  # the others are to be stopped all the same
                 failures.append(failure)
-        if failures:
-            raise failures[0]
+        return failures

@@ -1,9 +1,9 @@
 """From a command by REST to its effect in the twin, at real pace: `python tests/bench/command_latency.py`.
 
 The station has twenty piles, all charging, its face to the embedded CSMS and its Modbus ports; a client in a process of
-its own limits one outlet after another. Measured by the one monotonic clock of the machine: from just before the request
-is written to the new segment of the outlet's power, and to the answer; meanwhile how late the loop is. `--pollers N`
-more clients read every signal of the station ten times a second each.
+its own limits one outlet after another. Measured by the one monotonic clock of the machine: from just before the
+request is written to the new segment of the outlet's power, and to the answer; meanwhile how late the loop is.
+`--pollers N` more clients read every signal of the station ten times a second each.
 """
 
 from __future__ import annotations
