@@ -3,17 +3,20 @@
 The station has twenty piles, all charging, its face to the embedded CSMS and its Modbus ports; a client in a process of
 its own limits one outlet after another. Measured by the one monotonic clock of the machine: from just before the
 request is written to the new segment of the outlet's power, and to the answer; meanwhile how late the loop is.
-`--pollers N` more clients read every signal of the station ten times a second each.
+Between two commands the client asks a bare echo in another process: what the machine itself takes, so that other work
+on it moves both. `--pollers N` more clients read every signal of the station ten times a second each.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import json
 import os
 import platform
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -81,8 +84,14 @@ class Client:
         return response.status, json.loads(response.read())
 
 
-def command(url: str, count: int, gap_s: float) -> list[tuple[int, int, int]]:
-    """(number of the command, sent, answered) in nanoseconds; outlets that charge, in turn, 12 or 24 kW."""
+def command(url: str, count: int, gap_s: float) -> dict[str, list[Any]]:
+    """`rows`: (number of the command, sent, answered) in nanoseconds; outlets that charge, in turn, 12 or 24 kW.
+
+    `bare`: the round trips to an echo, one between two commands, in milliseconds.
+    """
+    echoing = subprocess.Popen([sys.executable, __file__, "--echo"], stdout=subprocess.PIPE)
+    assert echoing.stdout is not None
+    bare, connection = list[float](), socket.create_connection(("127.0.0.1", int(echoing.stdout.readline())))
     client = Client(url)
     _, plan = client.ask("GET", "station")
     outlets = [evse["path"] for pile in plan["piles"] for evse in pile["evses"]
@@ -96,8 +105,35 @@ def command(url: str, count: int, gap_s: float) -> list[tuple[int, int, int]]:
         answered = time.monotonic_ns()
         assert status == 200, done
         rows.append((done["seq"], sent, answered))
-        time.sleep(gap_s * (0.5 + (number * 0.618) % 1.0))
-    return rows
+        pause_s = 0.5 * gap_s * (0.5 + (number * 0.618) % 1.0)
+        time.sleep(pause_s)
+        bare.append(round_trip(connection))
+        time.sleep(pause_s)
+    echoing.kill()
+    return {"rows": rows, "bare": bare}
+
+
+def echo() -> None:
+    """Answer what comes: the least that a socket and two processes cost on this machine."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            writer.write(data)
+
+    async def serve() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await server.serve_forever()
+
+    asyncio.run(serve())
+
+
+def round_trip(connection: socket.socket) -> float:
+    """Milliseconds to the echo and back."""
+    sent = time.monotonic_ns()
+    connection.sendall(b"x" * 300)
+    assert connection.recv(4096)
+    return (time.monotonic_ns() - sent) / 1e6
 
 
 def poll(url: str) -> None:
@@ -120,6 +156,7 @@ def measure(count: int, gap_s: float, pollers: int) -> None:
     began: list[int] = []
     effects: dict[int, int] = {}
     rows: list[tuple[int, int, int]] = []
+    bare: list[float] = []
     figures: list[dict[str, float | None]] = []
     with tempfile.TemporaryDirectory() as scratch, closing(bound("127.0.0.1", 0)) as listening:
         folder, port = Path(scratch), RestPort(listening, "127.0.0.1")
@@ -138,7 +175,9 @@ def measure(count: int, gap_s: float, pollers: int) -> None:
                 other.kill()
                 other.wait()
             bench.stop()
-            rows.extend(json.loads(told.stdout))
+            answer = json.loads(told.stdout)
+            rows.extend(answer["rows"])
+            bare.extend(answer["bare"])
 
         def asked(seq: int, _t: SimTime, order: Command) -> None:
             if order.source == "rest":
@@ -165,6 +204,7 @@ def measure(count: int, gap_s: float, pollers: int) -> None:
           f"{count} commands, one each {1000 * gap_s:.0f} ms, {pollers} pollers")  # fmt: skip
     print(f"command to effect ({len(acted)} of {len(rows)} changed the power): {percentiles(acted)}")
     print(f"command to answer: {percentiles(answered)}")
+    print(f"a bare echo in between, there and back: {percentiles(bare)}")
     print(f"loop lateness: p50 {late['p50']} ms, p99 {late['p99']} ms, max {late['max']} ms")
     print(f"goal {GOAL_MS:g} ms p99")
 
@@ -176,9 +216,12 @@ def main() -> None:
     parser.add_argument("--gap", type=float, default=0.05, help="mean seconds between two commands")
     parser.add_argument("--pollers", type=int, default=0)
     parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--echo", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--poll", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.url and chosen.poll:
+    if chosen.echo:
+        echo()
+    elif chosen.url and chosen.poll:
         poll(chosen.url)
     elif chosen.url:
         print(json.dumps(command(chosen.url, chosen.count, chosen.gap)))
