@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 from math import isfinite
 from typing import Annotated, Literal
 
@@ -58,19 +58,20 @@ def routes(served: Served) -> APIRouter:
     router = strict_router("signals")
     kernel = served.station.kernel
 
-    def known() -> Iterator[tuple[str, Quantity]]:
-        yield from kernel.signals.items()
-        yield from kernel.gauges.items()
+    @cache
+    def known() -> list[tuple[Name, Quantity]]:
+        """All that can be read: once a station is up, nothing is added."""
+        quantities: list[tuple[str, Quantity]] = [*kernel.signals.items(), *kernel.gauges.items()]
+        return [(Name(name=name, unit=_unit(one), kind=_kind(one)), one) for name, one in quantities]
 
     @router.get("/signals", responses=refusals(422))
     async def signals(glob: Glob = "*", with_values: WithValues = False) -> Names:
         """What can be read, by name; with `with_values` all of it at one instant."""
         now = served.door.present()
         pattern = pattern_of(glob)
-        found = [(name, quantity) for name, quantity in known() if pattern.fullmatch(name)]
-        rows = [Name(name=name, unit=_unit(quantity), kind=_kind(quantity)) for name, quantity in found]
-        values = {name: _read(quantity, now) for name, quantity in found} if with_values else None
-        return Names(t_s=now, signals=rows, values=values)
+        found = [(row, quantity) for row, quantity in known() if pattern.fullmatch(row.name)]
+        values = {row.name: _read(quantity, now) for row, quantity in found} if with_values else None
+        return Names(t_s=now, signals=[row for row, _ in found], values=values)
 
     @router.get("/signals/{name:path}", responses=refusals(404))
     async def signal(name: str) -> Reading:
