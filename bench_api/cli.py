@@ -35,6 +35,7 @@ class Listing(Enum):
     STATIONS = "stations"
     PILES = "piles"
     VEHICLES = "vehicles"
+    MAPS = "maps"
     TWINS = "twins"
     ENDPOINTS = "endpoints"
     EXPECTATIONS = "expectations"
@@ -262,16 +263,18 @@ def physics(
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
     station: Annotated[str | None, typer.Argument(help="With twins and endpoints: of which station.")] = None,
-    show: Annotated[str | None, typer.Option(help="With stations: print the file of this one, to begin with.")] = None,
+    show: Annotated[
+        str | None, typer.Option(help="With stations or maps: print the file of this one, to begin with.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
     """List what there is by name."""
     import json
 
-    from bench_api.listings import LISTINGS, parameter_lines, station_text
+    from bench_api.listings import LISTINGS, parameter_lines, shipped_text
 
     if show is not None:
-        typer.echo(station_text(what.value, show), nl=False)
+        typer.echo(shipped_text(what.value, show), nl=False)
         return
     rows = LISTINGS[what.value](station)
     if as_json:

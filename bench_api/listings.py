@@ -17,7 +17,7 @@ from sim.signals import State
 from twins.station_file import find_station, pile_models, read_station, station_names
 from twins.vehicle import vehicle_models
 
-__all__ = ["LISTINGS", "parameter_lines", "station_text"]
+__all__ = ["LISTINGS", "parameter_lines", "shipped_text"]
 
 _DEMO_STATION = "public"
 _WITHOUT_END = 1e9
@@ -107,13 +107,29 @@ def _stations(_station: str | None) -> list[dict[str, Any]]:
     return [{"name": name} for name in station_names()]
 
 
-def station_text(listing: str, name: str) -> str:
-    """The file of a shipped station as it is written; UsageError for another list or name."""
-    if listing != "stations":
+def _maps(_station: str | None) -> list[dict[str, Any]]:
+    """The shipped register maps of Modbus devices."""
+    from hil.modbus.map_checks import map_names, shipped_map
+
+    return [
+        {"name": name, "title": one.title.en, "title_zh": one.title.zh, "device": one.device, "family": one.family,
+         "trust": one.trust, "source": one.source, "registers": one.registers, "words": one.words,
+         "points": len(list(one.placed()))}
+        for name, one in ((name, shipped_map(name)) for name in map_names())
+    ]  # fmt: skip
+
+
+def shipped_text(listing: str, name: str) -> str:
+    """The file of a shipped station or map as it is written; UsageError for another list or name."""
+    from hil.modbus.map_checks import map_names, map_path
+
+    names = {"stations": station_names, "maps": map_names}.get(listing)
+    if names is None:
         raise UsageError(f"--show: {listing} are not files; as in voltyard list stations --show {_DEMO_STATION}")
-    if name not in station_names():
-        raise UsageError(f"no station {name!r} is shipped; {did_you_mean(name, station_names())}")
-    return find_station(name).read_text(encoding="utf-8")
+    if name not in names():
+        raise UsageError(f"no {listing[:-1]} {name!r} is shipped; {did_you_mean(name, names())}")
+    path = find_station(name) if listing == "stations" else map_path(name)
+    return path.read_text(encoding="utf-8")
 
 
 def _scenarios(_station: str | None) -> list[dict[str, Any]]:
@@ -186,6 +202,7 @@ LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
     "stations": _stations,
     "piles": _piles,
     "vehicles": _vehicles,
+    "maps": _maps,
     "twins": _twins,
     "endpoints": _endpoints,
     "expectations": _expectations,

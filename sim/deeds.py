@@ -39,6 +39,7 @@ class DeedSpec:
     title: str
     title_zh: str
     parameters: tuple[Parameter, ...]
+    is_sure: bool = False
 
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The deed with these parameters; raises `UsageError` on an unknown, missing or bad one."""
@@ -52,15 +53,16 @@ class DeedSpec:
 DEEDS: Registry[DeedSpec] = Registry("deed", "voltyard.deeds")
 
 
-def deed(name: str, *, on: type[Any], zh: str) -> Callable[[type[Any]], type[Any]]:
+def deed(name: str, *, on: type[Any], zh: str, is_sure: bool = False) -> Callable[[type[Any]], type[Any]]:
     """Register a frozen dataclass as the deed `name`; its first docstring line is the English title.
 
     It has `do(thing, source)`: act on the thing at the command's target now; `source` is the kind of face that asks.
+    `is_sure`: with arguments in bounds it is done whatever the thing is doing, or the thing has no such part at all.
     """
 
     def register(cls: type[Any]) -> type[Any]:
         title = (cls.__doc__ or name).strip().splitlines()[0]
-        DEEDS.add(name, DeedSpec(name, cls, on, title, zh, parameters_of(cls)))
+        DEEDS.add(name, DeedSpec(name, cls, on, title, zh, parameters_of(cls), is_sure))
         return cls
 
     return register

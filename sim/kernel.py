@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Any
@@ -102,7 +102,8 @@ class Kernel:
         self.digest = Digest()
         self._gather = self.digest.events.append
         self.signals: dict[str, Signal | Sum | State[Any]] = {}
-        self.gauges: dict[str, Gauge] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._unmade: deque[Callable[[], Iterable[Gauge]]] = deque()
         self._env = _Environment(0.0)
         self.now = SimTime(0.0)
         self._touched: list[list[Twin]] = [[] for _ in Rank]
@@ -130,7 +131,7 @@ class Kernel:
     def add(self, *quantities: Signal | Sum | State[Any]) -> None:
         """Make signals known by their paths; refuses a path that is taken."""
         for quantity in quantities:
-            if quantity.path in self.signals or quantity.path in self.gauges:
+            if quantity.path in self.signals or quantity.path in self._gauges:
                 raise UsageError(f"two signals are called '{quantity.path}'; every path names one thing")
             quantity.index = len(self.signals)
             self.signals[quantity.path] = quantity
@@ -138,9 +139,20 @@ class Kernel:
     def show(self, *gauges: Gauge) -> None:
         """Make gauges known by their paths; refuses a path that is taken."""
         for gauge in gauges:
-            if gauge.path in self.signals or gauge.path in self.gauges:
+            if gauge.path in self.signals or gauge.path in self._gauges:
                 raise UsageError(f"two signals are called '{gauge.path}'; every path names one thing")
-            self.gauges[gauge.path] = gauge
+            self._gauges[gauge.path] = gauge
+
+    def show_later(self, make: Callable[[], Iterable[Gauge]]) -> None:
+        """As `show`, of gauges that are made when somebody first asks for any: most runs have no face that does."""
+        self._unmade.append(make)
+
+    @property
+    def gauges(self) -> Mapping[str, Gauge]:
+        """Every gauge, by its path."""
+        while self._unmade:
+            self.show(*self._unmade.popleft()())
+        return self._gauges
 
     def quantity(self, path: str) -> Signal | Sum | State[Any] | Gauge | None:
         """What is read at this path, or None."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench_api.bench import Bench, Plan
-from bench_api.listings import LISTINGS
+from bench_api.checking import check_files
+from bench_api.listings import LISTINGS, shipped_text
 from bench_api.paces import read_pace
 from scenarios.loader import load_scenario
 from twins.station_file import find_station, read_station
@@ -22,7 +23,7 @@ def blocks(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_its_scenario_passes(name: str, tmp_path: Path) -> None:
-    block, _ = blocks(name)
+    block, *_ = blocks(name)
     path = tmp_path / "contactor.yaml"
     path.write_text(block, encoding="utf-8")
     loaded = load_scenario(path)
@@ -41,7 +42,7 @@ def test_it_names_every_station_and_scenario(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_its_models_and_heat_stand_in_a_station_file(name: str, tmp_path: Path) -> None:
-    _, block = blocks(name)
+    _, block, *_ = blocks(name)
     station = re.sub(r"^heat: .*$", "", find_station("public").read_text(encoding="utf-8"), flags=re.M)
     mine = tmp_path / "mine.yaml"
     mine.write_text(f"{station}\n{block}".replace("model: van_70_lfp", "model: our_bus"), encoding="utf-8")
@@ -49,6 +50,19 @@ def test_its_models_and_heat_stand_in_a_station_file(name: str, tmp_path: Path) 
     assert "ours_160" in found.known_piles()
     assert (found.heat.packs, found.heat.piles, found.heat.connectors) == (True, True, False)
     assert "--set station=mine.yaml,bigger.yaml" in (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_its_meters_stand_behind_a_port(name: str, tmp_path: Path) -> None:
+    *_, block = blocks(name)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(find_station("public").read_text(encoding="utf-8") + block, encoding="utf-8")
+    (tmp_path / "maps").mkdir()
+    own = shipped_text("maps", "sdm630").replace("name: sdm630", "name: our_meter")
+    (tmp_path / "maps" / "our_meter.yaml").write_text(own, encoding="utf-8")
+    assert check_files([mine, tmp_path / "maps" / "our_meter.yaml"]) == []
+    rows = {row["id"]: row for row in LISTINGS["endpoints"](str(mine))}
+    assert rows["meters.2"]["signals"]["power_total"] == "grid.feeder[F1].meter.power_kw"
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])

@@ -44,7 +44,7 @@ class BusCut:
 @fault("bus.delayed", hits=Bus, zh="Modbus 应答延迟", clause="10.2.5", faces=("wire",))
 @dataclass(frozen=True, kw_only=True)
 class BusDelayed:
-    """Every answer comes later, one after the other."""
+    """Every answer comes later, still in the order of the requests."""
 
     delay_s: float = field(default=1.0, metadata=bounds(low=0.001, high=600.0))
     duration_s: float = field(default=inf, metadata=bounds(low=0.1, high=1e9))

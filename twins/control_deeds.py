@@ -12,7 +12,7 @@ from twins.control import Control
 __all__ = ["LimitSite"]
 
 
-@deed("control.limit", on=Control, zh="场站总功率限值")
+@deed("control.limit", on=Control, zh="场站总功率限值", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class LimitSite:
     """Hold what all piles give out together at or below a limit; left out, this face lifts its own."""

@@ -7,7 +7,7 @@ nothing shows nothing. Levels are ours.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import inf, log, nan
+from math import log, nan
 from typing import Final
 
 from sim.gauges import Gauge
@@ -28,9 +28,9 @@ _WORDS: Final = ("alert", "warning", "critical")
 
 
 def dew_point_c(temp_c: float, humidity_pct: float) -> float:
-    """The dew point of air; minus infinity where it is quite dry."""
-    if humidity_pct <= 0.0:
-        return -inf
+    """The dew point of air; `nan` where it is quite dry, or nothing is known of it."""
+    if not humidity_pct > 0.0:
+        return nan
     share = log(humidity_pct / 100.0) + _MAGNUS * temp_c / (_MAGNUS_C + temp_c)
     return _MAGNUS_C * share / (_MAGNUS - share)
 

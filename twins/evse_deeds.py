@@ -18,7 +18,7 @@ _TOKEN: Final = 20
 """Characters of a token at most, as platforms have it."""
 
 
-@deed("evse.limit", on=Evse, zh="充电枪限功率")
+@deed("evse.limit", on=Evse, zh="充电枪限功率", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class LimitEvse:
     """Hold the outlet's power, or of AC the current of each phase, at or below a limit; left out, this face lifts its.
@@ -43,7 +43,7 @@ class LimitEvse:
         return offered_a * phases_of(evse.model) * AC_PHASE_V / 1_000.0
 
 
-@deed("evse.enable", on=Evse, zh="充电枪启用/禁用")
+@deed("evse.enable", on=Evse, zh="充电枪启用/禁用", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class EnableEvse:
     """Let the outlet give power, or hold it at nothing: a charge rests then, and goes on when it is enabled again."""

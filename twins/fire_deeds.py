@@ -46,7 +46,7 @@ class RunPanelTest:
         panel.test(self.is_on)
 
 
-@deed("fire.mode", on=FirePanel, zh="消防手动/自动切换")
+@deed("fire.mode", on=FirePanel, zh="消防手动/自动切换", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class SetPanelMode:
     """Let people start the panel's outputs, or let it start them by itself."""
@@ -58,7 +58,7 @@ class SetPanelMode:
         panel.is_manual = self.is_manual
 
 
-@deed("fire.reset", on=FirePanel, zh="消防控制器复位")
+@deed("fire.reset", on=FirePanel, zh="消防控制器复位", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class ResetPanel:
     """Reset the panel: its outputs stop, a test ends."""

@@ -89,7 +89,7 @@ class FirePanel:
         self._has_mains = True
         self._count = 0
         self._log = [_NOTHING] * LOG_LENGTH
-        kernel.show(*self._gauges(detectors))
+        kernel.show_later(lambda: self._gauges(detectors))
 
     def energise(self, is_live: bool) -> None:
         """Its mains are there, or not; a fault while they are not."""

@@ -59,7 +59,7 @@ class GasDetector:
         self.lel_pct = Curve(0.0)
         self.smoke_db_m = Curve(0.0)
         self._air_c = air_c
-        kernel.show(*self._gauges())
+        kernel.show_later(self._gauges)
 
     def alarm_level(self, t: SimTime) -> int:
         """0 normal, 1 low, 2 high: of the gas that is further."""

@@ -11,7 +11,7 @@ from twins.house import Cooling, House
 __all__ = ["SetCooling", "SwitchCooling", "TurnLights"]
 
 
-@deed("house.lights", on=House, zh="场站照明手动/自动")
+@deed("house.lights", on=House, zh="场站照明手动/自动", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class TurnLights:
     """Light the site by hand, keep it dark, or leave its lights to dusk and dawn."""
@@ -25,7 +25,7 @@ class TurnLights:
         house.lights.turn(self.position)
 
 
-@deed("house.cooling", on=House, zh="空调温度设定")
+@deed("house.cooling", on=House, zh="空调温度设定", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class SetCooling:
     """Cool the station's rooms from another air temperature on."""
@@ -37,7 +37,7 @@ class SetCooling:
         _cooling(house).set_point(self.set_c)
 
 
-@deed("house.cooling_switch", on=House, zh="空调启停")
+@deed("house.cooling_switch", on=House, zh="空调启停", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class SwitchCooling:
     """Switch the cooling of the station's rooms on or off."""

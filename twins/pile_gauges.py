@@ -57,14 +57,15 @@ def _failed(pile: Pile) -> int:
 
 
 def _serves(pile: Pile) -> list[Evse | None]:
-    """Which outlet each module feeds now."""
+    """Which outlet each module feeds now; empty where it knows of none."""
     if isinstance(pile, SplitStack):
         return [pile.evses[terminal - 1] if terminal else None for terminal in pile.serving_now]
     charging = [evse for evse in pile.evses if evse.is_charging]
-    if len(charging) < 2:
-        return [*charging, None][:1] * int(sum(pile.model.blocks))
-    blocks = zip(pile.evses, pile.model.blocks, strict=True)
-    return [evse if evse.is_charging else None for evse, count in blocks for _ in range(int(count))]
+    blocks = pile.model.blocks
+    if len(charging) < 2 or not blocks:
+        return [*charging, None][:1] * int(sum(blocks))
+    fed = zip(pile.evses, blocks, strict=True)
+    return [evse if evse.is_charging else None for evse, count in fed for _ in range(int(count))]
 
 
 def _voltage_v(pile: Pile, module: int, t: SimTime) -> float:

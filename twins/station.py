@@ -30,11 +30,9 @@ from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
-from twins.device_gauges import device_gauges
 from twins.drivers import Arrival
 from twins.evse import Evse
-from twins.fire_panel import FireConfig, FirePanel
-from twins.gas_detector import GasDetector
+from twins.fire import watch_fire
 from twins.grid import Grid
 from twins.house import House
 from twins.kpis import Kpis
@@ -51,6 +49,7 @@ from twins.sharing import Prices
 from twins.stack import SplitStack
 from twins.staff import Staff
 from twins.station_file import StationFile
+from twins.station_gauges import station_gauges
 from twins.tariff import Tariff
 from twins.visits import Visits
 from twins.weather import Weather
@@ -87,7 +86,7 @@ class Station:
             inputs.setdefault(pile.config.feeder, []).append(pile.input_kw)
         self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw, self.weather.air_temp_c)
         self.meters = site_meters(kernel, self.grid, self.piles.values())
-        self.fire_panel, self.gas_detectors = self._watch_fire(file.fire)
+        self.fire_panel, self.gas_detectors = watch_fire(kernel, file.fire, self.microclimate, self.piles.values())
         self._set_budgets()
         self._supply_piles()
         if file.heat.piles:
@@ -122,7 +121,7 @@ class Station:
         self.visits = Visits(kernel, self.yard, self.charging)
         self.kpis = Kpis(self)
         self.visits.on_over = self.kpis.over
-        kernel.show(*device_gauges(self))
+        kernel.show_later(lambda: station_gauges(self))
 
     def draw_demand(self, sessions_per_day: float | None, duration_s: float) -> None:
         """Let the file's own demand come, or so many vehicles a day of its kind."""
@@ -235,22 +234,6 @@ class Station:
             [partial(pile.lock_out, "power_lost", "undervoltage") for pile in piles],
             [partial(pile.lift, "power_lost") for pile in piles],
         )
-
-    def _watch_fire(self, config: FireConfig | None) -> tuple[FirePanel | None, list[GasDetector]]:
-        if config is None:
-            return None, []
-        panel = FirePanel(self.kernel, config.panel, len(config.detectors))
-        air_c = self.microclimate.air_c
-        piles = self.piles.values()
-        cuts = [partial(pile.lock_out, "emergency_stop", "emergency_stop") for pile in piles]
-        lifts = [partial(pile.lift, "emergency_stop") for pile in piles]
-
-        def cut(is_cut: bool) -> None:
-            for act in cuts if is_cut else lifts:
-                act()
-
-        panel.on_power_cut = cut
-        return panel, [GasDetector(self.kernel, one, air_c(one.roof)) for one in config.detectors]
 
     def _reprice(self) -> None:
         """Tell a control that minds the time of use whether energy is dear, and when it will be cheaper."""

@@ -13,7 +13,7 @@ from twins.dry_transformer import DryTransformer
 __all__ = ["SetLevels", "TurnFans"]
 
 
-@deed("transformer.fans", on=DryTransformer, zh="变压器风机手动/自动")
+@deed("transformer.fans", on=DryTransformer, zh="变压器风机手动/自动", is_sure=True)
 @dataclass(frozen=True, kw_only=True)
 class TurnFans:
     """Run the transformer's fans by hand, keep them off, or leave them to the controller; what trips still does."""

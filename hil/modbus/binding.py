@@ -57,7 +57,9 @@ def bind(mapped: MapFile, shows: str, station: Station, ct_ratio: float = 1.0) -
     quantities are all missing are those of things that are not there: left out.
     """
     binder = _Binder(mapped, shows, station, ct_ratio)
-    found = [point for placed in mapped.placed() for point in binder.bound(placed)]
+    placed = list(mapped.placed())
+    there = {one.base for one in placed if one.number <= 1 or binder.is_there(one)}
+    found = [point for one in placed if one.base in there for point in binder.bound(one)]
     if binder.findings:
         raise Unbound(list(dict.fromkeys(binder.findings)))
     return found
@@ -70,11 +72,13 @@ class _Binder:
         self.shows = shows
         self.station = station
         self.findings: list[tuple[str, str]] = []
-        self._blocks: dict[str, bool] = {}
+
+    def is_there(self, placed: PlacedPoint) -> bool:
+        """Whether it reads something of its block that the station has."""
+        paths = [placed.path(of, self.shows) for _, of in placed.point.quantities if not of.startswith("/")]
+        return any(self.station.kernel.quantity(path) is not None for path in paths)
 
     def bound(self, placed: PlacedPoint) -> Iterator[BoundPoint]:
-        if placed.number > 1 and not self._has_block(placed):
-            return
         quantities: list[Quantity] = []
         for key, of in placed.point.quantities:
             path = placed.path(of, self.shows)
@@ -94,14 +98,6 @@ class _Binder:
         }
         is_number = isinstance(point, RegisterPoint) and point.type != "text"
         yield BoundPoint(placed.table, placed.first, point.size, is_number, shown, write, signals)
-
-    def _has_block(self, placed: PlacedPoint) -> bool:
-        base = placed.path("", self.shows)
-        if base not in self._blocks:
-            within = f"{base}."
-            kernel = self.station.kernel
-            self._blocks[base] = any(path.startswith(within) for path in (*kernel.signals, *kernel.gauges))
-        return self._blocks[base]
 
     def _register(self, placed: PlacedPoint, point: RegisterPoint, quantities: list[Quantity]) -> Shown | None:
         order = self.mapped.words

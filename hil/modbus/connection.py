@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from math import inf
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from hil.modbus.session import Session
 
@@ -44,15 +44,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A master has connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         now = self._loop.time()
         session = self._host.admit(self, now)
         if session is None:
-            transport.abort()
+            self._transport.abort()
             return
         self.session, self._is_admitted = session, True
-        transport.set_write_buffer_limits(high=_UNSENT_BYTES)
+        self._transport.set_write_buffer_limits(high=_UNSENT_BYTES)
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +9,8 @@ from typing import Any, Final
 from hil.door import Door
 from hil.modbus.registers import MappedUnit
 from hil.modbus.server import ModbusServer
-from sim.errors import UsageError
+from hil.modbus.tls import server_context
 from twins.bus import Bus, BusDevice
-from twins.buses import TlsConfig
 
 __all__ = ["ModbusEndpoint"]
 
@@ -43,7 +41,7 @@ class ModbusEndpoint:
     async def start(self) -> None:
         """Listen; raises `PortInUse`, and `UsageError` for TLS files that cannot be used."""
         tls = self.bus.config.tls
-        context = _context(self._folder, tls) if tls is not None else None
+        context = server_context(tls, self._folder) if tls is not None else None
         by_number = {device.unit: unit for device, unit in self.units.items()}
         server = ModbusServer(self.bus, by_number, self._door, self.on_failure, context)
         await server.start(self.host)
@@ -72,15 +70,3 @@ class ModbusEndpoint:
                 "device": f"{unit.map.device}: {device.config.shows}", "url": self.url, "unit": device.unit,
                 "table": table, "first": min(point.first for point in points), "signals": signals,
             }  # fmt: skip
-
-
-def _context(folder: Path, tls: TlsConfig) -> ssl.SSLContext:
-    certificate, private_key = folder / tls.certificate, folder / tls.private_key
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(certificate, private_key)
-    except (OSError, ValueError) as error:  # SSLError is an OSError
-        said = getattr(error, "strerror", None) or error
-        right = "PEM files of a chain and its key"
-        raise UsageError(f"TLS with {certificate} and {private_key}: {said}; {right}") from None
-    return context

@@ -83,8 +83,9 @@ class TcpFraming:
 class RtuFraming:
     """RTU frames over TCP: what a serial line tells by silence is told by the checksum here, and by quiet on the wire.
 
-    A frame of a known function ends where its function says, if the checksum agrees; any other where the bytes that are
-    here end with a checksum that agrees. After a bad one the next good frame of a known function is looked for.
+    A frame of a known function ends where that says, if the checksum agrees; any frame may end where the bytes that are
+    here end, if it agrees there. Not the other way round: a zero behind a good frame, as broadcasts begin, agrees too.
+    After a bad frame the next good one of a known function is looked for.
     """
 
     silence_s = 0.1  # ours: far above what a network puts between the bytes of a frame, below a master's patience

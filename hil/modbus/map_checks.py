@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -11,11 +10,11 @@ from pathlib import Path
 from hil.modbus.map_file import MapFile, PlacedPoint
 from hil.modbus.map_points import RegisterPoint, WriteConfig
 from hil.modbus.unit import Table
-from sim.deeds import DEEDS, DeedSpec
+from sim.deeds import DEEDS
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, read_yaml
 
-__all__ = ["map_names", "maps_of", "read_map", "shipped_map"]
+__all__ = ["map_names", "map_path", "maps_of", "read_map", "shipped_map"]
 
 _SHIPPED = Path(__file__).parent / "maps"
 _LAST_ADDRESS = 65_535
@@ -26,10 +25,15 @@ def map_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _SHIPPED.glob("*.yaml")))
 
 
+def map_path(name: str) -> Path:
+    """The file of a shipped map."""
+    return _SHIPPED / f"{name}.yaml"
+
+
 @cache
 def shipped_map(name: str) -> MapFile:
     """The shipped map of that name, one of `map_names`."""
-    return read_map(_SHIPPED / f"{name}.yaml").value
+    return read_map(map_path(name)).value
 
 
 def maps_of(folder: Path) -> Mapping[str, MapFile]:
@@ -125,7 +129,7 @@ def _calls(document: Document[MapFile], here: str, write: WriteConfig) -> Iterat
                 what, _, right = wrong.partition("; ")
                 yield document.problem(f"{here}{inner}.args.{name}", what, right or did_you_mean(name, known))
         if inner:
-            lacking = [name for name in _needed(spec) if name not in call.args]
+            lacking = [one.name for one in spec.parameters if one.is_required and one.name not in call.args]
             if lacking:
                 yield document.problem(
                     f"{here}{inner}.do", f"{call.do} needs {', '.join(lacking)}", "give it in `args`"
@@ -136,7 +140,3 @@ def _calls(document: Document[MapFile], here: str, write: WriteConfig) -> Iterat
         elif known[write.argument].choices:
             what = f"{write.argument} of {call.do} is a word"
             yield document.problem(f"{here}.with", what, "`codes`, with the deed for each value")
-
-
-def _needed(spec: DeedSpec) -> list[str]:
-    return [one.name for one in fields(spec.cls) if one.default is MISSING and one.default_factory is MISSING]

@@ -31,7 +31,7 @@ _UNUSED_S: Final = 2.0
 _GOODBYE_S: Final = 2.0
 _RETRY_S: Final = 0.5
 _BACKLOG: Final = 512
-_RECEIVE_BYTES: Final = 16_384
+_KERNEL_BYTES: Final = 16_384
 
 
 class ModbusServer:
@@ -88,7 +88,7 @@ class ModbusServer:
             self._cut_or_whole()
 
     async def stop(self) -> None:
-        """Stop listening and close every connection once its answers are out."""
+        """Stop listening and close every connection; what was answered still goes out."""
         self.bus.on_cut = lambda: None
         if self._returning is not None:
             self._returning.cancel()
@@ -107,7 +107,8 @@ class ModbusServer:
         if self.bus.is_cut.value or self._is_failed:
             return None
         if len(self._connections) >= self.bus.config.connections:
-            unused = [session for session in self._sessions() if not session.has_asked]
+            sessions = [taken.session for taken in self._connections.values()]
+            unused = [session for session in sessions if not session.has_asked]
             oldest = min(unused, key=lambda session: session.silent_since, default=None)
             if oldest is None or oldest.silent_since > now - _UNUSED_S:
                 return None
@@ -148,8 +149,9 @@ class ModbusServer:
         while ready and left > 0:
             connection = next(iter(ready))
             del ready[connection]
-            left -= connection.session.serve(now, min(left, _A_SHARE))
-            connection.flush(now)
+            if connection.session in self._connections:  # what was written may have cut the port
+                left -= connection.session.serve(now, min(left, _A_SHARE))
+                connection.flush(now)
         self._through_the_line(now)
         if ready:
             self._ready = ready | self._ready
@@ -201,7 +203,9 @@ class ModbusServer:
             told = getattr(error, "strerror", None) or error
             raise PortInUse(f"cannot listen on {self.host}:{self.port}: {told}") from None
         for listening in self._listener.sockets:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+            # What a peer may leave unread, and what it may have read at once.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
         self.port = int(self._listener.sockets[0].getsockname()[1])
 
     def _close_listener(self) -> None:
@@ -230,9 +234,6 @@ class ModbusServer:
         for connection in list(self._connections.values()):
             connection.abort()
             self.dismiss(connection.session)
-
-    def _sessions(self) -> list[Session]:
-        return [connection.session for connection in self._connections.values()]
 
 
 def _told_to_the_loop(error: Exception) -> None:

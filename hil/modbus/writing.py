@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hil.door import Door
 from hil.modbus.shown import Shown
 from hil.modbus.unit import Code, Refusal
+from sim.deeds import DEEDS
 from sim.events import Scalar
 from sim.units import SimTime
 from twins.station import Station
@@ -28,7 +29,12 @@ class Call:
     @property
     def can_be_undone(self) -> bool:
         """Whether writing what was read before takes it back."""
-        return all(one.shown is not None and one.can_be_undone for one in self.writes)
+        return all(one.can_be_undone for one in self.writes)
+
+    @property
+    def turn(self) -> int:
+        """When to ask for it among others: what can be taken back, what can not, what is done in any case."""
+        return 2 if DEEDS.get(self.verb).is_sure else 0 if self.can_be_undone else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,9 @@ class BoundWrite:
 def carry_out(station: Station, door: Door, actor: str, written: Sequence[tuple[BoundWrite, Sequence[int]]]) -> None:
     """Ask for all deeds of one request, or for none and raise `Refusal`.
 
-    What can be seen beforehand is looked at before anything is done. A deed that is refused then takes those before it
-    back, by writing what their registers read; those that cannot be taken back come last, and two of them in one
-    request are refused: they could not be all or none.
+    What can be seen beforehand is looked at before anything is done. Then come deeds that can be taken back, by writing
+    what their registers read; then one that cannot, whose refusal takes those back; last those that are done in any
+    case. Two that can be refused and not taken back are refused in one request: they could not be all or none.
     """
     calls = _calls(station.kernel.now, written)
     for call in calls:
@@ -57,13 +63,13 @@ def carry_out(station: Station, door: Door, actor: str, written: Sequence[tuple[
             raise Refusal(Code.FAILURE)
         if station.switchboard.problem(call.verb, call.target, call.args):
             raise Refusal(Code.VALUE)
-    if sum(not call.can_be_undone for call in calls) > 1:
+    calls.sort(key=lambda call: call.turn)
+    if sum(call.turn == 1 for call in calls) > 1:
         raise Refusal(Code.VALUE)
-    calls.sort(key=lambda call: not call.can_be_undone)
     for at, call in enumerate(calls):
         outcome = door.ask("modbus", actor, call.verb, call.target, call.args)
         if outcome.kind == "command.refused":
-            for done in reversed(calls[:at]):
+            for done in reversed([one for one in calls[:at] if one.can_be_undone]):
                 for back in _calls(station.kernel.now, list(zip(done.writes, done.before, strict=True))):
                     door.ask("modbus", actor, back.verb, back.target, back.args)
             raise Refusal(Code.BUSY if outcome.data.get("is_busy") else Code.FAILURE)

@@ -97,7 +97,7 @@ def busy_evening(hours: float, heat: DryHeatConfig | OilHeatConfig) -> tuple[Cou
     station.draw_demand(600.0, hours * SECONDS_PER_HOUR)
     twin = station.grid.transformer
     assert isinstance(twin, WarmTransformer)
-    reading = twin.relays[0].reading
+    reading = twin.reading
     rows = []
     for second in range(round(hours * SECONDS_PER_HOUR) + 1):
         now = SimTime(second)

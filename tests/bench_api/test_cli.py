@@ -159,6 +159,7 @@ def test_run_prints_one_document_and_writes_its_folder(tmp_path: Path) -> None:
         (["replay", "nowhere"], "no recorded run"),
         (["list", "endpoints", "two-outlte"], "two-outlet"),
         (["list", "stations", "--show", "pubic"], "did you mean public?"),
+        (["list", "maps", "--show", "sdm360"], "did you mean sdm630?"),
         (["list", "faults", "--show", "public"], "list stations --show"),
     ],
 )
@@ -169,7 +170,7 @@ def test_a_persons_mistake_is_told_in_a_line(arguments: list[str], word: str) ->
 
 
 @pytest.mark.parametrize(
-    "what", ["scenarios", "faults", "twins", "stations", "piles", "vehicles", "endpoints", "expectations"]
+    "what", ["scenarios", "faults", "twins", "stations", "piles", "vehicles", "maps", "endpoints", "expectations"]
 )
 def test_lists_for_people_and_programs(what: str) -> None:
     rows = json.loads(voltyard("list", what, "--json").stdout)

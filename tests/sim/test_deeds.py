@@ -20,7 +20,7 @@ from sim.units import SimTime
 class Valve:
     def __init__(self) -> None:
         self.opening = 0.0
-        self.is_rusty = False
+        self.is_rusty = self.is_turning = False
         self.asked_by = ""
 
 
@@ -35,6 +35,8 @@ class OpenValve:
     def do(self, valve: Valve, source: str) -> None:
         if valve.is_rusty:
             raise CannotDo("it does not move")
+        if valve.is_turning:
+            raise CannotDo("it turns already", is_busy=True)
         valve.opening, valve.asked_by = self.opening_pct, source
 
 
@@ -66,6 +68,10 @@ def test_what_cannot_be_done_now_is_refused_with_its_reason() -> None:
     valve.is_rusty = True
     event = ask(valve, "testvalve.open", "valve", {"opening_pct": 40.0})
     assert (event.kind, event.data["reason"], valve.opening) == ("command.refused", "it does not move", 0.0)
+    assert "is_busy" not in event.data
+    valve.is_rusty, valve.is_turning = False, True
+    event = ask(valve, "testvalve.open", "valve", {"opening_pct": 40.0})
+    assert (event.data["reason"], event.data["is_busy"]) == ("it turns already", True)
 
 
 @pytest.mark.parametrize(

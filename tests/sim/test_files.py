@@ -202,6 +202,14 @@ def test_json_is_read_as_itself(value: object) -> None:
     assert parse_nodes(json.dumps({"top": value}), "x").plain() == {"top": value}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0x2006", 0x2006), ("0xFFFF", 65_535), ("0xffff", 65_535), ("0x", "0x"), ("-0x1", "-0x1"), ("x10", "x10")],
+)
+def test_whole_numbers_may_be_hexadecimal(text: str, value: object) -> None:
+    assert parse_nodes(f"at: {text}", "x").plain() == {"at": value}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     fans: tuple[Fan, ...] = field(metadata=key("Fans.", count=(2, 3)))

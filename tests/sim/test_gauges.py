@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from math import isnan
 
@@ -9,7 +10,7 @@ import pytest
 
 from sim.clock import Clock
 from sim.errors import UsageError
-from sim.gauges import Gauge
+from sim.gauges import Gauge, SharedGauge
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.units import SimTime
@@ -46,3 +47,31 @@ def test_a_path_names_one_thing_whichever_came_first() -> None:
         k.show(Gauge("b", "1", lambda t: 1.0))
     with pytest.raises(UsageError, match="'a'"):
         k.show(Gauge("a", "1", lambda t: 1.0))
+
+
+def test_gauges_for_later_are_made_when_one_is_asked_for_and_may_take_no_path() -> None:
+    late = kernel()
+    made: list[str] = []
+
+    def make() -> Iterator[Gauge]:
+        made.append("x")
+        yield Gauge("x", "V", lambda t: 1.0)
+
+    late.show_later(make)
+    late.add(Signal("y", "V"))
+    late.show(Gauge("z", "V", lambda t: 2.0))
+    assert made == [] and late.quantity("y") is not None
+    assert made == []
+    assert late.gauges.keys() == {"x", "z"} and late.quantity("x") is not None
+    assert made == ["x"]
+    late.show_later(lambda: [Gauge("y", "V", lambda t: 3.0)])
+    with pytest.raises(UsageError, match="two signals are called 'y'"):
+        late.quantity("anything")
+
+
+def test_gauges_of_one_basis_agree_with_it() -> None:
+    power = Signal("p.power_kw", "kW", 10.0)
+    double = SharedGauge("a", "kW", power.at, lambda kw: 2.0 * kw)
+    assert double.at(SimTime(5.0)) == double.pick(double.basis(SimTime(5.0))) == 20.0
+    power.set(SimTime(6.0), 4.0)
+    assert double.at(SimTime(6.0)) == 8.0

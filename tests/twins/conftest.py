@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sim.clock import Clock
-from sim.events import Event
+from sim.events import Command, Event, Scalar
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.cabinet import Cabinet
@@ -307,3 +307,93 @@ def hot_site(tmp_path: Path) -> Callable[..., HotSite]:
 def site_text() -> Callable[..., str]:
     """The text of that station's file."""
     return hot_site_text
+
+
+HUNGRY: dict[str, Any] = {"capacity_kwh": 1_000.0, "soc_in_pct": 5.0, "soc_target_pct": 95.0, "power_max_kw": 400.0}
+WALLBOXES = """
+  - id: C01
+    model: ac_7_1
+    feeder: F1
+    evses: [{reaches: [B03]}]
+    place: {x_m: 9, y_m: 0}
+  - id: C02
+    model: ac_22_1
+    feeder: F1
+    evses: [{reaches: [B04]}]
+    place: {x_m: 12, y_m: 0}
+"""
+BAYS = """
+  - {id: B03, kind: slow, roof: open, place: {x_m: 9, y_m: 3}}
+  - {id: B04, kind: slow, roof: open, place: {x_m: 12, y_m: 3}}
+"""
+AC_22 = (
+    "[{name: ac_22_1, kind: ac, rated_kw: 22, evse_count: 1, evse_max_kw: 22, no_load_loss_kw: 0.01, loss_ratio: 0.01,"
+    " standby_kw: 0.01, handshake_s: 2, insulation_test_s: 0, precharge_s: 0}]"
+)
+
+
+class Asked:
+    """A station, and somebody who asks things of it."""
+
+    def __init__(self, path: Path) -> None:
+        file = read_station(path).value
+        self.kernel = Kernel(Clock(datetime(2022, 7, 13, 9), file.station.timezone), 1)
+        self.station = Station(self.kernel, file, LocalPlatform(self.kernel))
+        self.events: list[Event] = []
+        self.kernel.subscribe(self.events.append)
+        self.evse = self.station.evses[0]
+
+    def cars(self, *connectors: int, at_s: float = 10.0, stay_s: float | None = None) -> None:
+        self.station.replay(tuple(ReplayRow(arrival_s=at_s, stay_s=stay_s, connector=one, **HUNGRY)
+                                  for one in connectors))  # fmt: skip
+
+    def to(self, t: float) -> None:
+        self.kernel.advance(SimTime(t))
+        self.kernel.jump(SimTime(t))
+
+    def ask(self, verb: str, target: str, source: str = "modbus", **args: Scalar) -> str:
+        """What came of it: an empty text, or why it was refused."""
+        self.kernel.post(Command(source, "tester", verb, target, args, (source, len(self.events))))
+        self.kernel.admit()
+        self.kernel.advance(self.kernel.now)
+        told = next(one for one in reversed(self.events) if one.kind in ("command.done", "command.refused"))
+        assert (told.data["verb"], told.subject) == (verb, target)
+        return str(told.data.get("reason", ""))
+
+    def at(self, path: str) -> float:
+        signal: Any = self.kernel.quantity(path)
+        return float(signal.at(self.kernel.now))
+
+    def kinds(self, kind: str) -> list[Event]:
+        return [one for one in self.events if one.kind == kind]
+
+
+@pytest.fixture
+def asked(site_file: Callable[..., Path]) -> Callable[..., Asked]:
+    """The two-outlet station with two wallboxes; `blocks` as in its file."""
+
+    def made(**blocks: str) -> Asked:
+        path = site_file(pile_models=AC_22, **blocks)
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("\nbays:\n", f"{WALLBOXES}\nbays:{BAYS}")
+        path.write_text(text, encoding="utf-8")
+        return Asked(path)
+
+    return made
+
+
+@pytest.fixture
+def asking() -> Callable[[Any], Callable[..., str]]:
+    """`asking(hot_site)(verb, target, **args)`: an empty text, or why it was refused."""
+
+    def of(dry: Any) -> Callable[..., str]:
+        def ask(verb: str, target: str, **args: Scalar) -> str:
+            dry.kernel.post(Command("modbus", "tester", verb, target, args, ("modbus", len(dry.events))))
+            dry.kernel.admit()
+            dry.kernel.advance(dry.kernel.now)
+            told = next(one for one in reversed(dry.events) if one.kind.startswith("command."))
+            return str(told.data.get("reason", ""))
+
+        return ask
+
+    return of

@@ -185,9 +185,10 @@ def test_of_several_deeds_all_are_done_or_none(site: Sites) -> None:
     unit = one.units[1]
     unit.write("holding", 6, [300, 400, 2])
     assert [one.at(f"pile[A01].connector[{n}].power_kw") for n in (1, 2)] == [0.0, pytest.approx(40.0)]
-    # nothing is left to stop: the limits that were written before that was found are taken back
+    # nothing is left to stop: no limit is written
     assert refused(unit.write, "holding", 6, [500, 100, 2]) is Code.FAILURE
     assert list(unit.read("holding", 6, 2)) == [300, 400]
+    assert [event.data["verb"] for event in one.events if event.kind == "command.done"][2:] == ["evse.limit"]
     # one bad value, or two commands that could not be taken back: nothing is tried
     seen = len(one.events)
     assert refused(unit.write, "holding", 6, [200, 60_000, 2]) is Code.VALUE
@@ -256,3 +257,24 @@ def test_blocks_of_things_that_are_not_there_are_left_out(site: Sites) -> None:
     assert {name: path for point in unit.points for name, path in point.signals.items()} == {
         "power_1": "pile[A01].connector[1].power_kw", "power_2": "pile[A01].connector[2].power_kw",
     }  # fmt: skip
+
+
+def test_lights_go_back_to_dusk_and_dawn_by_no_register_and_so_come_last(site: Sites) -> None:
+    one = site(
+        "public", '{unit: 1, map: hvac_io, shows: house}',
+        station="house: {lighting_kw: 6, cooling: {set_c: 26, kw_per_k: 0.8, rating_kw: 6}}\n",
+    )  # fmt: skip
+    unit = one.units[1]
+    one.to(60.0)
+    unit.write("coil", 4, [1])
+    assert one.at("house.has_main_open") == 1.0
+    one.station.faults.inject("grid.outage", "grid.feed", {"duration_s": 600.0}, "outage")
+    before = list(unit.read("coil", 0, 16))
+    seen = len(one.events)
+    # two of them are done in any case; what nobody takes is refused before
+    assert refused(unit.write, "coil", 2, [0, 1]) is Code.ADDRESS
+    assert [event for event in one.events[seen:] if event.kind.startswith("command")] == []
+    assert list(unit.read("coil", 0, 16)) == before
+    unit.write("coil", 3, [1, 0])
+    done = [event.data["verb"] for event in one.events if event.kind == "command.done"]
+    assert done == ["grid.breaker", "grid.breaker", "house.lights"]

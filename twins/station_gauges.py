@@ -16,10 +16,10 @@ from twins.transformer_gauges import transformer_gauges
 if TYPE_CHECKING:
     from twins.station import Station
 
-__all__ = ["device_gauges"]
+__all__ = ["station_gauges"]
 
 
-def device_gauges(station: Station) -> Iterator[Gauge]:
+def station_gauges(station: Station) -> Iterator[Gauge]:
     """Of piles and their outlets, the transformer's controller, environment sensors and the house."""
     for pile in station.piles.values():
         yield from pile_gauges(pile)
