@@ -9,9 +9,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from pymodbus.client import ModbusTcpClient
 
 from bench_api.bench import Bench, Plan
 from bench_api.outcome import Outcome
@@ -167,6 +169,34 @@ def test_a_command_has_acted_when_it_is_answered_and_the_run_replays(
     assert replay(folder, None, as_json=True) == 0
     again = json.loads(capsys.readouterr().out)
     assert (again["digest"], again["verdict"]) == (outcome.document["digest"], "pass")
+
+
+def test_a_limit_written_by_modbus_is_read_by_rest_and_the_run_replays(station: Path) -> None:
+    port = 'endpoints: [{kind: modbus, id: piles, devices: [{unit: 1, map: dc_pile, shows: "pile[A01]"}]}]\n'
+    alone = station.parent / "alone.yaml"
+    alone.write_text(alone.read_text(encoding="utf-8") + port, encoding="utf-8")
+
+    def act(client: httpx2.Client) -> None:
+        until_it_is_so(lambda: charging(client))
+        urls = {row["protocol"]: row["url"] for row in ask(client, 200, "GET", "endpoints")}
+        address = urlsplit(urls["modbus-tcp"])
+        with ModbusTcpClient(str(address.hostname), port=address.port or 0) as master:
+            assert not master.write_register(1020, 75, device_id=1).isError()
+            assert master.read_holding_registers(1020, count=1, device_id=1).registers == [75]
+        assert ask(client, 200, "GET", f"signals/{CONNECTOR}.power_kw")["value"] == pytest.approx(7.5)
+        limit = {"verb": "evse.limit", "target": CONNECTOR, "args": {"limit_kw": 5.0}}
+        ask(client, 200, "POST", "commands", json=limit)
+        assert ask(client, 200, "GET", f"signals/{CONNECTOR}.power_kw")["value"] == pytest.approx(5.0)
+        ask(client, 200, "POST", "commands", json=limit | {"args": {}})
+        power = ask(client, 200, "GET", f"signals/{CONNECTOR}.power_kw")["value"]
+        assert power == pytest.approx(7.5), "each face lifts its own"
+
+    keep_up(station, act)
+    with Run(station.parent / "run") as run:
+        assert [(row.source, row.verb) for row in run.commands()] == [
+            ("modbus", "evse.limit"), ("rest", "evse.limit"), ("rest", "evse.limit"),
+        ]  # fmt: skip
+    assert replay(station.parent / "run", None, as_json=False) == 0
 
 
 def test_faults_come_and_go(station: Path) -> None:
