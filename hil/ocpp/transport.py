@@ -33,8 +33,8 @@ __all__ = [
     "without_credentials",
 ]
 
-PEER_ERRORS: Final = (SSLError, ConnectionError, WSError)
-"""What a peer can make an event loop report that is no fault of ours."""
+PEER_ERRORS: Final = (OSError, WSError)
+"""What peers and the network can make an event loop report that is no fault of ours; errors of TLS are among them."""
 
 
 class WebSocketClient:
