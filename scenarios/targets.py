@@ -13,7 +13,6 @@ from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
 from twins.dry_transformer import DryTransformer
-from twins.evse import Evse
 from twins.feed import Feed
 from twins.fire_panel import FirePanel
 from twins.gas_detector import GasDetector
@@ -22,6 +21,7 @@ from twins.links import Link
 from twins.microclimate import EnvSensor
 from twins.pile import Pile
 from twins.stack import SplitStack
+from twins.supply import Supply
 from twins.transformer import Transformer
 from twins.warm_transformer import WarmTransformer
 
@@ -45,7 +45,7 @@ _FORMS: tuple[tuple[type[Any], str, str], ...] = (
     (Lights, "house.lights", "`house.lighting_kw`"),
     (SplitStack, "pile[ID]", "a pile model with `stack`"),
     (Pile, "pile[ID]", ""),
-    (Evse, "pile[ID].connector[N]", ""),
+    (Supply, "pile[ID].connector[N]", ""),
     (Feed, "grid.feed", ""),
     (Link, "link[ID]", ""),
     (Bus, "link[ID]", "an endpoint of kind modbus"),
