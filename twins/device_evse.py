@@ -46,6 +46,7 @@ class DeviceEvse(DeviceSupply):
         self._heard_s = kernel.now
         self._nonsense_s: SimTime | None = None
         self._is_distrusted = False
+        self._begun = 0
         self._verbs: Mapping[str, Callable[[Mapping[str, Scalar]], None]] = {
             "joined": self._joined, "heard": lambda args: None, "status": self._told, "reading": self._read,
             "began": self._began, "ended": self._stopped, "limited": self._limited,
@@ -151,20 +152,28 @@ class DeviceEvse(DeviceSupply):
 
     def _began(self, args: Mapping[str, Scalar]) -> None:
         """It has begun a transaction; power is granted once the platform accepts its token."""
+        if self.is_charging:  # it has not said that the one before has ended
+            self._end("device_fault")
+        if self._is_plugged and self.started_s is not None:  # another charge of the same vehicle: a session of its own
+            self._is_plugged = False
+            self.on_left()
         self._plug()
         self._register(args)
+        self._begun += 1
         self.token, self._is_open, self._stop_reason = str(args["token"]), True, ""
         self._go(EvseState.PREPARING)
         if self._awaited_token == self.token and self._kernel.now <= self._awaited_until:
             self._awaited_token = ""
-            self._authorised(self.session, True)
+            self._authorised(self._begun, True)
+            return
+        number = self._begun
+        self._platform.authorise(self.path, self.token, lambda accepted: self._authorised(number, accepted))
+
+    def _authorised(self, number: int, accepted: bool) -> None:
+        """The platform has answered for the transaction of this number, which may be over meanwhile."""
+        if number != self._begun or not self._is_open or self.is_charging or self.is_silent:
             return
         session = self.session
-        self._platform.authorise(self.path, self.token, lambda accepted: self._authorised(session, accepted))
-
-    def _authorised(self, session: str, accepted: bool) -> None:
-        if session != self.session or not self._is_open or self.is_charging or self.is_silent:
-            return
         if not accepted:
             self._kernel.emit("session.refused", self.path, {"session": session, "token": self.token})
             self.stop("not_authorised")

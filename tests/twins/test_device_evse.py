@@ -362,7 +362,20 @@ _WORDS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+def test_a_second_charge_of_a_vehicle_is_a_session_of_its_own(slot: Callable[..., Slot]) -> None:
+    played = slot()
+    played.joins()
+    played.begins()
+    played.says("ended", reason="driver", register_kwh=5.0)
+    played.begins()
+    played.says("began", token="TAG", register_kwh=5.0)  # without an end of the one before
+    sessions = [event.data["session"] for event in played.kinds("session.started")]
+    assert len(set(sessions)) == 3 and played.platform.begun == 3 and played.platform.misordered == 0
+    assert [event.data["reason"] for event in played.kinds("session.ended")] == ["driver", "device_fault"]
+    assert played.station.money.check(played.kernel.now) == []
+
+
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 12.0), _WORDS), max_size=25))
 def test_whatever_a_device_says_the_books_close(said: list[tuple[float, tuple[str, dict[str, Any]]]]) -> None:
     played = Slot(blocked=frozenset({"BAD"}))
