@@ -218,7 +218,10 @@ def test_names_of_faults_are_given_once_and_cleared_as_given(tmp_path: Path) -> 
         ("after: {event: session.started}, event: session.ended", ".within_s: missing; "),
         ("never: {event: alarm.raised}, within_s: 5", ".within_s: has no meaning beside never; "),
         ("face: wire", ": the form is given by none of after, never, always, count, equals; exactly one"),
-        ("never: {event: alarm.raised}, face: moon", ".face: moon is not known here; 'station', 'wire' or 'platform'"),
+        (
+            "never: {event: alarm.raised}, face: moon",
+            ".face: moon is not known here; 'station', 'wire', 'platform' or 'slot'",
+        ),
     ],
 )
 def test_a_wrong_expectation_is_said_at_its_line(tmp_path: Path, expectation: str, said: str) -> None:
