@@ -41,6 +41,7 @@ format: $(INSTALLED)  ## put the code in the form that the checks ask for
 bench: $(INSTALLED)  ## measure: the numbers of the README, 50 kills each among them: minutes
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/modbus.py
+	$(BIN)/python tests/bench/slot.py
 	$(BIN)/python tests/soak/kills.py --kills 50
 
 soak: $(INSTALLED)  ## kill the CSMS and the station 200 times each: a quarter of an hour

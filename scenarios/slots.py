@@ -33,7 +33,7 @@ def load_slots(path: Path, loaded: LoadedScenario) -> Document[SlotFile]:
     """A slot file, checked against the scenario's station; FileProblems with every finding."""
     document = read_slots(path)
     problems = [*_other_station(document, loaded), *slot_problems(document, loaded.station.value)]
-    problems += _replayed(document, loaded)
+    problems += [*_replayed(document, loaded), *_broken(document, loaded)]
     if problems:
         raise FileProblems(problems)
     return document
@@ -60,4 +60,16 @@ def _replayed(document: Document[SlotFile], loaded: LoadedScenario) -> list[File
         )
         for at, slot in enumerate(document.value.things)
         if slot.is_device and slot.at in wanted
+    ]
+
+
+def _broken(document: Document[SlotFile], loaded: LoadedScenario) -> list[FileProblem]:
+    """Faults hit twins; a real device is not ours to break."""
+    return [
+        document.problem(
+            f"things[{at}].at", f"the scenario injects {entry.inject} into {entry.target}", "a scenario that does not"
+        )
+        for at, slot in enumerate(document.value.things)
+        for entry in loaded.document.value.timeline
+        if slot.is_device and entry.target is not None and f"{entry.target}.".startswith(f"{slot.at}.")
     ]

@@ -84,7 +84,8 @@ class DeviceEvse(DeviceSupply):
                 self.presence.set(now, Presence.PRESENT)
             elif self.is_silent and verb != "heard" and not self._is_distrusted:
                 self._return(now)
-            self._verbs[verb](command.args)
+            if not self._is_distrusted or verb == "reading":  # who spoke nonsense is believed by its meter alone
+                self._verbs[verb](command.args)
         self._touch()
 
     def _return(self, now: SimTime) -> None:

@@ -93,8 +93,10 @@ class SlotDevice:
         self._kernel.post(Command("slot", self.config.charge_point, verb, target, args, (link, self._count)))
 
     def joined(self, vendor: str, model: str) -> None:
-        """It has booted: what holds while nothing is granted, and how it is to report."""
-        self._transaction = None
+        """It has booted: what holds while nothing is granted, and how it is to report.
+
+        A transaction goes on: who was asked to boot has not fallen.
+        """
         self.post("joined", vendor=vendor, model=model)
         self._do(self._prepare())
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import uuid
 from datetime import UTC, datetime
 from functools import partial
@@ -84,7 +85,10 @@ class SlotPort:
 
     def opened(self, charge_point: str) -> None:
         """A charger has connected; one that was up before we were is asked to boot."""
-        if charge_point in self._devices:
+        if charge_point not in self._devices:
+            known = ", ".join(self._devices)
+            sys.stderr.write(f"slot port {self._port}: {charge_point} is in no slot; known there: {known}\n")
+        else:
             loop = asyncio.get_running_loop()
             self._asking[charge_point] = loop.call_later(_BOOT_S, self._ask_to_boot, charge_point)
 

@@ -261,6 +261,23 @@ def test_pulling_its_plug_frees_the_power_and_ends_the_transaction(played: Calla
     played(story)
 
 
+def test_a_connection_lost_for_a_moment_changes_nothing(played: Callable[..., None]) -> None:
+    async def story(bench: Bench, charger: Charger) -> None:
+        await charger.boots()
+        number = await charger.starts()
+        await bench.until(lambda: bool(charger.limits_w()))
+        charger.client.abort()
+        again = Charger()
+        await again.client.connect(bench.url)
+        await again.boots()
+        await bench.until(lambda: len(again.limits_w()) >= 2)
+        granted = [told["csChargingProfiles"] for action, told in again.asked if action == "SetChargingProfile"]
+        assert granted[-1]["transactionId"] == number and again.limits_w()[-1] == 60_000.0
+        assert bench.device.is_charging and bench.alarms() == []
+
+    played(story)
+
+
 def test_who_is_up_already_is_asked_to_boot(played: Callable[..., None]) -> None:
     async def story(bench: Bench, charger: Charger) -> None:
         await bench.until(lambda: bool(charger.asked))
