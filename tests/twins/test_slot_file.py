@@ -54,7 +54,7 @@ def test_a_slot_file_says_which_things_are_devices(tmp_path: Path) -> None:
         ("reserve_kw: 5", "reserve_kw: 61", "8: things[0].reserve_kw: 61 kW is more than max_kw; 0 to 60 kW"),
         ("watchdog_s: 6", "watchdog_s: 1", "9: things[0].watchdog_s: 1 is out of range; at least 2"),
         ("A01].c", "A91].c", "4: things[0].at: the station has no EVSE pile[A91].connector[1]; did you mean"),
-        ("kind: ocpp, ", "kind: modbus, ", "10: things[0].driver.kind: modbus is not known here"),
+        ("kind: ocpp, ", "kind: canbus, ", "10: things[0].driver.kind: canbus is not known here"),
         ("port: 9100", "port: 0", "10: things[0].driver.port: 0 is out of range; at least 1"),
         ("charge_point: X01", "charge_point: X01, volts: 5", "10: things[0].driver.volts: unknown key"),
         ("behind: twin", "behind: twin\n    armed: true", "13: things[1].armed: given beside a twin; leave it out"),
