@@ -5,7 +5,6 @@ One run is one call of `Bench.run`; whatever ends it, what was recorded and a ve
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import time
 from collections.abc import Callable
@@ -19,16 +18,15 @@ from bench_api.heat_levels import heat_levels
 from bench_api.outcome import Outcome, conclude
 from bench_api.paces import Pace
 from bench_api.provenance import provenance, queue_snapshot
+from bench_api.socket_play import Serving, play_on_sockets
 from hil.loop import Loop
-from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.endpoint import OcppEndpoint
 from hil.ocpp.queue import TransactionQueue
-from hil.ocpp.transport import without_credentials
-from hil.slots import Slots, map_problems
+from hil.slots import map_problems
 from scenarios.expectations import Judge
 from scenarios.loader import LoadedScenario
 from scenarios.runner import ScenarioRun
-from sim.errors import FileProblems, Unreachable, UsageError
+from sim.errors import FileProblems, UsageError
 from sim.files import Document
 from sim.kernel import Kernel
 from sim.recording import SESSION_COLUMNS, Recorder
@@ -50,7 +48,8 @@ class Plan:
     """What is to be run: `out` is the run's folder, `state` holds what a restart needs, `csms` an address or None.
 
     `slots` says which things are devices. `vehicles` is the text of a replayed table that is in no file any more;
-    `tested` says whom it is played against.
+    `tested` says whom it is played against. Where `is_endless` the station lives on after the scenario's duration,
+    until it is told to stop; `serving` says which faces it has meanwhile, beside that to its platform.
     """
 
     loaded: LoadedScenario
@@ -66,6 +65,8 @@ class Plan:
     tested: str = ""
     vehicles: str | None = None
     slots: Document[SlotFile] | None = None
+    is_endless: bool = False
+    serving: Serving | None = None
 
 
 class Bench:
@@ -74,10 +75,9 @@ class Bench:
     def __init__(self, plan: Plan, progress: Progress = lambda _now, _until: None) -> None:
         """Builds everything up to the sockets; raises what is wrong with folders and files."""
         self.plan = plan
-        self._progress = progress
+        self.progress = progress
         self._is_stopped = False
-        self._loop: Loop | None = None
-        self.late_ms: list[float] = []
+        self.loop: Loop | None = None
         loaded = plan.loaded
         self.kernel = Kernel(loaded.clock, plan.seed)
         self.recorder = Recorder(_folder(plan.out) / "run.sqlite", plan.record)
@@ -85,7 +85,8 @@ class Bench:
         self.endpoint: OcppEndpoint | None = None
         facts = provenance(loaded, plan.seed, plan.pace.name, plan.record, plan.command, plan.vehicles)
         facts |= {"tested": plan.tested, "run_at": datetime.now().astimezone().isoformat(timespec="minutes")}
-        if plan.pace.has_wire:
+        facts |= {"is_endless": plan.is_endless}
+        if plan.pace.has_wire and loaded.station.value.platform_face is not None:
             path = _folder(plan.state) / "queue.sqlite"
             facts |= queue_snapshot(path)
             self.queue = TransactionQueue(path)
@@ -98,19 +99,20 @@ class Bench:
                 patience_s=plan.patience_s,
                 timeout_s=timeout_s,
                 obeys_clock=plan.pace.name == "real",
+                is_patient=plan.is_endless,
             )
         self.recorder.meta(facts)
         self.recorder.flush(self.kernel.now)  # whatever comes, the file says what it is of
         self.platform = LocalPlatform(self.kernel)
-        self._slots = plan.slots.value.devices if plan.slots is not None else {}
-        self._slots_folder = plan.slots.path.parent if plan.slots is not None else Path()
+        devices = plan.slots.value.devices if plan.slots is not None else {}
         if plan.slots is not None:
             self.recorder.meta({"file_slots": plan.slots.text})
-        self.run_ = ScenarioRun(self.kernel, loaded, self.endpoint or self.platform, self._slots)
+        platform = self.endpoint or self.platform
+        self.run_ = ScenarioRun(self.kernel, loaded, platform, devices, is_endless=plan.is_endless)
         if plan.slots is not None and (problems := map_problems(plan.slots, self.run_.station)):
             raise FileProblems(problems)
         self.judge = Judge(
-            self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire, has_devices=bool(self._slots)
+            self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire, has_devices=bool(devices)
         )
         self.recorder.meta({"heat_levels": heat_levels(self.run_.station)})
         self.run_.arm()
@@ -127,7 +129,7 @@ class Bench:
         """
         began_s, cpu_s = time.perf_counter(), time.process_time()
         failure: Exception | None = None
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._told) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             (play or self._play)()
         except Exception as error:  # a fault of ours ends the run as `error`, with everything recorded kept
@@ -141,15 +143,26 @@ class Bench:
             if self.queue is not None:
                 self.queue.close()
 
+    def stop(self) -> None:
+        """End the run at the next step, in order; from any thread."""
+        self._is_stopped = True
+        if self.loop is not None:
+            self.loop.stop()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a person ended the run."""
+        return self._is_stopped
+
     @property
     def is_aborted(self) -> bool:
-        """Whether a person ended the run early."""
-        return self._is_stopped
+        """Whether a person ended it early; one without an end is ended so in order."""
+        return self._is_stopped and not self.plan.is_endless
 
     @property
     def unsolicited(self) -> int:
         """Commands of the platform that came after the clock had moved on."""
-        return self._loop.unsolicited if self._loop is not None else 0
+        return self.loop.unsolicited if self.loop is not None else 0
 
     def record_open_sessions(self) -> None:
         """Keep the rows of those who are still here as they stand."""
@@ -162,68 +175,17 @@ class Bench:
     def _play(self) -> None:
         until, kernel = self.run_.duration_s, self.kernel
         if self.plan.pace.has_wire:
-            self._play_on_sockets(until)
+            play_on_sockets(self)
             return
         while not self._is_stopped and kernel.now < until:
             reached = SimTime(min(kernel.now + _SLICE_S, until))
             kernel.advance(reached)
             kernel.jump(reached)
             self.recorder.beat(reached)
-            self._progress(reached, until)
+            self.progress(reached, until)
 
-    def _play_on_sockets(self, until: SimTime) -> None:
-        csms: CsmsProcess | None = None
-        url = self.plan.csms
-        if url is None:
-            database = self.plan.out / "csms.sqlite"
-            for old in self.plan.out.glob(f"{database.name}*"):
-                old.unlink()  # of an earlier run in this folder
-            csms = spawn(database)
-            url = csms.ocpp_url
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._drive(url.rstrip("/"), until, 0.0 if csms is not None else 2.0))
-        finally:
-            if csms is not None:
-                csms.terminate()
-
-    async def _drive(self, url: str, until: SimTime, settle_ms: float) -> None:
-        assert self.endpoint is not None
-        station = self.run_.station
-        face = station.file.platform_face
-        assert face is not None
-        self.endpoint.serve(station, face.url.replace("${csms}", url))
-        self._loop = loop = Loop(
-            self.kernel,
-            self.endpoint.links,
-            self.recorder,
-            lambda now: self._progress(now, until),
-            settle_ms=settle_ms if self.plan.settle_ms is None else self.plan.settle_ms,
-            patience_s=self.plan.patience_s,
-        )
-        self.late_ms = loop.late_ms
-        if self._is_stopped:
-            return
-        slots = Slots(self.kernel, self._slots, station, self._slots_folder)
-        try:
-            await slots.start()
-            if self.plan.pace.factor is None:
-                await loop.lockstep(until)
-            else:
-                await loop.real(until, self.plan.pace.factor)
-            if not loop.is_stopped:
-                self.kernel.jump(until)
-                if self.endpoint.links and not self.endpoint.was_connected:
-                    shown = without_credentials(url)[0]
-                    raise Unreachable(f"the CSMS was never reached: {shown} had not answered when the run ended")
-        finally:
-            await slots.close()
-            await loop.close([link.shut for link in self.endpoint.links])
-
-    def _stop(self, _number: int, _frame: object) -> None:
-        self._is_stopped = True
-        if self._loop is not None:
-            self._loop.stop()
+    def _told(self, _number: int, _frame: object) -> None:
+        self.stop()
 
     def _session(self, session: Session) -> None:
         self.recorder.session(_columns(session))
@@ -254,11 +216,3 @@ def _folder(path: Path) -> Path:
     except OSError as error:
         raise UsageError(f"{path}: cannot be made a folder ({error.strerror or error}); give another") from None
     return path
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from hil.listening import REST_PORT
+
 __all__ = ["main"]
 
 
@@ -30,6 +32,7 @@ class Listing(Enum):
 
     SCENARIOS = "scenarios"
     FAULTS = "faults"
+    DEEDS = "deeds"
     STATIONS = "stations"
     PILES = "piles"
     VEHICLES = "vehicles"
@@ -53,6 +56,10 @@ app = typer.Typer(
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 OutOption = Annotated[Path | None, typer.Option(help="The run's folder; by default runs/<scenario>-<seed>-<time>.")]
+
+SlotsOption = Annotated[
+    str | None, typer.Option(help="Slot file, shipped or yours: which things are real devices; real pace.")
+]
 
 
 def _version(is_asked: bool) -> None:
@@ -93,9 +100,7 @@ def run(
     out: OutOption = None,
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
-    slots: Annotated[
-        str | None, typer.Option(help="Slot file, shipped or yours: which things are real devices; real pace.")
-    ] = None,
+    slots: SlotsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder."""
@@ -180,6 +185,26 @@ def csms(
     serve(host, port, api_port, db, ready, read_token(token_file))
 
 
+@app.command(epilog="Example: voltyard serve open-day --csms ws://127.0.0.1:9000 --state station")
+def serve(
+    scenario: Annotated[str, typer.Argument(help="A name from `voltyard list scenarios`, or a file.")] = "open-day",
+    pace: Annotated[str, typer.Option(help="real, or Nx (10x).")] = "real",
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's.")] = None,
+    csms: Annotated[str | None, typer.Option(help="Your CSMS, as ws://host:port/path.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback a token is required.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="REST port; 0 takes a free one.")] = REST_PORT,
+    token_file: Annotated[Path | None, typer.Option(help="File holding the REST token.")] = None,
+    record: Annotated[str, typer.Option(help="kpi, events or all.")] = "all",
+    out: OutOption = None,
+    slots: SlotsOption = None,
+) -> None:
+    """Keep a station up on all its wires, day after day, until SIGTERM or Ctrl-C."""
+    from bench_api.serving import serve as keep_up
+
+    raise typer.Exit(keep_up(scenario, pace, seed, csms, state, host, port, token_file, record, out, slots))
+
+
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Scenarios, stations, slots, maps (YAML), vehicles (CSV).")],
@@ -253,7 +278,7 @@ def list_(
     """List what there is by name."""
     import json
 
-    from bench_api.listings import LISTINGS, fault_lines, shipped_text
+    from bench_api.listings import LISTINGS, parameter_lines, shipped_text
 
     if show is not None:
         typer.echo(shipped_text(what.value, show), nl=False)
@@ -262,10 +287,15 @@ def list_(
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
+    if what is Listing.ENDPOINTS:
+        from bench_api.endpoint_rows import endpoint_lines
+
+        typer.echo("\n".join(endpoint_lines(rows)))
+        return
     for row in rows:
-        name, more = row.get("name", row.get("id")), row.get("title_zh", row.get("url", ""))
+        name, more = row.get("name", row.get("id")), row.get("title_zh", "")
         typer.echo(f"{name:<22} {row.get('title', '')} {more}".rstrip())
-        for line in fault_lines(row) if what is Listing.FAULTS else ():
+        for line in parameter_lines(row) if what in (Listing.FAULTS, Listing.DEEDS) else ():
             typer.echo(f"    {line}")
 
 

@@ -7,16 +7,17 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
+from bench_api.endpoint_rows import endpoint_rows, rest_row
 from scenarios.targets import form_of, key_of
+from sim.deeds import DEEDS
 from sim.errors import UsageError
 from sim.faults import FAULTS
 from sim.files import did_you_mean
 from sim.signals import State
-from twins.links import charge_points
 from twins.station_file import find_station, pile_models, read_station, station_names
 from twins.vehicle import vehicle_models
 
-__all__ = ["LISTINGS", "fault_lines", "shipped_text"]
+__all__ = ["LISTINGS", "parameter_lines", "shipped_text"]
 
 _DEMO_STATION = "public"
 _WITHOUT_END = 1e9
@@ -41,21 +42,35 @@ def _faults(_station: str | None) -> list[dict[str, Any]]:
     ]
 
 
-def fault_lines(row: dict[str, Any]) -> list[str]:
-    """What a person needs to write this fault: its target, the key that the station needs, each parameter in bounds."""
+def parameter_lines(row: dict[str, Any]) -> list[str]:
+    """What a person needs to write this fault or deed: target, the key that the station needs, parameters in bounds."""
     needs = f" (a station with {row['needs']})" if row["needs"] else ""
     lines = [f"target {row['target']}{needs}"]
     for parameter in row["parameters"]:
-        low, high, unit, default = (parameter[key] for key in ("low", "high", "unit", "default"))
-        if parameter["choices"]:
-            told = " or ".join(parameter["choices"])
+        default = parameter["default"]
+        if parameter["is_required"]:
+            ending = "required"
+        elif "faces" not in row:
+            ending = "may be left out"
+        elif default is None:  # endless, or what a sensor shows when it sticks
+            ending = f"left out: {'until it is cleared' if parameter['name'] == 'duration_s' else 'what it is then'}"
         else:
-            is_open = high is None or high >= _WITHOUT_END
-            told = (f"{low:g} or more {unit}" if is_open else f"{low:g} to {high:g} {unit}").rstrip()
-        if default is None:  # endless, or what a sensor shows when it sticks
-            default = "until it is cleared" if parameter["name"] == "duration_s" else "what it is then"
-        lines.append(f"{parameter['name']}: {told}; left out: {default}")
+            ending = f"left out: {default}"
+        lines.append(f"{parameter['name']}: {_range_of(parameter)}; {ending}")
     return lines
+
+
+def _range_of(parameter: dict[str, Any]) -> str:
+    """What a parameter takes, in words."""
+    low, high, unit = parameter["low"], parameter["high"], parameter["unit"]
+    if parameter["choices"]:
+        return " or ".join(parameter["choices"])
+    if parameter["type"] == "bool":
+        return "true or false"
+    if parameter["type"] == "str":
+        return "a text"
+    is_open = high is None or high >= _WITHOUT_END
+    return (f"{low:g} or more {unit}" if is_open else f"{low:g} to {high:g} {unit}").rstrip()
 
 
 def _piles(_station: str | None) -> list[dict[str, Any]]:
@@ -140,20 +155,23 @@ def _expectations(_station: str | None) -> list[dict[str, Any]]:
     ]
 
 
+def _deeds(_station: str | None) -> list[dict[str, Any]]:
+    """What may be asked of the things of a station, with typed and bounded parameters."""
+    import_module("twins.station")
+    return [
+        {"name": spec.name, "on": spec.on.__name__, "title": spec.title, "title_zh": spec.title_zh,
+         "target": form_of(spec.on), "needs": key_of(spec.on),
+         "parameters": [asdict(parameter) for parameter in spec.parameters]}
+        for _, spec in DEEDS.items()
+    ]  # fmt: skip
+
+
 def _endpoints(station: str | None) -> list[dict[str, Any]]:
     from bench_api.ports import still_ports
 
     document = read_station(find_station(station or _DEMO_STATION))
-    file = document.value
-    rows: list[dict[str, Any]] = []
-    outlets = {pile.id: len(pile.evses) for pile in file.piles}
-    face = file.platform_face
-    if face is not None:
-        for identity, pile, _ in charge_points(face, outlets):
-            url = face.url.replace("{charge_point}", identity)
-            rows.append({"id": identity, "protocol": "ocpp", "device": f"pile[{pile}]", "url": url, "unit": None,
-                         "table": None, "first": None, "signals": {}})  # fmt: skip
-    return rows + [row for port in still_ports(document) for row in port.rows()]
+    ports = (row for port in still_ports(document) for row in port.rows())
+    return endpoint_rows(document.value, [*ports, rest_row()])
 
 
 def _twins(station: str | None) -> list[dict[str, Any]]:
@@ -180,6 +198,7 @@ def _clauses(_station: str | None) -> list[dict[str, Any]]:
 LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
     "faults": _faults,
+    "deeds": _deeds,
     "stations": _stations,
     "piles": _piles,
     "vehicles": _vehicles,

@@ -15,6 +15,7 @@ import structlog
 
 from bench_api.provenance import weather_note
 from bench_api.wire_facts import WireFacts, wire_facts
+from hil.lateness import Lateness
 from scenarios.judgement import Judgement
 from scenarios.verdict import EXIT_CODES, judgement_row, junit, overall
 from sim.errors import BooksOpen, RecordingFailed, VoltyardError
@@ -91,7 +92,8 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         "scenario": plan.loaded.document.path.stem, "station": plan.loaded.station.path.stem, "seed": plan.seed,
         "pace": plan.pace.name, "digest": digests[0], "event_digest": digests[1], "simulated_s": now,
         "wall_s": round(wall_s, 3), "cpu_s": round(cpu_s, 3), "run_dir": str(plan.out), "books": books, "kpis": kpis,
-        "lateness_ms": _lateness(bench.late_ms), "unsolicited": bench.unsolicited,
+        "lateness_ms": (bench.loop.lateness if bench.loop is not None else Lateness()).figures(),
+        "unsolicited": bench.unsolicited,
         "expectations": [judgement_row(one) for one in judgements],
     }  # fmt: skip
     if wire.document is not None:
@@ -158,17 +160,6 @@ def _check_books(books: dict[str, Any]) -> None:
     EnergyBook(**books["energy"]).check()
     if books["unexplained"]:
         raise BooksOpen("the money book does not close: " + "; ".join(books["unexplained"]))
-
-
-def _lateness(late_ms: Sequence[float]) -> dict[str, float | None]:
-    if not late_ms:
-        return {"p50": None, "p99": None, "max": None}
-    ordered = sorted(late_ms)
-
-    def quantile(share: float) -> float:
-        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3)
-
-    return {"p50": quantile(0.50), "p99": quantile(0.99), "max": round(ordered[-1], 3)}
 
 
 def _said(failure: Exception) -> str:

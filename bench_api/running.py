@@ -12,19 +12,19 @@ from typing import Any
 
 from bench_api.bench import Bench, Plan
 from bench_api.outcome import Outcome
-from bench_api.paces import read_pace
+from bench_api.paces import Pace, read_pace
 from bench_api.progress import RunProgress
 from bench_api.provenance import restore_queue, restored, restored_slots
 from bench_api.replay import replay_into
 from bench_api.report import write_report
 from hil.ocpp.transport import without_credentials
-from scenarios.loader import find_scenario, load_scenario
+from scenarios.loader import LoadedScenario, find_scenario, load_scenario
 from scenarios.slots import find_slots, load_slots
 from sim.errors import UsageError
 from sim.reading import Run
 from sim.recording import LEVELS
 
-__all__ = ["replay", "run"]
+__all__ = ["finish", "plan_of", "replay", "run"]
 
 
 def run(
@@ -45,39 +45,55 @@ def run(
     if pace is None:
         pace = "real" if slots is not None else "lockstep" if csms else "fast"
     chosen = read_pace(pace)
-    if slots is not None and chosen.name != "real":
-        raise UsageError(f"--slots: devices live by the wall clock, not by --pace {chosen.name}; use real")
-    devices = load_slots(find_slots(slots), loaded) if slots is not None else None
     if csms is not None and not chosen.has_wire:
         raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
-    if csms is not None and not csms.startswith(("ws://", "wss://")):
-        raise UsageError(f"--csms {csms!r}: an address that begins with ws:// or wss:// is needed")
     if chosen.has_wire and loaded.station.value.platform_face is None:
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    if record not in LEVELS:
-        raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
-    if seed is not None and not 0 <= seed <= 2**53:
-        raise UsageError(f"--seed {seed}: 0 to {2**53}")
-    used = loaded.document.value.seed if seed is None else seed
-    name = loaded.document.path.stem
-    folder = out or Path("runs") / f"{name}-{used}-{datetime.now():%Y%m%dT%H%M%S}"
-    shown = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
-    plan = Plan(
-        loaded=loaded, pace=chosen, seed=used, out=folder, state=state or folder / "state", record=record, csms=csms,
-        command=_command(scenario, chosen.name, used, csms, slots), slots=devices,
-        tested=shown if chosen.has_wire else "",
-    )  # fmt: skip
-    against = "without sockets" if not chosen.has_wire else f"against {shown}"
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"run {scenario}", slots)
+    name, folder = loaded.document.path.stem, plan.out
+    against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
                      f" pace {chosen.name}, {against}; into {folder}\n")  # fmt: skip
     with RunProgress() as progress:
         outcome = Bench(plan, progress).run()
     if junit is not None:
         _copy(folder / "junit.xml", junit)
-    _finish(outcome, folder, as_json=as_json)
+    finish(outcome, folder, as_json=as_json)
     return outcome.exit_code
+
+
+def plan_of(
+    loaded: LoadedScenario,
+    pace: Pace,
+    seed: int | None,
+    csms: str | None,
+    record: str,
+    out: Path | None,
+    state: Path | None,
+    command: str,
+    slots: str | None = None,
+) -> Plan:
+    """The plan that options make; UsageError where one cannot be. `command` is what the person typed first."""
+    if slots is not None and pace.name != "real":
+        raise UsageError(f"--slots: devices live by the wall clock, not by --pace {pace.name}; use real")
+    devices = load_slots(find_slots(slots), loaded) if slots is not None else None
+    if csms is not None and not csms.startswith(("ws://", "wss://")):
+        raise UsageError(f"--csms {csms!r}: an address that begins with ws:// or wss:// is needed")
+    if record not in LEVELS:
+        raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
+    if seed is not None and not 0 <= seed <= 2**53:
+        raise UsageError(f"--seed {seed}: 0 to {2**53}")
+    used = loaded.document.value.seed if seed is None else seed
+    folder = out or Path("runs") / f"{loaded.document.path.stem}-{used}-{datetime.now():%Y%m%dT%H%M%S}"
+    tested = ""
+    if pace.has_wire and loaded.station.value.platform_face is not None:
+        tested = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
+    more = (" --csms URL" if csms else "") + (f" --slots {slots}" if slots else "")
+    told = f"voltyard {command} --pace {pace.name} --seed {used}{more}"
+    return Plan(loaded=loaded, pace=pace, seed=used, out=folder, state=state or folder / "state", record=record,
+                csms=csms, command=told, tested=tested, slots=devices)  # fmt: skip
 
 
 def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
@@ -92,6 +108,7 @@ def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
             loaded=loaded, pace=read_pace(meta["pace"]), seed=int(meta["seed"]), out=folder,
             state=Path(scratch) / "state", record="all" if out is not None else "kpi",
             vehicles=meta.get("file_vehicles", ""), slots=restored_slots(recorded, Path(scratch)),
+            is_endless=meta.get("is_endless") == "true",
         )  # fmt: skip
         plan.state.mkdir()
         restore_queue(recorded, plan.state)
@@ -100,12 +117,13 @@ def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
             outcome = bench.run(lambda: replay_into(bench, recorded))
         is_same = outcome.document["digest"] == meta["digest"]
         outcome.document["recorded_digest"] = meta["digest"]
-    _finish(outcome, folder if out is not None else None, as_json=as_json)
+    finish(outcome, folder if out is not None else None, as_json=as_json)
     sys.stderr.write(f"replay: the digest is {'the recorded one' if is_same else 'NOT the recorded one'}\n")
     return 0 if is_same else 1
 
 
-def _finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
+def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
+    """Write the report of a run into its folder, and say how it went."""
     document = outcome.document
     report: Path | None = None
     if folder is not None and (folder / "run.sqlite").exists():
@@ -148,11 +166,6 @@ def _said(value: Any, unit: str) -> str:
     if value is None:
         return "nothing"
     return f"{value:.6g} {unit}".rstrip() if isinstance(value, int | float) else str(value)
-
-
-def _command(scenario: str, pace: str, seed: int, csms: str | None, slots: str | None) -> str:
-    more = (" --csms URL" if csms else "") + (f" --slots {slots}" if slots else "")
-    return f"voltyard run {scenario} --pace {pace} --seed {seed}{more}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,7 +12,9 @@ __all__ = ["Door"]
 
 
 class Door:
-    """One run's door, on the thread of its loop. Whoever paces the kernel sets `catch_up` and `admit`.
+    """One run's door, on the thread of its loop. Whoever paces the kernel sets `catch_up`, `admit` and `fail`.
+
+    `fail` is told of what a fault of ours raised on the way through; it is raised to the face as well.
 
     Between steps the kernel is at rest, so that what is read after `present` belongs to one instant.
     """
@@ -22,6 +24,7 @@ class Door:
         self.kernel = kernel
         self.catch_up: Callable[[], None] = lambda: None
         self.admit: Callable[[], int] = kernel.admit
+        self.fail: Callable[[BaseException], None] = lambda failure: None
         self._outcomes: dict[int, Event] = {}
         self._numbers: dict[str, int] = {}
         for kind in ("command.done", "command.refused"):
@@ -29,7 +32,11 @@ class Door:
 
     def present(self) -> SimTime:
         """Bring the kernel to the present; what is read until control goes back to the loop is of this instant."""
-        self.catch_up()
+        try:
+            self.catch_up()
+        except Exception as failure:
+            self.fail(failure)
+            raise
         return self.kernel.now
 
     def ask(self, source: str, actor: str, verb: str, target: str, args: Mapping[str, Scalar] | None = None) -> Event:
@@ -42,8 +49,12 @@ class Door:
         self._numbers[link] = number = self._numbers.get(link, 0) + 1
         ticket = self.kernel.post(Command(source, actor, verb, target, args or {}, (link, number)))
         self._outcomes.clear()
-        self.admit()
-        self.kernel.advance(self.kernel.now)
+        try:
+            self.admit()
+            self.kernel.advance(self.kernel.now)
+        except Exception as failure:
+            self.fail(failure)
+            raise
         assert ticket.seq is not None
         return self._outcomes[ticket.seq]
 

@@ -9,9 +9,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from hil.door import Door
+from hil.lateness import Lateness
 from sim.kernel import Kernel
 from sim.pacing import Pacing
 from sim.recording import Recorder
@@ -77,24 +78,36 @@ class Loop:
         self._loop = asyncio.get_running_loop()
         self._posted = asyncio.Event()
         self._is_stopped = False
+        self._failure: BaseException | None = None
+        self._peers: tuple[type[Exception], ...] = ()
         self.unsolicited = 0
-        self.late_ms: list[float] = []
+        self.lateness = Lateness()
         self._pacing: Pacing | None = None
         self._until = SimTime(0.0)
         kernel.on_post = self._rouse
 
     def serve(self, door: Door) -> None:
         """Let a door's present be this loop's: by the wall clock in real pace, else where the kernel stands."""
-        door.catch_up, door.admit = self._catch_up, self._admit
+        door.catch_up, door.admit, door.fail = self._catch_up, self._admit, self.fail
+
+    def watch(self, peers: tuple[type[Exception], ...]) -> None:
+        """Let what nobody caught in a callback of the event loop end the run, but for `peers`, which others provoke."""
+        self._peers = peers
+        self._loop.set_exception_handler(self._uncaught)
 
     def stop(self) -> None:
         """End the run at the next step."""
         self._is_stopped = True
         self._rouse()
 
+    def fail(self, failure: BaseException) -> None:
+        """End the run at the next step with this, the first of them if there are more."""
+        self._failure = self._failure or failure
+        self.stop()
+
     @property
     def is_stopped(self) -> bool:
-        """Whether the run was told to end early."""
+        """Whether the run was told to end early, or has failed."""
         return self._is_stopped
 
     async def lockstep(self, until: SimTime) -> None:
@@ -112,9 +125,10 @@ class Loop:
             steps += 1
             if steps % _BREATHE_EVERY == 0:
                 await asyncio.sleep(0)
+        self._raise_failure()
 
     async def real(self, until: SimTime, factor: float) -> None:
-        """Run to `until`, `factor` simulated seconds a second."""
+        """Run to `until`, which may be FOREVER, `factor` simulated seconds a second."""
         kernel = self._kernel
         self._pacing = pacing = Pacing(factor, monotonic(), kernel.now)
         self._until = until
@@ -139,6 +153,7 @@ class Loop:
             if reached >= until:
                 break
         await self._last_answers()
+        self._raise_failure()
 
     async def close(self, closing: Sequence[Callable[[], asyncio.Future[None]]]) -> None:
         """Say goodbye on every link and wait until they are closed."""
@@ -216,8 +231,21 @@ class Loop:
         self._progress(now)
 
     def _late(self, t: SimTime, late_ms: float) -> None:
-        self.late_ms.append(late_ms)
+        self.lateness.add(late_ms)
         self._recorder.lateness(t, late_ms)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _uncaught(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if str(context.get("message", "")).startswith("SSL handshake failed") or isinstance(error, self._peers):
+            return
+        if error is None:
+            loop.default_exception_handler(context)
+        else:
+            self.fail(error)
 
     def _rouse(self) -> None:
         if threading.get_ident() == self._thread:

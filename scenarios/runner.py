@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from scenarios.loader import LoadedScenario
 from scenarios.schema import TimelineEntry
 from sim.kernel import Kernel
-from sim.units import SimTime
+from sim.units import FOREVER, SimTime
 from twins.ports import PlatformPort
 from twins.slot_file import SlotConfig
 from twins.station import Station
@@ -20,22 +20,20 @@ class ScenarioRun:
     """One scenario in one kernel. `station` is alive from here on."""
 
     def __init__(
-        self,
-        kernel: Kernel,
-        loaded: LoadedScenario,
-        platform: PlatformPort,
-        slots: Mapping[str, SlotConfig] | None = None,
-    ) -> None:
+        self, kernel: Kernel, loaded: LoadedScenario, platform: PlatformPort,
+        slots: Mapping[str, SlotConfig] | None = None, *, is_endless: bool = False,
+    ) -> None:  # fmt: skip
         """Builds the station with what the scenario says instead of the station's own weather and demand.
 
-        `slots` are the things, by path, that devices stand behind.
+        `slots` are the things, by path, that devices stand behind. With `is_endless` its demand comes day after day;
+        its timeline acts once all the same.
         """
         self._kernel = kernel
         self._loaded = loaded
         scenario, file = loaded.document.value, loaded.station.value
         if scenario.weather is not None:
             file = dataclasses.replace(file, weather=scenario.weather)
-        self.duration_s = SimTime(scenario.duration_s)
+        self.duration_s = FOREVER if is_endless else SimTime(scenario.duration_s)
         self.station = Station(kernel, file, platform, slots)
 
     def arm(self) -> None:

@@ -10,15 +10,18 @@ from twins.bms import Bms
 from twins.bus import Bus, BusDevice
 from twins.cabinet import Cabinet
 from twins.contact import Contact
+from twins.control import Control
 from twins.cooled_contact import CooledContact
 from twins.dry_transformer import DryTransformer
-from twins.evse import Evse
 from twins.feed import Feed
-from twins.house import Cooling, Lights
+from twins.fire_panel import FirePanel
+from twins.gas_detector import GasDetector
+from twins.house import Cooling, House, Lights
 from twins.links import Link
 from twins.microclimate import EnvSensor
 from twins.pile import Pile
 from twins.stack import SplitStack
+from twins.supply import Supply
 from twins.transformer import Transformer
 from twins.warm_transformer import WarmTransformer
 
@@ -35,10 +38,14 @@ _FORMS: tuple[tuple[type[Any], str, str], ...] = (
     (Bay, "bay[ID]", ""),
     (EnvSensor, "env[ID]", "`microclimate.sensors`"),
     (Cooling, "house.cooling", "`house.cooling`"),
+    (House, "house", ""),
+    (Control, "control", ""),
+    (FirePanel, "fire_panel[ID]", "`fire`"),
+    (GasDetector, "gas[ID]", "`fire.detectors`"),
     (Lights, "house.lights", "`house.lighting_kw`"),
     (SplitStack, "pile[ID]", "a pile model with `stack`"),
     (Pile, "pile[ID]", ""),
-    (Evse, "pile[ID].connector[N]", ""),
+    (Supply, "pile[ID].connector[N]", ""),
     (Feed, "grid.feed", ""),
     (Link, "link[ID]", ""),
     (Bus, "link[ID]", "an endpoint of kind modbus"),

@@ -7,7 +7,6 @@ between two questions, so that a run in progress answers with its newest rows.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from sim.errors import DuplicateName, UsageError
+from sim.globs import pattern_of
 from sim.rows import (
     CommandRow,
     EventRow,
@@ -125,7 +125,7 @@ class Run:
 
     def signal_names(self, glob: str = "*", kind: str | None = None) -> list[str]:
         """Sorted names that match `glob`: `*` is any text, `?` one character, brackets stand for themselves."""
-        pattern = re.compile(re.escape(glob).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+        pattern = pattern_of(glob)
         return sorted(
             signal.name for signal in self.signals.values()
             if pattern.fullmatch(signal.name) and kind in (None, signal.kind)

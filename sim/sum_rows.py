@@ -24,6 +24,7 @@ __all__ = ["SumRecord"]
 
 _E1 = exp(-1.0)
 _STRAIGHT = 1e-12
+_TUNING = 3  # numbers of a tuning
 _NONE = np.zeros(0)
 
 
@@ -37,6 +38,8 @@ class SumRecord:
         self._before: dict[int, Floats] = {}
         self._summed: list[Sum] = []
         self._known: dict[int, tuple[int, list[tuple[Signal | Sum, float]], float]] = {}
+        self._lasting: dict[int, tuple[float, ...]] = {}
+        self._sources: dict[int, tuple[tuple[Signal, ...], tuple[Sum, ...]]] = {}
         for one in sums:
             self._begin_tunings(one, now)
             for leaf in one.leaves():
@@ -46,6 +49,7 @@ class SumRecord:
         """(sum, its rows) of the window that ends now; call before the leaves' buffers are emptied."""
         begin, end = self._begin, now
         if end <= begin:
+            self._take_in()
             return []
         made: dict[int, Floats] = {}
         written = [(one, self._rows(one, made, begin, end)) for one in self._sums]
@@ -54,17 +58,27 @@ class SumRecord:
                 self._before[identity] = rows[-1:]
         for one in self._summed:
             assert one.tunings is not None
-            del one.tunings[:-3]
+            del one.tunings[:-_TUNING]
         self._summed.clear()
         self._begin = now
         return written
 
+    def _take_in(self) -> None:
+        """Once more written at the same instant: what changed meanwhile is of the window that begins."""
+        self._lasting.clear()
+        for leaves, _ in self._sources.values():
+            for leaf in leaves:
+                if leaf.rows:
+                    self._before[id(leaf)] = np.array([leaf.rows[-5:]])
+
     def _begin_tunings(self, one: Sum, now: SimTime) -> None:
         if one.tunings is None:
             one.tunings = array("d", (now, one.scale, one.offset))
-        for part in one.parts:
-            if isinstance(part, Sum):
-                self._begin_tunings(part, now)
+        inner = [part for part in one.parts if isinstance(part, Sum)]
+        for part in inner:
+            self._begin_tunings(part, now)
+        within = dict.fromkeys(sum_ for part in inner for sum_ in self._sources[id(part)][1])
+        self._sources[id(one)] = tuple(one.leaves()), (one, *within)
 
     def _parts_of(self, quantity: Sum) -> tuple[list[tuple[Signal | Sum, float]], float]:
         """What its rows follow from, worked out once a structure."""
@@ -78,14 +92,33 @@ class SumRecord:
         found = made.get(id(quantity))
         if found is None:
             if isinstance(quantity, Sum):
-                found = self._sum(quantity, made, begin, end)
-                self._summed.append(quantity)
+                found = self._unchanged(quantity, begin)
+                if found is None:
+                    found = self._sum(quantity, made, begin, end)
+                    self._summed.append(quantity)
             else:
                 assert quantity.rows is not None
                 fresh = np.frombuffer(quantity.rows.tobytes()).reshape(-1, 5)
                 found = np.concatenate((self._before[id(quantity)], fresh))
             made[id(quantity)] = found
         return found
+
+    def _unchanged(self, quantity: Sum, begin: float) -> Floats | None:
+        """Its last row taken on, where that is the sum itself and nothing in it has changed since."""
+        row = self._lasting.get(id(quantity))
+        if row is None:
+            return None
+        leaves, sums = self._sources[id(quantity)]
+        for leaf in leaves:
+            if leaf.rows:
+                return None
+        for one in sums:
+            if one.tunings is not None and len(one.tunings) > _TUNING:
+                return None
+        t, a, b, c, tau = row
+        age = begin - t
+        row = self._lasting[id(quantity)] = begin, a + b * age, b, c * exp(-age / tau), tau
+        return np.array([row])
 
     def _sum(self, quantity: Sum, made: dict[int, Floats], begin: float, end: float, cuts: Floats = _NONE) -> Floats:
         """Its rows, with breakpoints at `cuts` too; sums among the parts are cut where the others are."""
@@ -98,14 +131,22 @@ class SumRecord:
         parts = [(one, weight) for one, (_, weight) in zip(rows, weighted, strict=True)]
         assert quantity.tunings is not None
         tunings = np.frombuffer(quantity.tunings.tobytes()).reshape(-1, 3)
-        return sum_rows(parts, offset, tunings, begin, end, cuts)
+        found, is_fitted = sum_rows(parts, offset, tunings, begin, end, cuts)
+        # What begins as the window ends is not in its last row.
+        last = max(tunings[-1, 0], every[-1] if len(every) else begin)
+        is_over = is_fitted or last >= end
+        if is_over or any(isinstance(part, Sum) and id(part) not in self._lasting for part, _ in weighted):
+            self._lasting.pop(id(quantity), None)
+        else:
+            self._lasting[id(quantity)] = tuple(found[-1].tolist())
+        return found
 
 
 def sum_rows(
     parts: Sequence[tuple[Floats, float]], inner_offset: float, tunings: Floats, begin: float, end: float,
     further: Floats = _NONE,
-) -> Floats:  # fmt: skip
-    """Rows (n, 5) of `offset + scale * (inner_offset + sum(weight * part))` from `begin` to `end`.
+) -> tuple[Floats, bool]:  # fmt: skip
+    """Rows (n, 5) of `offset + scale * (inner_offset + sum(weight * part))` from `begin` to `end`; is the last fitted?
 
     `parts` are (rows (n, 5), weight), `tunings` rows (t, scale, offset); the first of each at or before `begin`.
     `further` are times at which a row is to begin beside.
@@ -136,7 +177,7 @@ def sum_rows(
     several = np.flatnonzero(decaying > 1.0)
     if len(several):
         fitted[several] = _fitted(*(of[several] for of in (starts, lengths, at_start, at_end, area)))
-    return fitted
+    return fitted, bool(decaying[-1] > 1.0)
 
 
 class _Over(NamedTuple):

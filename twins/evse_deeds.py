@@ -80,13 +80,15 @@ class StopCharge:
             raise CannotDo(f"no charge is on: it is {_word(evse)}")
 
 
-@deed("evse.reset", on=Evse, zh="故障复位")
+@deed("evse.reset", on=Supply, zh="故障复位")
 @dataclass(frozen=True, kw_only=True)
 class ResetEvse:
     """Reset what has locked out: of a failed pile it mends some failures; no cause that lasts is reset away."""
 
-    def do(self, evse: Evse, source: str) -> None:
+    def do(self, evse: Supply, source: str) -> None:
         """Try, once a failure."""
+        if not isinstance(evse, Evse):
+            raise CannotDo("a real device is reset where it stands")
         if evse.state.value is not EvseState.FAULTED:
             raise CannotDo(f"nothing is locked out: it is {_word(evse)}")
         if evse.on_reset():

@@ -1,7 +1,8 @@
 """What an EVSE's controller shows: its meter, the step of its start sequence, its contactors, what its vehicle asks.
 
 Energies, powers and currents are the meter's, with its error. What a pile does not know is `nan`: the vehicle's charge
-before it has told it, the temperature of contacts whose heat is not followed.
+before it has told it, the temperature of contacts whose heat is not followed. A real device in an EVSE's place shows
+what it reports; of its sequence and contactors nothing is known but whether it charges.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from zlib import crc32
 from sim.gauges import Gauge
 from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.evse import Evse, LockState
-from twins.supply import AC_PHASE_V, EvseState, phases_of
+from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
-__all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "pilot_of", "serial_of", "step_of"]
+__all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "is_plugged", "pilot_of", "serial_of", "step_of"]
 
 _SECONDS_PER_MINUTE: Final = SECONDS_PER_HOUR / 60.0
 
@@ -70,89 +71,98 @@ _STEPS: Final = {
     EvseState.FAULTED: Step.FAULTED,
     EvseState.UNAVAILABLE: Step.UNAVAILABLE,
 }
+_PLUGGED: Final = (EvseState.PREPARING, EvseState.CHARGING, EvseState.FINISHING)
 
 
-def step_of(evse: Evse, t: SimTime) -> Step:
+def step_of(outlet: Supply, t: SimTime) -> Step:
     """The step that a DC outlet is in; the first half of its handshake agrees on versions, the second on parameters."""
-    if not evse.is_starting:
-        return _STEPS[evse.state.value]
-    model, since_s = evse.model, t - evse.lock.since
+    if not (isinstance(outlet, Evse) and outlet.is_starting):
+        return _STEPS[outlet.state.value]
+    model, since_s = outlet.model, t - outlet.lock.since
     if since_s < model.handshake_s:
         return Step.HANDSHAKE if since_s < 0.5 * model.handshake_s else Step.PARAMETERS
     return Step.INSULATION_TEST if since_s < model.handshake_s + model.insulation_test_s else Step.PRECHARGE
 
 
-def pilot_of(evse: Evse, t: SimTime) -> Pilot:
+def pilot_of(outlet: Supply) -> Pilot:
     """The letter of an AC outlet."""
-    state = evse.state.value
-    if state in (EvseState.FAULTED, EvseState.UNAVAILABLE):
+    if outlet.state.value in (EvseState.FAULTED, EvseState.UNAVAILABLE):
         return Pilot.F
-    if evse.bms is None:
+    if not is_plugged(outlet):
         return Pilot.A
-    if evse.is_charging:
-        return Pilot.C2 if min(evse.granted_kw, evse.cap_kw) > 0.0 else Pilot.C1
-    return Pilot.B2 if evse.is_starting and evse.ceiling_kw > 0.0 else Pilot.B1
+    if outlet.is_charging:
+        return Pilot.C2 if min(outlet.granted_kw, outlet.cap_kw) > 0.0 else Pilot.C1
+    return Pilot.B2 if outlet.is_starting and outlet.ceiling_kw > 0.0 else Pilot.B1
 
 
-def evse_gauges(evse: Evse) -> Iterator[Gauge]:
-    """Every gauge of one EVSE, by paths such as `pile[A01].connector[1].current_a`."""
-    serial = serial_of(evse.path)
+def is_plugged(outlet: Supply) -> bool:
+    """Whether a vehicle is at it."""
+    return outlet.state.value in _PLUGGED or (isinstance(outlet, Evse) and outlet.bms is not None)
+
+
+def evse_gauges(outlet: Supply) -> Iterator[Gauge]:
+    """Every gauge of one outlet, by paths such as `pile[A01].connector[1].current_a`."""
+    serial = serial_of(outlet.path)
     readers: dict[str, tuple[str, Reader]] = {
-        "metered_kw": ("kW", lambda t: evse.power_kw.at(t) * evse.meter_factor),
-        "current_a": ("A", lambda t: evse.current_a(t) * evse.meter_factor),
-        "voltage_v": ("V", evse.voltage_v),
-        "energy_kwh": ("kWh", evse.energy_kwh),
-        "session_kwh": ("kWh", lambda t: evse.delivered_kwh(t)[1] if evse.started_s is not None else 0.0),
-        "charging_s": ("s", lambda t: _charging_s(evse, t)),
-        "charging_min": ("min", lambda t: float(int(_charging_s(evse, t) / _SECONDS_PER_MINUTE))),
+        "metered_kw": ("kW", lambda t: outlet.power_kw.at(t) * outlet.meter_factor),
+        "current_a": ("A", lambda t: outlet.current_a(t) * outlet.meter_factor),
+        "voltage_v": ("V", outlet.voltage_v),
+        "energy_kwh": ("kWh", outlet.energy_kwh),
+        "session_kwh": ("kWh", lambda t: outlet.delivered_kwh(t)[1] if outlet.started_s is not None else 0.0),
+        "charging_s": ("s", lambda t: _charging_s(outlet, t)),
+        "charging_min": ("min", lambda t: float(int(_charging_s(outlet, t) / _SECONDS_PER_MINUTE))),
         "serial": ("1", lambda _t: serial),
-        "allowed_kw": ("kW", lambda _t: evse.ceiling_kw),
-        "is_enabled": ("1", lambda _t: float(evse.ceiling_kw > 0.0)),
-        "is_plugged": ("1", lambda _t: float(evse.bms is not None)),
-        "is_locked": ("1", lambda _t: float(evse.lock.value is LockState.LOCKED)),
-        "is_starting": ("1", lambda _t: float(evse.is_starting)),
-        "has_contactor_closed": ("1", lambda _t: float(evse.contactor_closed.value)),
-        "contactor_welded": ("1", lambda _t: float(_is_welded(evse))),
-        "contactor_open": ("1", lambda _t: float(_stays_open(evse))),
-        "has_contactor_fault": ("1", lambda _t: float(_is_welded(evse) or _stays_open(evse))),
-        "has_pile_fault": ("1", lambda _t: float(not evse.alarms.isdisjoint(_OF_PILE))),
+        "allowed_kw": ("kW", lambda _t: outlet.ceiling_kw),
+        "is_enabled": ("1", lambda _t: float(outlet.ceiling_kw > 0.0)),
+        "is_plugged": ("1", lambda _t: float(is_plugged(outlet))),
+        "is_locked": ("1", lambda _t: float(_is_locked(outlet))),
+        "is_starting": ("1", lambda _t: float(outlet.is_starting)),
+        "has_contactor_closed": ("1", lambda _t: float(_is_closed(outlet))),
+        "contactor_welded": ("1", lambda _t: float(_is_welded(outlet))),
+        "contactor_open": ("1", lambda _t: float(_stays_open(outlet))),
+        "has_contactor_fault": ("1", lambda _t: float(_is_welded(outlet) or _stays_open(outlet))),
+        "has_pile_fault": ("1", lambda _t: float(not outlet.alarms.isdisjoint(_OF_PILE))),
     }
-    readers |= {alarm: ("1", _alarm(evse, alarm)) for alarm in ALARMS}
-    readers |= _ac_readers(evse) if evse.model.kind == "ac" else _dc_readers(evse)
+    readers |= {alarm: ("1", _alarm(outlet, alarm)) for alarm in ALARMS}
+    readers |= _ac_readers(outlet) if outlet.model.kind == "ac" else _dc_readers(outlet)
     for name, (unit, read) in readers.items():
-        yield Gauge(f"{evse.path}.{name}", unit, read)
+        yield Gauge(f"{outlet.path}.{name}", unit, read)
 
 
-def _dc_readers(evse: Evse) -> dict[str, tuple[str, Reader]]:
+def _dc_readers(outlet: Supply) -> dict[str, tuple[str, Reader]]:
+    own = outlet if isinstance(outlet, Evse) else None
     return {
-        "step": ("1", lambda t: float(step_of(evse, t))),
-        "cc1_v": ("V", lambda _t: MATED_V if evse.bms is not None else OPEN_V),
-        "demand_v": ("V", lambda t: _demand_v(evse)),
-        "demand_a": ("A", lambda t: _demand_a(evse, t)),
-        "soc_pct": ("%", lambda t: _soc_pct(evse, t)),
-        "bms_silent": ("1", lambda _t: float(evse.bms is not None and evse.bms.is_silent)),
-        "contact_c": ("C", lambda t: evse.contact.sensor_c.at(t) if evse.contact is not None else nan),
-        "has_supply": ("1", lambda _t: float(evse.is_starting or evse.is_charging)),
-        "has_vehicle_closed": ("1", lambda _t: float(evse.is_charging)),
+        "step": ("1", lambda t: float(step_of(outlet, t))),
+        "cc1_v": ("V", lambda _t: MATED_V if is_plugged(outlet) else OPEN_V),
+        "demand_v": ("V", lambda _t: _demand_v(own) if own is not None else nan),
+        "demand_a": ("A", lambda t: _demand_a(own, t) if own is not None else nan),
+        "soc_pct": ("%", lambda t: _soc_pct(outlet, t)),
+        "bms_silent": ("1", lambda _t: float(own is not None and own.bms is not None and own.bms.is_silent)),
+        "contact_c": (
+            "C",
+            lambda t: own.contact.sensor_c.at(t) if own is not None and own.contact is not None else nan,
+        ),
+        "has_supply": ("1", lambda _t: float(outlet.is_starting or outlet.is_charging)),
+        "has_vehicle_closed": ("1", lambda _t: float(outlet.is_charging)),
     }
 
 
-def _ac_readers(evse: Evse) -> dict[str, tuple[str, Reader]]:
-    phases = phases_of(evse.model)
+def _ac_readers(outlet: Supply) -> dict[str, tuple[str, Reader]]:
+    phases = phases_of(outlet.model)
     a_per_kw = 1_000.0 / (phases * AC_PHASE_V)
     found: dict[str, tuple[str, Reader]] = {
-        "pilot": ("1", lambda t: float(pilot_of(evse, t))),
+        "pilot": ("1", lambda _t: float(pilot_of(outlet))),
         "phases": ("1", lambda _t: float(phases)),
-        "rated_a": ("A", lambda _t: evse.model.evse_max_kw * a_per_kw),
-        "allowed_a": ("A", lambda _t: evse.ceiling_kw * a_per_kw),
-        "cable": ("1", lambda _t: float(evse.bms is not None) + float(evse.lock.value is LockState.LOCKED)),
+        "rated_a": ("A", lambda _t: outlet.model.evse_max_kw * a_per_kw),
+        "allowed_a": ("A", lambda _t: outlet.ceiling_kw * a_per_kw),
+        "cable": ("1", lambda _t: float(is_plugged(outlet)) + float(is_plugged(outlet) and _is_locked(outlet))),
     }
     for phase in (1, 2, 3):
+        is_there = phase <= phases
         found[f"current_l{phase}_a"] = (
-            "A",
-            _of_phase(phase <= phases, lambda t: evse.current_a(t) * evse.meter_factor),
-        )
-        found[f"voltage_l{phase}_v"] = ("V", _of_phase(phase <= phases, evse.voltage_v))
+            "A", _of_phase(is_there, lambda t: outlet.current_a(t) * outlet.meter_factor)
+        )  # fmt: skip
+        found[f"voltage_l{phase}_v"] = ("V", _of_phase(is_there, outlet.voltage_v))
     return found
 
 
@@ -161,29 +171,38 @@ def serial_of(path: str) -> float:
     return float(crc32(path.encode()) % 10**8)
 
 
-def _is_welded(evse: Evse) -> bool:
+def _is_locked(outlet: Supply) -> bool:
+    return outlet.lock.value is LockState.LOCKED if isinstance(outlet, Evse) else outlet.is_charging
+
+
+def _is_closed(outlet: Supply) -> bool:
+    return outlet.contactor_closed.value if isinstance(outlet, Evse) else outlet.is_charging
+
+
+def _is_welded(outlet: Supply) -> bool:
     """Whether it is locked out and live: its contactor does not open."""
-    return evse.state.value is EvseState.FAULTED and evse.contactor_closed.value
+    return isinstance(outlet, Evse) and outlet.state.value is EvseState.FAULTED and outlet.contactor_closed.value
 
 
-def _stays_open(evse: Evse) -> bool:
+def _stays_open(outlet: Supply) -> bool:
     """Whether it is locked out and would not close its contactor."""
-    return evse.state.value is EvseState.FAULTED and not evse.contactor_closed.preview(True)
+    is_faulted = outlet.state.value is EvseState.FAULTED
+    return isinstance(outlet, Evse) and is_faulted and not outlet.contactor_closed.preview(True)
 
 
 def _of_phase(is_there: bool, read: Reader) -> Reader:
     return read if is_there else lambda _t: 0.0
 
 
-def _alarm(evse: Evse, alarm: str) -> Reader:
-    return lambda _t: float(alarm in evse.alarms)
+def _alarm(outlet: Supply, alarm: str) -> Reader:
+    return lambda _t: float(alarm in outlet.alarms)
 
 
-def _charging_s(evse: Evse, t: SimTime) -> float:
+def _charging_s(outlet: Supply, t: SimTime) -> float:
     """How long the present charge has lasted, or the last of the vehicle that still stands there."""
-    if evse.started_s is None or evse.bms is None:
+    if outlet.started_s is None or not is_plugged(outlet):
         return 0.0
-    return (t if evse.is_charging else evse.state.since) - evse.started_s
+    return (t if outlet.is_charging else outlet.state.since) - outlet.started_s
 
 
 def _demand_v(evse: Evse) -> float:
@@ -200,8 +219,10 @@ def _demand_a(evse: Evse, t: SimTime) -> float:
     return 1_000.0 * bms.wish_kw(t) / bms.voltage_v(t)
 
 
-def _soc_pct(evse: Evse, t: SimTime) -> float:
+def _soc_pct(outlet: Supply, t: SimTime) -> float:
     """The vehicle's charge, once it has told it with its parameters."""
-    bms = evse.bms
-    is_known = evse.started_s is not None or (evse.is_starting and step_of(evse, t) >= Step.PARAMETERS)
-    return 100.0 * bms.soc.at(t) if bms is not None and is_known and not bms.is_silent else nan
+    is_told = outlet.started_s is not None or (outlet.is_starting and step_of(outlet, t) >= Step.PARAMETERS)
+    if isinstance(outlet, Evse) and (outlet.bms is None or outlet.bms.is_silent):
+        return nan
+    soc, _ = outlet.vehicle_at(t)
+    return 100.0 * soc if soc is not None and is_told and is_plugged(outlet) else nan

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from sim.deeds import Switchboard
+from sim.fault_commands import FaultCommands
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
@@ -107,6 +108,7 @@ class Station:
         self.buses = {config.id: Bus(kernel, config) for config in file.buses}
         self.faults = FaultBoard(kernel, self.find)
         self.switchboard = Switchboard(kernel, self.find)
+        FaultCommands(kernel, self.faults, self.find)
         piles = list(self.piles.values())
         self.staff = Staff(kernel, file.staff)
         self.grid.transformer.breaker.staff = self.staff

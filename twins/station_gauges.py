@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from sim.gauges import Gauge
 from twins.dry_transformer import DryTransformer
 from twins.env_gauges import env_gauges
-from twins.evse import Evse
 from twins.evse_gauges import evse_gauges
 from twins.house_gauges import house_gauges
 from twins.pile_gauges import pile_gauges
-from twins.supply_gauges import supply_gauges
 from twins.transformer_gauges import transformer_gauges
 
 if TYPE_CHECKING:
@@ -26,10 +24,7 @@ def station_gauges(station: Station) -> Iterator[Gauge]:
     for pile in station.piles.values():
         yield from pile_gauges(pile)
         for evse in pile.evses:
-            if isinstance(evse, Evse):
-                yield from evse_gauges(evse)
-            else:
-                yield from supply_gauges(evse)
+            yield from evse_gauges(evse)
     if isinstance(station.grid.transformer, DryTransformer):
         yield from transformer_gauges(station.grid.transformer, station.weather.air_temp_c)
     for sensor in station.microclimate.sensors.values():

@@ -134,6 +134,11 @@ class Supply(Twin):
     def lift(self, cause: str) -> None:
         """That cause is over."""
 
+    @property
+    def alarms(self) -> frozenset[str]:
+        """What it raises while it lasts."""
+        return frozenset(self._warnings)
+
     def faulted_s(self, now: SimTime) -> float:
         """How long it has been locked out since the run began."""
         return self._faulted_s + (now - self.state.since if self.state.value is EvseState.FAULTED else 0.0)

@@ -38,10 +38,12 @@ class OcppEndpoint:
         patience_s: float = 5.0,
         timeout_s: float = 30.0,
         obeys_clock: bool = False,
+        is_patient: bool = False,
     ) -> None:
         """`on_frame` gets rows of the frames table; `timeout_s` is how long a call waits in simulated time.
 
         With `obeys_clock` the CSMS's currentTime sets the clock that messages are stamped by; else it is recorded only.
+        With `is_patient` a CSMS that has not been there yet is waited for; else the first refusal ends the run.
         """
         self._kernel = kernel
         self._queue = queue
@@ -50,6 +52,7 @@ class OcppEndpoint:
         self._patience_s = patience_s
         self._timeout_s = timeout_s
         self._obeys_clock = obeys_clock
+        self._is_patient = is_patient
         self._outlets: dict[str, tuple[PlannedPoint, int]] = {}
         self._points: list[PlannedPoint] = []
         self.links: list[OcppLink] = []
@@ -129,7 +132,9 @@ class OcppEndpoint:
 
     def _add(self, identity: str, model: str, evses: Mapping[int, Supply], wire: Link, url: str | None) -> None:
         connectors = {number: EvseConnector(evse) for number, evse in evses.items()}
-        point = PlannedPoint(self._kernel, identity, connectors, wire, lambda: self.was_connected, self._on_frame)
+        point = PlannedPoint(
+            self._kernel, identity, connectors, wire, lambda: self._is_patient or self.was_connected, self._on_frame
+        )
         point.engine = ChargePoint(
             identity,
             model[:20],

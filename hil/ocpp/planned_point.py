@@ -43,10 +43,10 @@ class PlannedPoint(Twin):
         identity: str,
         connectors: Mapping[int, EvseConnector],
         wire: Link,
-        was_reached: Callable[[], bool],
+        may_wait: Callable[[], bool],
         on_frame: FrameSink | None = None,
     ) -> None:
-        """`was_reached` tells whether any of the station's charge points has met the CSMS yet."""
+        """`may_wait` tells whether a CSMS that refuses is waited for; it is, once any charge point has met it."""
         self.path = f"ocpp[{identity}]"
         self.book = PointBook()
         self.absence = Absence(float(kernel.now))
@@ -57,7 +57,7 @@ class PlannedPoint(Twin):
         self.clock_offset_s = 0.0
         self._kernel = kernel
         self._connectors = connectors
-        self._was_reached = was_reached
+        self._may_wait = may_wait
         self._on_frame = on_frame
         self._actions: dict[Direction, str] = {"in": "", "out": ""}
         self._was_booted = False
@@ -104,7 +104,7 @@ class PlannedPoint(Twin):
             self._wire.state.set(now, LinkState.DOWN)
             self._kernel.emit("wire.lost", self.path, {"code": args["code"]}, cause=seq)
         elif command.verb == "refused":
-            if not self._was_reached():
+            if not self._may_wait():
                 raise Unreachable(f"the CSMS was never reached: {args['error']}")
             engine.refused(now)
             self._wire.state.set(now, LinkState.REFUSED)

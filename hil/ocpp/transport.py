@@ -12,7 +12,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
 from ssl import SSLContext, SSLError
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from picows import WSError, WSUpgradeRequest, WSUpgradeResponse, ws_connect
@@ -22,7 +22,19 @@ from hil.ocpp.connection import MAX_MESSAGE_BYTES, SUBPROTOCOL, Connection, OnCl
 from hil.ocpp.server import WebSocketServer, identity_of
 from sim.errors import Unreachable
 
-__all__ = ["MAX_MESSAGE_BYTES", "SUBPROTOCOL", "Connection", "WebSocketClient", "WebSocketServer", "identity_of"]
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "PEER_ERRORS",
+    "SUBPROTOCOL",
+    "Connection",
+    "WebSocketClient",
+    "WebSocketServer",
+    "identity_of",
+    "without_credentials",
+]
+
+PEER_ERRORS: Final = (OSError, WSError)
+"""What peers and the network can make an event loop report that is no fault of ours; errors of TLS are among them."""
 
 
 class WebSocketClient:
@@ -188,7 +200,7 @@ def without_credentials(url: str) -> tuple[str, dict[str, str]]:
 def _heed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A failed handshake is told by who asked for it; the loop would print its traceback as well."""
     is_handshake = str(context.get("message", "")).startswith("SSL handshake failed")
-    if not is_handshake and not isinstance(context.get("exception"), SSLError | ConnectionError | WSError):
+    if not is_handshake and not isinstance(context.get("exception"), PEER_ERRORS):
         loop.default_exception_handler(context)
 
 

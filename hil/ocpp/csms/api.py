@@ -1,32 +1,21 @@
-"""The REST face of the embedded CSMS: what it knows, and every operation it may ask of a charge point.
-
-Numbers that JSON cannot say are refused like any other bad body. A Host or Origin that is not ours is refused, so that
-no page in a browser can reach a CSMS on loopback; beyond loopback a bearer token is required.
-"""
+"""The REST face of the embedded CSMS: what it knows, and every operation it may ask of a charge point."""
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
-import orjson
-import uvicorn
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from hil.ocpp.csms.engine import CSMS_ACTIONS
 from hil.ocpp.csms.server import Csms
 from hil.ocpp.csms.store import ID_TAG_STATUSES
 from hil.ocpp.rpc import Answered, BadPayload, Invalid, Refused, TimedOut
+from hil.rest_guard import Guard, json_object
 
-__all__ = ["ApiServer", "create_app"]
+__all__ = ["create_app"]
 
-_MAX_BODY_BYTES: Final = 262_144
 _MAX_TAG_CHARS: Final = 20
 _NO_CHARGE_POINT: Final = "no charge point of this id; see GET /api/v1/charge-points"
 
@@ -88,7 +77,7 @@ def create_app(csms: Csms, *, host: str = "127.0.0.1", token: str | None = None)
 
     @app.put("/api/v1/id-tags/{tag}")
     async def id_tag(tag: str, request: Request) -> dict[str, Any]:
-        body = await _object(request)
+        body = await json_object(request)
         if len(tag) > _MAX_TAG_CHARS:
             raise HTTPException(422, f"an idTag has at most {_MAX_TAG_CHARS} characters")
         if body.keys() != {"status"} or body["status"] not in ID_TAG_STATUSES:
@@ -100,7 +89,7 @@ def create_app(csms: Csms, *, host: str = "127.0.0.1", token: str | None = None)
     async def act(charge_point: str, action: str, request: Request) -> Any:
         if action not in CSMS_ACTIONS:
             raise HTTPException(404, f"no action {action[:50]!r} of a CSMS; known: {', '.join(CSMS_ACTIONS)}")
-        payload = await _object(request)
+        payload = await json_object(request)
         if not csms.is_connected(charge_point):
             is_known = store.rows("SELECT 1 FROM charge_points WHERE id=?", (charge_point,))
             raise HTTPException(404, "this charge point is not connected" if is_known else _NO_CHARGE_POINT)
@@ -118,80 +107,4 @@ def create_app(csms: Csms, *, host: str = "127.0.0.1", token: str | None = None)
         why = "did not answer in time" if isinstance(answer, TimedOut) else "was lost before it answered"
         raise HTTPException(504, f"the charge point {why}")
 
-    return _Guard(app, host, token)
-
-
-class ApiServer(uvicorn.Server):
-    """uvicorn in our loop, without signal handlers of its own."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=3
-        )
-        super().__init__(config)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the process's affair."""
-        yield
-
-
-class _Guard:
-    """Turns away requests with a foreign Host or Origin, and those without the token where there is one."""
-
-    def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
-        self._app = app
-        self._names = {host.lower(), "localhost"}
-        self._token = token.encode() if token is not None else None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = {name.lower(): value for name, value in scope["headers"]}
-            refusal = self._refusal(headers)
-            if refusal is not None:
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _refusal(self, headers: dict[bytes, bytes]) -> JSONResponse | None:
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        if not self._is_ours(host):
-            return JSONResponse({"detail": "foreign Host"}, 403)
-        origin = headers.get(b"origin")
-        if origin is not None and origin.decode("latin-1").lower().partition("://")[2] != host:
-            return JSONResponse({"detail": "foreign Origin"}, 403)
-        if self._token is not None:
-            said = headers.get(b"authorization", b"")
-            if not hmac.compare_digest(said, b"Bearer " + self._token):
-                return JSONResponse({"detail": "bearer token required"}, 401, {"WWW-Authenticate": "Bearer"})
-        return None
-
-    def _is_ours(self, host: str) -> bool:
-        """A bare address cannot be a rebound name; of names, only those we were given."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return name in self._names
-        return True
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object; none is an empty one."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is larger than {_MAX_BODY_BYTES} bytes")
-    if not body:
-        return {}
-    try:
-        value = orjson.loads(bytes(body))
-    except orjson.JSONDecodeError as error:
-        raise HTTPException(422, f"the body is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise HTTPException(422, "the body is not a JSON object")
-    return value
+    return Guard(app, host, token)

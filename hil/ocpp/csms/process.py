@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import ipaddress
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,10 +23,11 @@ from typing import IO, Any, Final
 
 import orjson
 
+from hil.listening import TOKEN_VARIABLE, bound, check_port, require_token, shown_host
 from hil.ocpp.csms.engine import CentralSystem
 from hil.ocpp.csms.server import Csms
 from hil.ocpp.csms.store import Store
-from sim.errors import BenchError, PortInUse, UsageError, VoltyardError
+from sim.errors import BenchError, UsageError, VoltyardError
 
 __all__ = ["CsmsProcess", "serve", "spawn"]
 
@@ -37,7 +35,6 @@ Ready = Callable[[str, str], None]
 
 _START_S: Final = 15.0
 _STOP_S: Final = 10.0
-_TOKEN_VARIABLE: Final = "VOLTYARD_TOKEN"
 
 
 def serve(
@@ -69,11 +66,9 @@ def serve(
         BenchError: the database cannot be used.
     """
     rest = api_port if api_port is not None else (port + 1 if port else 0)
-    if not _is_loopback(host) and not token:
-        raise UsageError(f"--host {host}: beyond loopback a token is required (--token-file or {_TOKEN_VARIABLE})")
-    for name, value in (("--port", port), ("--api-port", rest)):
-        if not 0 <= value <= 65_535:
-            raise UsageError(f"{name} {value}: 0 to 65535 is possible")
+    require_token(host, token)
+    check_port("--port", port)
+    check_port("--api-port", rest)
     if heartbeat_s < 1:
         raise UsageError(f"heartbeat interval {heartbeat_s} s: at least 1 s")
     host = "127.0.0.1" if host == "localhost" else host  # one family, one port
@@ -106,16 +101,16 @@ async def _serve(
         store, new_id=lambda: uuid.uuid4().hex, clock=lambda: datetime.now(UTC), heartbeat_s=heartbeat_s
     )
     csms = Csms(system)
-    with _bound(host, api_port) as rest:
+    with bound(host, api_port) as rest:
         await csms.start(host, port)
         # Half of the start-up time is this import: charge points may already connect.
-        from hil.ocpp.csms.api import ApiServer, create_app
+        from hil.ocpp.csms.api import create_app
+        from hil.rest_server import RestServer
 
-        api = ApiServer(create_app(csms, host=host, token=token))
+        api = RestServer(create_app(csms, host=host, token=token))
         serving = asyncio.create_task(api.serve(sockets=[rest]))
         if ready is not None:
-            shown = f"[{host}]" if ":" in host else host
-            ready(csms.url, f"http://{shown}:{rest.getsockname()[1]}")
+            ready(csms.url, f"http://{shown_host(host)}:{rest.getsockname()[1]}")
         await stop.wait()
         await csms.stop()
         api.should_exit = True
@@ -189,8 +184,9 @@ def spawn(
     command += ["--db", str(Path(db).resolve())] if db is not None else []
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=os.environ | {"PYTHONPATH": path}
-        )
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=os.environ | {"PYTHONPATH": path},
+            process_group=0,  # Ctrl-C is for this process, which then ends the other in order
+        )  # fmt: skip
         assert process.stdout is not None
         line = _first_line(process.stdout, start_s)
         try:
@@ -226,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
             chosen.api_port,
             chosen.db,
             ready,
-            os.environ.get(_TOKEN_VARIABLE) or None,
+            os.environ.get(TOKEN_VARIABLE) or None,
             heartbeat_s=chosen.heartbeat,
             until_stdin_closes=chosen.until_stdin_closes,
         )
@@ -254,22 +250,6 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     if not os.read(sys.stdin.fileno(), 4096):
         loop.remove_reader(sys.stdin.fileno())
         stop.set()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def _first_line(stream: IO[bytes], wait_s: float) -> bytes:

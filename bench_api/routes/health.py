@@ -1,0 +1,84 @@
+"""How the run stands: its time, its pace, how late it is, and what would count against it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from bench_api.routes.strict import strict_router
+from bench_api.served import Served
+from twins.links import LinkState
+
+__all__ = ["routes"]
+
+
+class ChargePoints(BaseModel):
+    """Of the station's wires to its CSMS."""
+
+    connected: int
+    all: int
+
+
+class Lateness(BaseModel):
+    """How late steps came, in milliseconds of wall time; null before the first."""
+
+    p50: float | None
+    p99: float | None
+    max: float | None
+
+
+class Health(BaseModel):
+    """The run as it stands now."""
+
+    status: Literal["ok"]
+    scenario: str
+    station: str
+    t_s: float = Field(description="Simulated seconds since the start.")
+    time: datetime = Field(description="The same as the station's civil time.")
+    wall: datetime = Field(description="The clock on the wall.")
+    pace: str
+    lateness_ms: Lateness
+    last_event: int = Field(description="Number of the latest event.")
+    cars: int = Field(description="Vehicles on the site.")
+    faults: dict[str, int] = Field(description="Injected faults that are armed or active.")
+    charge_points: ChargePoints
+    messages: dict[str, int] = Field(description="The message book: transactions told to the CSMS.")
+    unsolicited: int = Field(description="Commands of the CSMS that came after the clock had moved on.")
+
+
+def routes(served: Served) -> APIRouter:
+    """`GET /health`."""
+    router = strict_router("run")
+    station, clock = served.station, served.station.kernel.clock
+
+    @router.get("/health")
+    async def health() -> Health:
+        """How the run stands."""
+        now = served.door.present()
+        wires = station.links.values()
+        book = asdict(served.ocpp.message_book()) if served.ocpp is not None else {}
+        states = [injected.state for injected in station.faults.injected.values()]
+        return Health(
+            status="ok",
+            scenario=served.scenario,
+            station=served.station_name,
+            t_s=now,
+            time=clock.local(now),
+            wall=datetime.now(UTC),
+            pace=served.pace,
+            lateness_ms=Lateness(**served.loop.lateness.figures()),
+            last_event=served.events.last,
+            cars=len(station.visits.present),
+            faults={state: states.count(state) for state in ("armed", "active")},
+            charge_points=ChargePoints(
+                connected=sum(wire.state.value is LinkState.UP for wire in wires), all=len(wires)
+            ),
+            messages=book,
+            unsolicited=served.loop.unsolicited,
+        )
+
+    return router

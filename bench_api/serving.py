@@ -1,0 +1,63 @@
+"""`voltyard serve`: from the words of the command line to a station that stays up."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from bench_api.bench import Bench
+from bench_api.endpoint_rows import Row, endpoint_lines
+from bench_api.paces import read_pace
+from bench_api.ports import still_ports
+from bench_api.rest_face import RestPort
+from bench_api.running import finish, plan_of
+from bench_api.socket_play import Serving
+from bench_api.tokens import read_token
+from hil.listening import bound, check_port, require_token
+from scenarios.loader import find_scenario, load_scenario
+from sim.errors import UsageError
+
+__all__ = ["serve"]
+
+
+def serve(
+    scenario: str,
+    pace: str,
+    seed: int | None,
+    csms: str | None,
+    state: Path | None,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    record: str,
+    out: Path | None,
+    slots: str | None = None,
+) -> int:
+    """Keep a station up until it is told to stop: 0 then, 3 when a fault of the bench ended it."""
+    token = read_token(token_file)
+    require_token(host, token)
+    check_port("--port", port)
+    loaded, chosen = load_scenario(find_scenario(scenario)), read_pace(pace)
+    if chosen.factor is None:
+        raise UsageError(f"--pace {pace}: a station that is up lives by the clock; real, or a pace such as 10x")
+    if csms is not None and loaded.station.value.platform_face is None:
+        raise UsageError(f"{loaded.station.path}: no endpoint of kind ocpp, so nothing connects to --csms")
+    still_ports(loaded.station)  # what is wrong with maps and devices is told before anything begins
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"serve {scenario}", slots)
+    host = "127.0.0.1" if host == "localhost" else host  # one family, one port
+    with bound(host, port) as listening:
+        sys.stderr.write(f"{loaded.document.path.stem} at {loaded.station.path.stem}, pace {chosen.name};"
+                         f" into {plan.out}\n")  # fmt: skip
+        serving = Serving(RestPort(listening, host, token), _told)
+        outcome = Bench(replace(plan, is_endless=True, serving=serving)).run()
+    finish(outcome, plan.out, as_json=False)
+    return 3 if outcome.document["verdict"] == "error" else 0
+
+
+def _told(wires: list[Row], csms: str | None) -> None:
+    lines = list(endpoint_lines(wires))
+    if csms is not None:
+        lines.append(f"The CSMS is the embedded one: {csms}/api/v1")
+    sys.stderr.write("\n".join([*lines, "The station is up; Ctrl-C ends it in order.\n"]))
+    sys.stderr.flush()

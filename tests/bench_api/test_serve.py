@@ -1,0 +1,246 @@
+"""`voltyard serve` as a process: up, listed, ended in order; refusals; a queue that outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from bench_api.cli import main
+from bench_api.running import replay
+from hil.ocpp.csms.process import spawn
+from sim.reading import Run
+from twins.station_file import find_station
+
+SCENARIO = """\
+scenario: 1
+title: {{en: Kept up, zh: 常开}}
+station: mine.yaml
+start: 2022-06-14T08:00
+duration_h: 1
+seed: 3
+demand: {{replay: {cars}}}
+"""
+Refused = Callable[..., tuple[object, str]]
+COLUMNS = "arrival_s,stay_s,connector,capacity_kwh,soc_in_pct,soc_target_pct,power_max_kw\n"
+
+
+@pytest.fixture
+def kept_up(tmp_path: Path) -> Path:
+    (tmp_path / "cars.csv").write_text(COLUMNS + "0,,1,60,20,80,120\n")
+    text = find_station("two-outlet").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(re.sub(r"port: \d+", "port: 0", text), encoding="utf-8")
+    path = tmp_path / "kept-up.yaml"
+    path.write_text(SCENARIO.format(cars="cars.csv"), encoding="utf-8")
+    return path
+
+
+class Up:
+    """A served station: where its REST face is, and what the process says on standard error."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.said.append(line)
+            if "is up" in line:
+                break
+        rows = [line.split() for line in self.said if " rest " in line]
+        assert rows, "".join(self.said)
+        self.client = httpx2.Client(base_url=rows[0][0], timeout=20.0)
+        self._rest = threading.Thread(target=self.said.extend, args=(process.stderr,))
+        self._rest.start()
+
+    def get(self, path: str, **params: Any) -> Any:
+        response = self.client.get(path, params=params)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def wait_for(self, kind: str) -> dict[str, Any]:
+        """The first event of this kind."""
+        for _ in range(20_000):
+            if found := self.get("events", kind=kind)["events"]:
+                return dict(found[0])
+        raise AssertionError(f"no {kind}: {''.join(self.said)}")
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal, which as from a terminal all its processes get; its exit code."""
+        self.client.close()
+        os.killpg(self.process.pid, number)
+        code = self.process.wait(30.0)
+        self._rest.join()
+        return code
+
+
+@contextmanager
+def serving(scenario: Path, *options: str, token: str | None = None) -> Iterator[Up]:
+    command = [sys.executable, "-m", "voltyard", "serve", str(scenario), "--port", "0", *options]
+    environment = os.environ | ({"VOLTYARD_TOKEN": token} if token else {})
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    up = None
+    try:
+        up = Up(process)
+        yield up
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        if up is not None:
+            up._rest.join()
+            up.client.close()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_is_listed_lives_and_ends_in_order(
+    kept_up: Path, tmp_path: Path, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(kept_up, "--pace", "60x", "--out", str(tmp_path / "run")) as up:
+        ocpp, *units, rest = (line.split() for line in up.said if re.match(r"\w+://", line))
+        assert ocpp[1:] == ["ocpp", "A01", "pile[A01]"] and ocpp[0].endswith("/A01")
+        assert [unit[1:5] for unit in units] == [
+            ["modbus-tcp", f"meters.{number}", "unit", f"{number}"] for number in (1, 2)
+        ]
+        assert ":0" not in units[0][0], "the port that it has"
+        shown = {(row["protocol"], row["url"], row["unit"]) for row in up.get("endpoints")}
+        assert shown == {("ocpp", ocpp[0], None), ("modbus-tcp", units[0][0], 1), ("modbus-tcp", units[0][0], 2),
+                         ("rest", rest[0], None)}  # fmt: skip
+        up.wait_for("wire.transaction")
+        health = up.get("health")
+        assert health["charge_points"] == {"connected": 1, "all": 1}
+        assert health["messages"]["started"] == 1
+        cut = {"fault": "link.cut", "target": "link[A01]"}
+        assert up.client.post("faults/active", json=cut).status_code == 201
+        up.wait_for("wire.lost")
+        assert up.get("station")["charge_points"] == {"A01": "down"}
+        assert up.end(number) == 0
+    document = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert (document["verdict"], document["pace"]) == ("pass", "60x")
+    assert "PASS" in "".join(up.said) and (tmp_path / "run" / "report.html").exists()
+    with Run(tmp_path / "run") as run:
+        (car,) = run.sessions()
+        assert (car.outcome, car.transaction_id) == ("charging", 1)
+        assert [row.verb for row in run.commands() if row.source == "rest"] == ["fault.inject"]
+    assert replay(tmp_path / "run", None, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["digest"] == document["digest"]
+
+
+def test_a_restart_with_the_same_state_delivers_what_waited(kept_up: Path, tmp_path: Path) -> None:
+    (tmp_path / "cars.csv").write_text(COLUMNS + "0,320,1,60,20,80,120\n")
+    with spawn() as csms:
+        options = ("--state", str(tmp_path / "state"), "--pace", "60x", "--csms", csms.ocpp_url)
+
+        def statuses() -> list[str]:
+            return [row["status"] for row in httpx2.get(f"{csms.api_url}/api/v1/transactions").json()]
+
+        with serving(kept_up, *options, "--out", str(tmp_path / "one")) as up:
+            up.wait_for("wire.transaction")
+            assert up.client.post("faults/active", json={"fault": "link.cut", "target": "link[A01]"}).status_code == 201
+            up.wait_for("session.ended")
+            assert up.end() == 0
+        assert statuses() == ["open"], "its end waits in the queue"
+        (tmp_path / "cars.csv").write_text(COLUMNS)
+        with serving(kept_up, *options, "--out", str(tmp_path / "two")) as up:
+            up.wait_for("wire.booted")
+            assert any(statuses() == ["stopped"] for _ in range(5_000))
+            assert up.end() == 0
+
+
+def test_a_csms_that_is_not_there_is_waited_for(kept_up: Path, tmp_path: Path) -> None:
+    with serving(kept_up, "--pace", "60x", "--csms", "ws://127.0.0.1:9", "--out", str(tmp_path / "run")) as up:
+        up.wait_for("wire.refused")
+        assert up.get("health")["charge_points"] == {"connected": 0, "all": 1}
+        assert up.end() == 0
+    document = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert (document["verdict"], document["reason"]) == ("fail", "CSMS of A01 never reached")
+    assert replay(tmp_path / "run", None, as_json=True) == 0
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str]]:
+    """Exit code and words of a command that is refused."""
+
+    def asked(*arguments: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["voltyard", "serve", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().err
+
+    return asked
+
+
+def test_a_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path, refused: Refused) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = refused(str(kept_up), "--port", str(port), "--out", str(tmp_path / "run"))
+    assert (code, len(said.splitlines())) == (3, 1)
+    assert f"127.0.0.1:{port}" in said
+    assert not (tmp_path / "run").exists(), "no run has begun"
+
+
+def test_a_modbus_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path, refused: Refused) -> None:
+    mine = tmp_path / "mine.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        mine.write_text(mine.read_text(encoding="utf-8").replace("port: 0", f"port: {port}"), encoding="utf-8")
+        code, said = refused(str(kept_up), "--port", "0", "--out", str(tmp_path / "run"))
+    assert code == 3
+    assert f"cannot listen on 127.0.0.1:{port}" in said
+
+
+def test_a_map_that_does_not_fit_is_told_before_anything_begins(
+    kept_up: Path, tmp_path: Path, refused: Refused
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(mine.read_text(encoding="utf-8").replace("map: sdm630", "map: sdm63O"), encoding="utf-8")
+    code, said = refused(str(kept_up), "--port", "0", "--out", str(tmp_path / "run"))
+    assert code == 2 and "mine.yaml:" in said and "sdm63O" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--host", "0.0.0.0"], "a token is required"),
+        (["--host", "::"], "a token is required"),
+        (["--port", "65536"], "--port 65536"),
+        (["--pace", "fast"], "--pace fast"),
+        (["--pace", "lockstep"], "--pace lockstep"),
+        (["--csms", "http://x"], "ws://"),
+        (["--record", "some"], "--record"),
+        (["--token-file", "no-such-file"], "--token-file"),
+    ],
+)
+def test_bad_usage_is_one_line(kept_up: Path, arguments: list[str], said: str, refused: Refused) -> None:
+    code, told = refused(str(kept_up), *arguments)
+    assert (code, len(told.splitlines())) == (2, 1)
+    assert said in told
+
+
+def test_beyond_loopback_the_token_opens(kept_up: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("open sesame\n")
+    options = ("--host", "0.0.0.0", "--token-file", str(secret), "--out", str(tmp_path / "run"))
+    with serving(kept_up, *options) as up:
+        url = str(up.client.base_url).replace("0.0.0.0", "127.0.0.1") + "health"
+        for header, status in ((None, 401), ("Bearer wrong", 401), ("Bearer open sesame", 200)):
+            headers = {"Authorization": header} if header else {}
+            assert httpx2.get(url, headers=headers).status_code == status
+        assert up.end() == 0
+    assert "sesame" not in "".join(up.said)
+    with Run(tmp_path / "run") as run:
+        assert not any("sesame" in str(value) for value in run.meta.values())
