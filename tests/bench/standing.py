@@ -150,7 +150,9 @@ class Standing:
                "coil": master.read_coils, "discrete": master.read_discrete_inputs}[row["table"]]  # fmt: skip
         answer = await ask(first, count=count, device_id=row["unit"])
         assert not answer.isError(), (row["device"], row["table"], first, count, answer)
-        return [*answer.registers] if row["table"] in ("holding", "input") else [int(bit) for bit in answer.bits[:count]]
+        if row["table"] in ("holding", "input"):
+            return [*answer.registers]
+        return [int(bit) for bit in answer.bits[:count]]
 
     def hang_up(self) -> None:
         """Close the masters' connections."""
@@ -181,7 +183,9 @@ async def _stand(bench: Bench, act: Work) -> None:
     assert endpoint is not None
     heard, store = Heard(), Store(None)
     csms = Csms(
-        CentralSystem(store, new_id=lambda: uuid.uuid4().hex, clock=lambda: datetime.now(UTC), onlooker=heard)
+        CentralSystem(
+            store, new_id=lambda: uuid.uuid4().hex, clock=lambda: datetime.now(UTC), onlooker=heard, heartbeat_s=86_400
+        )
     )
     await csms.start()
     endpoint.serve(station, f"{csms.url}/{{charge_point}}")

@@ -88,6 +88,7 @@ def test_a_value_read_at_one_instant_is_the_same_on_every_face(name: str, seed: 
     async def look(one: Standing) -> None:
         nonlocal compared, charging
         shown, values = await on_modbus(one)
+        assert not shown.keys() & {f"{evse}.power_kw" for evse in one.connectors}, "a wire shows what is metered"
         compared += await check_ocpp(one, values, shown)
         charging += sum(value == "charging" for name, value in values.items() if name.endswith("].state"))
         again = await one.signals()
