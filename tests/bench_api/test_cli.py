@@ -35,7 +35,7 @@ def voltyard(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command line as a shell starts it."""
+    """The command line as a shell starts it, with nothing registered that other tests made up."""
     command = [sys.executable, "-m", "voltyard", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
@@ -110,12 +110,12 @@ def test_schema_and_lists_are_json_on_standard_output_alone() -> None:
 
 
 def test_faults_are_listed_with_what_it_takes_to_write_one() -> None:
-    shown = voltyard("list", "faults").stdout
+    shown = process("list", "faults").stdout
     assert "    target pile[ID].cabinet (a station with `heat: {piles: true}`)\n" in shown
     assert "    factor: 1 to 100; left out: 5.0\n" in shown
     assert "    duration_s: 0.1 to 600 s; left out: until it is cleared\n" in shown
     assert "    position: closed or open; left out: closed\n" in shown
-    rows = json.loads(voltyard("list", "faults", "--json").stdout)
+    rows = json.loads(process("list", "faults", "--json").stdout)
     assert [row["name"] for row in rows if "[" not in row["target"] and "." not in row["target"]] == []
 
 
