@@ -181,8 +181,7 @@ def _is_shared(run: Run) -> bool:
 def _is_freed(run: Run) -> bool:
     """The device's transaction has been ended, and told to the CSMS under test."""
     return any(event.subject == AT for event in run.events("session.ended")) and any(
-        frame.action == "StopTransaction" and frame.link == "A02" and frame.kind == "result"
-        for frame in run.frames()
+        frame.action == "StopTransaction" and frame.link == "A02" and frame.kind == "result" for frame in run.frames()
     )
 
 
