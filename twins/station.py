@@ -17,6 +17,7 @@ from twins import bus_faults as _bus_faults  # what registers faults or deeds an
 from twins import contactor as _contactor
 from twins import control_deeds as _control_deeds
 from twins import evse_deeds as _evse_deeds
+from twins import fail_safe as _fail_safe
 from twins import fire_deeds as _fire_deeds
 from twins import house_deeds as _house_deeds
 from twins import transformer_deeds as _transformer_deeds
@@ -67,7 +68,7 @@ __all__ = ["Station"]
 _A_DAY_S = 86_400.0
 _GUEST = ".vehicle.bms"
 _FAULTS = (_bus_faults, _contactor)
-_DEEDS = (_control_deeds, _evse_deeds, _fire_deeds, _house_deeds, _transformer_deeds)
+_DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
 class Station:

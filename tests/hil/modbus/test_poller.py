@@ -17,7 +17,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from hil.loop import Loop
 from hil.modbus.map_checks import map_names, shipped_map
 from hil.modbus.map_points import RegisterPoint
-from hil.modbus.poller import blocks_of, reading_of
+from hil.modbus.readout import blocks_of, is_number, values_of
 from hil.modbus.values import KINDS
 from hil.slots import Slots, map_problems
 from sim.clock import Clock
@@ -159,7 +159,7 @@ def test_a_map_of_another_kind_of_thing_is_refused(tmp_path: Path) -> None:
 def test_what_a_map_writes_a_master_reads_by_it(name: str) -> None:
     mapped = shipped_map(name)
     points = 0
-    for block in blocks_of(mapped):
+    for block in blocks_of(mapped, filter(is_number, mapped.placed())):
         assert block.count <= mapped.registers
         registers = [0] * block.count
         for placed in block.points:
@@ -168,7 +168,7 @@ def test_what_a_map_writes_a_master_reads_by_it(name: str) -> None:
             kind = KINDS[point.type]
             words = kind.words(kind.bits(2.0 * point.scale + point.add), mapped.words)
             registers[placed.first - block.first : placed.first - block.first + kind.registers] = words
-        found = dict(reading_of(mapped, block, registers))
+        found = dict(values_of(mapped, block, registers))
         points += len(found)
         for placed in block.points:
             point = placed.point
