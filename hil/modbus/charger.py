@@ -53,7 +53,7 @@ class ModbusCharger:
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
-        self._is_up = self._is_safe = False
+        self._is_polling = self._is_up = self._is_safe = False
         self._has_begun = self._is_spent = self._is_stopping = False
         self._token = ""
         self._granted_kw: float | None = None
@@ -102,10 +102,12 @@ class ModbusCharger:
 
     async def start_polling(self) -> None:
         """Begin to poll."""
+        self._is_polling = True
         self._task = asyncio.get_running_loop().create_task(self._poll())
 
     async def stop_polling(self) -> None:
         """Poll no more."""
+        self._is_polling = False
         tasks = [task for task in (self._task, *self._tasks) if task is not None and task is not asyncio.current_task()]
         self._task = None
         for task in tasks:
@@ -115,7 +117,7 @@ class ModbusCharger:
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
-        while True:
+        while self._is_polling:  # a cancelled request may be answered all the same
             try:
                 await self._round()
             except Away:

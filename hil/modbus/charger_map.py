@@ -42,6 +42,8 @@ _PILOTS: Final = {
 }  # fmt: skip
 _LEAST_LIVE_A: Final = 1.0
 _LAPSE: Final = "fail_safe_s"
+_BELOW: Final = 1.0 - 1.2e-7
+"""So that a float of 32 bits is rounded down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Order:
     code: int = 0
 
     def words(self, mapped: MapFile, value: float = 0.0) -> tuple[int, ...]:
-        """The registers, or the bit, of a value: rounded down where they hold whole numbers."""
+        """The registers, or the bit, of a value: rounded down."""
         point = self.placed.point
         if isinstance(point, CoilPoint):
             return (self.code if not self.argument else int(value),)
@@ -62,7 +64,7 @@ class Order:
         if not self.argument:
             return kind.words(self.code, mapped.words)
         raw = value * point.scale + point.add
-        return kind.words(kind.bits(raw if kind.is_float else float(floor(raw + 1e-6))), mapped.words)
+        return kind.words(kind.bits(raw * _BELOW if kind.is_float else float(floor(raw + 1e-6))), mapped.words)
 
 
 @dataclass(frozen=True, slots=True)

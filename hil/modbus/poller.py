@@ -31,11 +31,12 @@ class Poller:
         self._master = master
         self._blocks = blocks_of(mapped, filter(is_number, mapped.placed()))
         self._count = 0
-        self._is_up = False
+        self._is_polling = self._is_up = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to poll."""
+        self._is_polling = True
         self._task = asyncio.get_running_loop().create_task(self._poll())
 
     async def make_safe(self) -> None:
@@ -43,6 +44,7 @@ class Poller:
 
     async def stop(self) -> None:
         """Poll no more."""
+        self._is_polling = False
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -51,7 +53,7 @@ class Poller:
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
-        while True:
+        while self._is_polling:  # a cancelled request may be answered all the same
             try:
                 read = await fetched(self._master, self._config.unit, self._mapped, self._blocks)
             except Away:

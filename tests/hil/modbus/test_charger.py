@@ -18,7 +18,7 @@ from hil.modbus.endpoint import ModbusEndpoint
 from hil.modbus.unit import Code, Refusal
 from hil.slots import Slots, map_problems
 from sim.clock import Clock
-from sim.events import Event
+from sim.events import Command, Event
 from sim.kernel import Kernel
 from sim.recording import Recorder
 from sim.units import SimTime
@@ -61,7 +61,7 @@ things:
     armed: true
     max_kw: {max_kw}
     reserve_kw: {reserve_kw}
-    watchdog_s: 2
+    watchdog_s: {watchdog_s}
     driver: {{kind: modbus, host: 127.0.0.1, port: {port}, unit: 1, map: {map}, poll_s: 0.1}}
 """
 CAR: dict[str, Any] = {"capacity_kwh": 200.0, "soc_in_pct": 20.0, "soc_target_pct": 90.0, "power_max_kw": 200.0}
@@ -87,6 +87,8 @@ class Side:
         self.station = Station(self.kernel, self.document.value, self.platform, devices)
         self.events: list[Event] = []
         self.kernel.subscribe(self.events.append)
+        self.recorded: list[Command] = []
+        self.kernel.subscribe_commands(lambda _seq, _t, command: self.recorded.append(command))
         self.recorder = Recorder(folder / f"{name}.sqlite", "kpi")
         self.loop = Loop(self.kernel, (), self.recorder, lambda _now: None)
         self.door = Door(self.kernel)
@@ -130,10 +132,12 @@ class Pair:
         self.port = ModbusEndpoint(bus, units["bus"], self.peer.door, folder)
         self.main_text = STATION.format(limit_kw=limit_kw, piles="A01..A02", bays="B01..B02", endpoints="[]", **told)
 
-    async def start(self, kw: float) -> None:
+    async def start(self, kw: float, reserve_kw: float, watchdog_s: float) -> None:
         await self.port.start()
-        number = self.port.url.rpartition(":")[2]
-        slots = SLOTS.format(at=AT, max_kw=kw, reserve_kw=kw, map=self.map, port=number)
+        self.number = number = int(self.port.url.rpartition(":")[2])
+        slots = SLOTS.format(
+            at=AT, max_kw=kw, reserve_kw=reserve_kw, watchdog_s=watchdog_s, map=self.map, port=number
+        )
         self.main = Side(self.folder, "main", self.main_text, self.other_in_s, slots)
         assert map_problems(self.main.slot_file, self.main.station) == []
         self.device: DeviceEvse = self.main.station.devices[AT]
@@ -167,12 +171,13 @@ Story = Callable[[Pair], Coroutine[Any, Any, None]]
 @pytest.fixture
 def played(tmp_path: Path) -> Callable[..., None]:
     def play(
-        story: Story, name: str = "dc_pile", kw: float = 80.0, limit_kw: float = 100.0, other_in_s: float = 2.0
-    ) -> None:
+        story: Story, name: str = "dc_pile", kw: float = 80.0, limit_kw: float = 100.0, other_in_s: float = 2.0,
+        reserve_kw: float | None = None, watchdog_s: float = 2.0,
+    ) -> None:  # fmt: skip
         @asynccontextmanager
         async def paired() -> AsyncIterator[Pair]:
             pair = Pair(tmp_path, name, limit_kw, other_in_s)
-            await pair.start(kw)
+            await pair.start(kw, kw if reserve_kw is None else reserve_kw, watchdog_s)
             try:
                 yield pair
             finally:
@@ -221,13 +226,15 @@ def test_ac_piles_of_three_makers_are_driven_by_their_maps_alone(played: Callabl
         await charges(pair, 15.0)
         kw_per_a = 3 * 0.23
         await pair.until(lambda: abs(pair.charger.ceiling_kw - 16.0) < kw_per_a)
-        assert pair.device.is_charging and pair.device.told_kw == 16.0
+        await pair.until(lambda: pair.device.told_kw == pytest.approx(16.0))
         pair.main.station.control.limit("test", 10.0)
-        await pair.until(lambda: pair.device.told_kw == 10.0)
+        await pair.until(lambda: pair.device.told_kw == pytest.approx(10.0))
+        await pair.until(lambda: pair.main.kw(AT) <= 10.0)
         assert 9.0 < pair.charger.power_kw.at(pair.peer.kernel.now) <= 10.0
         pair.main.station.control.limit("test", 3.0)  # less than 6 A: it rests, and its transaction goes on
-        await pair.until(lambda: pair.main.kw(AT) == 0.0 and pair.device.told_kw == 3.0)
-        await asyncio.sleep(0.3)
+        await pair.until(lambda: pair.main.kw(AT) == 0.0 and pair.device.told_kw == pytest.approx(3.0))
+        heard = len(pair.main.recorded)
+        await pair.until(lambda: len(pair.main.recorded) >= heard + 3)
         pair.main.station.control.limit("test", 10.0)
         await pair.until(lambda: pair.main.kw(AT) > 9.0)
         assert pair.main.told("session.ended") == [] and len(pair.main.told("session.started")) == 1
@@ -247,11 +254,9 @@ def test_a_port_that_closes_is_silence(played: Callable[..., None]) -> None:
         assert await pair.until(lambda: pair.main.alarms() == ["device_silent"]) < 2.4
         assert [event.kind for event in pair.main.events if event.kind == "device.lost"] == ["device.lost"]
         assert pair.main.told("session.ended")[0].data["reason"] == "device_silent"
-        await pair.until(lambda: pair.main.kw(OTHER) < 21.0), "it keeps what it may still draw"
+        await pair.until(lambda: pair.main.kw(OTHER) < 21.0)  # it keeps what it may still draw
         assert pair.charger.is_charging, "nothing in it falls back by itself"
-        pair.port._server = None
-        number = int(pair.main.slot_file.value.things[0].driver.port)  # type: ignore[union-attr]
-        object.__setattr__(pair.port.bus.config, "port", number)
+        object.__setattr__(pair.port.bus.config, "port", pair.number)
         await pair.port.start()
         await pair.until(lambda: pair.device.presence.value is Presence.PRESENT)
         await pair.until(lambda: not pair.charger.is_charging)
@@ -290,3 +295,92 @@ def test_nonsense_is_an_alarm_and_in_the_end_silence(played: Callable[..., None]
         await pair.until(lambda: pair.device.presence.value is Presence.PRESENT and not pair.charger.is_charging)
 
     played(story)
+
+
+def test_a_fail_safe_is_the_lease_of_its_grants(played: Callable[..., None]) -> None:
+    async def story(pair: Pair) -> None:
+        await charges(pair, 15.0)
+        fail_safe = pair.charger.fail_safe
+        assert (fail_safe.timeout_s, fail_safe.limit_a) == (1.0, pytest.approx(6.0, abs=0.2))
+        await pair.port.stop()
+        await pair.until(lambda: fail_safe.has_fallen)
+        assert pair.main.alarms() == [], "it falls before it counts as gone"
+        assert pair.charger.power_kw.at(pair.peer.kernel.now) == pytest.approx(4.2, abs=0.1)
+        await pair.until(lambda: pair.main.alarms() == ["device_silent"])
+        assert pair.main.station.control._held[AT] == pytest.approx(4.2)
+
+    played(story, "keba_p30", 16.0, other_in_s=60.0, reserve_kw=4.2)
+
+
+def test_who_is_held_at_nothing_wants_to_charge_once_it_is_plugged(played: Callable[..., None]) -> None:
+    async def story(pair: Pair) -> None:
+        await charges(pair, 15.0)
+        await pair.until(lambda: pair.device.told_kw == pytest.approx(16.0))
+        assert pair.device.stop("remote")
+        await pair.until(lambda: pair.main.told("session.ended"))
+        assert pair.charger.ceiling_kw == 0.0, "its map has no stop: it is held, and not begun again"
+        heard = len(pair.main.recorded)
+        await pair.until(lambda: len(pair.main.recorded) >= heard + 10)
+        assert len(pair.main.told("session.started")) == 1
+        assert pair.device.start("CARD")
+        await pair.until(lambda: len(pair.main.told("session.started")) == 2 and pair.main.kw(AT) > 15.0)
+        assert pair.device.token == "CARD"
+
+    played(story, "keba_p30", 16.0, other_in_s=60.0, reserve_kw=0.0)
+
+
+@pytest.mark.parametrize("name", ["dc_pile", "abb_terra_ac", "keba_p30"])
+def test_the_way_out_makes_it_safe(played: Callable[..., None], name: str) -> None:
+    async def story(pair: Pair) -> None:
+        await charges(pair, 15.0)
+        assert await _timed(pair.slots.make_safe()) < 1.0
+        assert pair.charger.ceiling_kw == 0.0
+        await pair.until(lambda: pair.charger.power_kw.at(pair.peer.kernel.now) == 0.0)
+        assert pair.charger.is_charging is (name == "keba_p30"), "without a stop it rests at nothing"
+
+    played(story, name, 16.0, other_in_s=60.0)
+
+
+def test_the_way_out_waits_for_no_charger_that_is_gone(played: Callable[..., None]) -> None:
+    async def story(pair: Pair) -> None:
+        await charges(pair, 15.0)
+        await pair.port.stop()
+        assert await _timed(pair.slots.make_safe()) < 4.0
+
+    played(story, other_in_s=60.0)
+
+
+def test_a_limit_that_it_forgets_is_told_anew(played: Callable[..., None]) -> None:
+    async def story(pair: Pair) -> None:
+        pair.main.station.control.limit("test", 10.0)
+        await charges(pair, 9.0)
+        await pair.until(lambda: pair.charger.ceiling_kw <= 10.0)
+        pair.charger.limit("modbus", None)
+        await pair.until(lambda: pair.charger.ceiling_kw > 10.0)
+        await pair.until(lambda: pair.charger.ceiling_kw <= 10.0)
+        assert pair.device.is_charging
+
+    played(story, "alfen_ng9", 16.0, other_in_s=60.0)
+
+
+def test_who_takes_no_limit_may_not_charge(played: Callable[..., None]) -> None:
+    async def story(pair: Pair) -> None:
+        honest = pair.unit.write
+
+        def write(table: Any, first: int, values: Any) -> None:
+            if first == 1020:
+                raise Refusal(Code.FAILURE)
+            honest(table, first, values)
+
+        pair.unit.write = write  # type: ignore[method-assign]
+        await pair.until(lambda: "device_unlimited" in pair.main.alarms())
+        await pair.until(lambda: pair.peer.told("session.ended", "pile[X01].connector[1]"))
+
+    played(story, other_in_s=60.0)
+
+
+async def _timed(made: Coroutine[Any, Any, None]) -> float:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await made
+    return loop.time() - began
