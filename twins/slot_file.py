@@ -156,8 +156,8 @@ def read_slots(path: Path) -> Document[SlotFile]:
     return document
 
 
-def check_slots(path: Path) -> None:
-    """A slot file checked against the station that it names; FileProblems with every finding."""
+def check_slots(path: Path) -> tuple[Document[SlotFile], Document[StationFile]]:
+    """A slot file checked against the station that it names, with that; FileProblems with every finding."""
     document = read_slots(path)
     name = document.value.station
     try:
@@ -169,9 +169,11 @@ def check_slots(path: Path) -> None:
         found = path.parent / found
     if not found.exists():
         raise FileProblems([document.problem("station", f"no file {found}", "a path relative to this file")])
-    problems = slot_problems(document, read_station(found).value)
+    station = read_station(found)
+    problems = slot_problems(document, station.value)
     if problems:
         raise FileProblems(problems)
+    return document, station
 
 
 def slot_problems(document: Document[SlotFile], station: StationFile) -> list[FileProblem]:

@@ -39,6 +39,7 @@ from twins.grid import Grid
 from twins.guests import Guests
 from twins.house import House
 from twins.instrument import Instrument
+from twins.instrument_shadow import InstrumentShadow
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
 from twins.meter import Meter
@@ -301,9 +302,10 @@ class Station:
         self.devices: dict[str, DeviceEvse] = {}
         self.shadows: dict[str, Shadow] = {}
         self.instruments: dict[str, Instrument] = {}
+        self.instrument_shadows: dict[str, InstrumentShadow] = {}
         for path, slot in self._slots.items():
             if not slot.is_charger:
-                self.instruments[path] = self._instrument(path, slot.watchdog_s)
+                self.instruments[path] = self._instrument(path, slot)
         models = {**vehicle_models(), **self.file.known_vehicles()}
         for pile in self.piles.values():
             for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
@@ -314,15 +316,20 @@ class Station:
                         air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
                         self.shadows[evse.path] = Shadow(self.kernel, evse, model, air_c)
 
-    def _instrument(self, path: str, watchdog_s: float) -> Instrument:
-        """A real meter or sensor in the place of the one at this path."""
+    def _instrument(self, path: str, slot: SlotConfig) -> Instrument:
+        """A real meter or sensor in the place of the one at this path; in shadow that is compared with it."""
         thing = self.things[path]
 
         def changed() -> None:
             if isinstance(thing, EnvSensor):
                 thing.follow(device)
+            if shadow is not None:
+                shadow.compare()
 
-        device = Instrument(self.kernel, path, watchdog_s, changed)
+        device = Instrument(self.kernel, path, slot.watchdog_s, changed)
+        shadow = None
+        if slot.behind == "shadow" and isinstance(thing, Meter | EnvSensor):
+            shadow = self.instrument_shadows[path] = InstrumentShadow(self.kernel, device, thing.own_gauges())
         if isinstance(thing, Meter):
             thing.device = device
         return device

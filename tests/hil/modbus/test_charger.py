@@ -40,7 +40,8 @@ grid:
   feeders: [{{id: F1, breaker_a: 500}}]
   meter: {{id: M1, class: 0.5}}
 control: {{policy: equal_share, site_limit_kw: {limit_kw}}}
-piles: [{{id: {piles}, model: {model}, feeder: F1, evses: [{{reaches: [B01]}}], place: {{x_m: 0, y_m: 0, step_x_m: 3}}}}]
+piles:
+  - {{id: {piles}, model: {model}, feeder: F1, evses: [{{reaches: [B01]}}], place: {{x_m: 0, y_m: 0, step_x_m: 3}}}}
 bays: [{{id: {bays}, kind: {bay}, place: {{x_m: 0, y_m: 1, step_x_m: 3}}}}]
 weather: {{monthly_mean_c: [20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]}}
 demand: {{arrivals: {{profile: two_peaks, sessions_per_day: 1}}, vehicles: [{{model: lfp_60_400v, share: 1}}]}}
@@ -150,7 +151,8 @@ class Pair:
         began = loop.time()
         while not is_met():
             said = [(round(e.t, 2), e.kind, dict(e.data)) for e in self.main.events if e.subject == AT]
-            assert loop.time() - began < within_s, ("not in time", self.main.kw(AT), self.device.told_kw, self.charger.ceiling_kw, said[2:])
+            figures = self.main.kw(AT), self.device.told_kw, self.charger.ceiling_kw
+            assert loop.time() - began < within_s, ("not in time", figures, said)
             await asyncio.sleep(0.005)
         return loop.time() - began
 
