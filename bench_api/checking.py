@@ -1,4 +1,4 @@
-"""Files that people write, checked for what they are: scenarios, stations and slots with the maps they name, maps, vehicles."""
+"""Files that people write, checked for what they are: scenarios, stations and slots with their maps, maps, vehicles."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from plots.in_force import fault_windows
 from sim.reading import Run
 
 __all__ = [
-    "device_lines", "gap_table", "issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills", "wire_table",
+    "device_lines", "gap_table", "issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills",
+    "wire_table",
 ]  # fmt: skip
 
 MOST_TROUBLES, MOST_UNDELIVERED, MOST_REMARKS = 200, 20, 20

@@ -1,7 +1,7 @@
 """A charger polled as its master, in the place of an EVSE: by its map alone, whoever made it.
 
-A transaction is there while it charges. A limit counts as confirmed once it is read back; it is looked at with every
-reading and written anew where the device has forgotten it. A map with a fail-safe time-out makes grants lapse.
+A limit counts as confirmed once it is read back; it is looked at with every reading and written anew where the device
+has forgotten it. A map with a fail-safe time-out makes grants lapse.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from collections.abc import Coroutine
 from math import floor
 from typing import Any, Final
 
-from hil.modbus.charger_map import ChargerMap, Order, Said
+from hil.modbus.charger_map import ChargerMap, Order
+from hil.modbus.charger_session import NO_KW, ChargerSession
 from hil.modbus.map_file import MapFile
 from hil.modbus.master import Away, Busy, Master, Nonsense
 from hil.modbus.readout import Value, blocks_of, fetched
 from sim.events import Command, Scalar
 from sim.kernel import Kernel
 from twins.device_evse import DeviceEvse
-from twins.device_supply import CONNECTION_TIMEOUT_S
-from twins.evse_gauges import ALARMS
 from twins.slot_file import ModbusDriverConfig
-from twins.supply import AC_PHASE_V, LEAST_PILOT_A, EvseState, phases_of
+from twins.supply import AC_PHASE_V, LEAST_PILOT_A, phases_of
 
 __all__ = ["LEASE_SHARE", "ModbusCharger"]
 
@@ -32,7 +31,6 @@ _HIGHEST_V: Final = 1_000.0
 """Assumed of DC whose voltage is not told: so that a limit in amperes is never too much (ours)."""
 _TRIES: Final = 3
 """A limit that is not read back so often is not obeyed (ours)."""
-_NO_KW: Final = 0.05
 _SLACK: Final = 0.002
 
 
@@ -42,27 +40,25 @@ class ModbusCharger:
     def __init__(
         self, kernel: Kernel, evse: DeviceEvse, config: ModbusDriverConfig, mapped: MapFile, master: Master
     ) -> None:
-        """`mapped` has passed `charger_misfit`."""
+        """`mapped` has no `charger_misfits`."""
         self.evse = evse
         self.config = config
         self._kernel = kernel
         self._master = master
         self._map = ChargerMap(mapped, config.connector)
         self._blocks = blocks_of(mapped, self._map.points)
+        pile, _, connector = evse.path.removeprefix("pile[").removesuffix("]").partition("].connector[")
+        token = config.token or f"{pile}-{connector}"[-20:]
+        is_ac, has_stop = evse.model.kind == "ac", self._map.stop is not None
+        self._session = ChargerSession(self._post, token, is_ac=is_ac, has_stop=has_stop)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
         self._is_polling = self._is_up = self._is_safe = False
-        self._has_begun = self._is_spent = self._is_stopping = False
-        self._token = ""
         self._granted_kw: float | None = None
         self._written_kw: float | None = None
-        self._is_held = False
-        self._rests_until = 0.0
         self._misses = 0
-        self._alarms: tuple[str, ...] = ()
-        self._past_kwh, self._session_kwh = 0.0, 0.0
         self._phases = phases_of(evse.model)
         evse.port = self
 
@@ -75,12 +71,12 @@ class ModbusCharger:
 
     def start(self, token: str) -> None:
         """Let it charge, for this token."""
-        self._token, self._is_spent, self._is_stopping = token, False, False
+        self._session.start(token)
         self._do(self._begin())
 
     def stop(self, reason: str) -> None:
         """End its charge; asked again with every reading until it has."""
-        self._is_stopping = True
+        self._session.is_stopping = True
         self._wake.set()
 
     def make_safe(self) -> None:
@@ -91,12 +87,10 @@ class ModbusCharger:
         """As `make_safe`, done when it has taken all of it; it is polled no more."""
         self._is_safe = True
         await self.stop_polling()
-        for order, value in ((self._map.fall, 0.0), (self._map.limit, 0.0), (self._map.stop, 0.0)):
+        last = self._map.stop or self._map.enable
+        for order in (self._map.fall, self._map.limit, last):
             with contextlib.suppress(Away, Busy, Nonsense):
-                await self._write(order, value)
-        if self._map.stop is None:
-            with contextlib.suppress(Away, Busy, Nonsense):
-                await self._write(self._map.enable, 0.0)
+                await self._write(order, 0.0)
 
     # Its life
 
@@ -126,8 +120,8 @@ class ModbusCharger:
                 pass
             except Nonsense as nonsense:
                 self._post("nonsense", what=str(nonsense))
-            due = due + self.config.poll_s if loop.time() >= due else due
-            due = max(due, loop.time())
+            if loop.time() >= due:
+                due = max(due + self.config.poll_s, loop.time())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._wake.wait()
@@ -140,22 +134,26 @@ class ModbusCharger:
         values = await fetched(self._master, self.config.unit, self._map.mapped, self._blocks)
         said = self._map.said(values)
         if self.evse.is_silent:
-            self._abandon()
+            self._session.abandon()
         if not self._is_up:
             await self._join()
         self._phases = max(self._phases, said.phases)
-        self._hear(said)
+        had_begun = self._session.has_begun
+        self._session.hear(said, asyncio.get_running_loop().time())
+        if self._session.has_begun is not had_begun:
+            self._granted_kw = None
+            self._wake.set()
         await self._look(values)
 
     async def _join(self) -> None:
         await self._arm()
-        self._is_up = True
-        self._written_kw = None
-        self._alarms = ()
-        made = self._map.mapped.identification
-        self._post("joined", vendor=made.vendor, model=made.product)
         if self._map.enable is not None:
             await self._write(self._map.enable, 1.0)
+        self._is_up = True
+        self._written_kw = None
+        self._session.rejoin()
+        made = self._map.mapped.identification
+        self._post("joined", vendor=made.vendor, model=made.product)
         self._wake.set()  # its limit is due
 
     async def _arm(self) -> None:
@@ -171,11 +169,6 @@ class ModbusCharger:
     def _lease_s(self) -> float:
         return float(floor(LEASE_SHARE * self.evse.terms.watchdog_s))
 
-    def _abandon(self) -> None:
-        """Its twin has given it up: whatever still runs there is to end."""
-        self._is_spent = self._is_spent or self._has_begun
-        self._has_begun, self._granted_kw, self._alarms = False, None, ()
-
     def _lost(self) -> None:
         if self._is_up:
             self._is_up = False
@@ -186,9 +179,10 @@ class ModbusCharger:
     @property
     def _wanted_kw(self) -> float:
         """What it may draw now."""
-        if self._is_spent or (self._is_stopping and self._map.stop is None):
+        session = self._session
+        if session.is_spent or (session.is_stopping and self._map.stop is None):
             return 0.0
-        if self._has_begun and self._granted_kw is not None:
+        if session.has_begun and self._granted_kw is not None:
             return self._granted_kw
         return self.evse.terms.reserve_kw
 
@@ -196,44 +190,38 @@ class ModbusCharger:
         limit_kw = self._wanted_kw
         if limit_kw != self._written_kw:
             await self._limit(limit_kw)
-        if self._is_stopping and self._map.stop is not None:
+        if self._session.is_stopping:
             with contextlib.suppress(Nonsense):  # nothing is on that could be stopped
                 await self._write(self._map.stop)
 
     async def _limit(self, limit_kw: float) -> None:
         """Write it, and read back what the device goes by."""
-        order, shown = self._map.limit, self._map.allowed
+        order, shown, mapped = self._map.limit, self._map.allowed, self._map.mapped
         assert order is not None and shown is not None
         is_kw = order.argument == "limit_kw"
         try:
             await self._write(order, limit_kw if is_kw else self._amperes(limit_kw))
-            back = await fetched(self._master, self.config.unit, self._map.mapped, blocks_of(self._map.mapped, [shown]))
+            back = await fetched(self._master, self.config.unit, mapped, blocks_of(mapped, [shown]))
         except Nonsense:
             self._missed(limit_kw)
             return
+        is_none = limit_kw <= 0.0 or (self.evse.model.kind == "ac" and self._amperes(limit_kw) < LEAST_PILOT_A)
+        self._session.hold(asyncio.get_running_loop().time(), is_held=is_none)
         self._written_kw = limit_kw
-        was_held, self._is_held = self._is_held, not is_kw and self._amperes(limit_kw) < LEAST_PILOT_A
-        if was_held and not self._is_held:
-            self._rests_until = asyncio.get_running_loop().time() + CONNECTION_TIMEOUT_S
-        self._confirm(back)
+        if self._is_above(back, limit_kw):
+            self._missed(limit_kw)
+            return
+        self._misses = 0
+        if self._session.has_begun and self._granted_kw is not None:
+            self._post("limited", limit_kw=limit_kw, is_obeyed=True)
 
     async def _look(self, values: dict[str, Value]) -> None:
         """A device that has forgotten its limit, or its fail-safe, is told it anew."""
-        if self._written_kw is not None and self._is_above(values):
+        if self._written_kw is not None and self._is_above(values, self._written_kw):
             self._missed(self._written_kw)
         lapse_s = self._map.lapse_of(values)
         if lapse_s is not None and lapse_s != self._lease_s:
             await self._arm()
-
-    def _confirm(self, values: dict[str, Value]) -> None:
-        limit_kw = self._written_kw
-        assert limit_kw is not None
-        if self._is_above(values):
-            self._missed(limit_kw)
-            return
-        self._misses = 0
-        if self._has_begun and self._granted_kw is not None:
-            self._post("limited", limit_kw=limit_kw, is_obeyed=True)
 
     def _missed(self, limit_kw: float) -> None:
         self._written_kw = None
@@ -243,17 +231,15 @@ class ModbusCharger:
         elif self._misses < _TRIES:
             self._wake.set()
 
-    def _is_above(self, values: dict[str, Value]) -> bool:
+    def _is_above(self, values: dict[str, Value], limit_kw: float) -> bool:
         allowed_kw = self._map.allowed_of(values, self._watts_per_a())
-        limit_kw = self._written_kw or 0.0
-        return allowed_kw is None or allowed_kw > limit_kw * (1.0 + _SLACK) + _NO_KW
+        return allowed_kw is None or allowed_kw > limit_kw * (1.0 + _SLACK) + NO_KW
 
     async def _begin(self) -> None:
         with contextlib.suppress(Away, Busy, Nonsense):
             if self._map.enable is not None:
                 await self._write(self._map.enable, 1.0)
-            if self._map.start is not None:
-                await self._write(self._map.start)
+            await self._write(self._map.start)
         self._wake.set()
 
     async def _write(self, order: Order | None, value: float = 0.0) -> None:
@@ -270,93 +256,13 @@ class ModbusCharger:
             return AC_PHASE_V * self._phases
         return self.evse.meter.value("voltage_v") or _HIGHEST_V
 
-    # What it says
-
-    def _hear(self, said: Said) -> None:
-        state = said.state
-        if state is EvseState.AVAILABLE:
-            self._is_spent = False
-        wants = state is EvseState.CHARGING or (state is EvseState.PREPARING and self._is_held)
-        register = self._register(said, is_new=not self._has_begun)
-        self._tell_alarms(said)
-        if self._has_begun:
-            self._reading(said, register)
-            if self._is_over(said):
-                self._ended(said, register)
-        elif wants and not self._is_spent:
-            self._post("status", state="preparing", code="")
-            self._reading(said, register)
-            self._began(register)
-        else:
-            if state is EvseState.CHARGING:
-                self._is_stopping = True  # a charge of nobody
-            else:
-                self._is_stopping = False
-                self._tell_state(said)
-            self._reading(said, register)
-
-    def _is_over(self, said: Said) -> bool:
-        """Whether the charge has ended; one that rests because it is, or just was, held at nothing has not."""
-        if said.state is EvseState.CHARGING:
-            self._rests_until = 0.0
-            return self._is_stopping and self._map.stop is None and self._is_held and said.power_kw < _NO_KW
-        rests = self._is_held or asyncio.get_running_loop().time() < self._rests_until
-        return said.state is not EvseState.PREPARING or self._is_stopping or not rests
-
-    def _began(self, register: dict[str, Scalar]) -> None:
-        token, self._token = self._token or self._own_token, ""
-        self._has_begun, self._granted_kw, self._is_stopping = True, None, False
-        self._post("began", token=token, **register)
-
-    def _ended(self, said: Said, register: dict[str, Scalar]) -> None:
-        is_fault = said.state in (EvseState.FAULTED, EvseState.UNAVAILABLE)
-        reason = "device_fault" if is_fault else "remote" if self._is_stopping else "driver"
-        self._has_begun = self._is_stopping = False
-        self._granted_kw = None
-        self._is_spent = said.state is not EvseState.AVAILABLE
-        self._post("ended", reason=reason, **register)
-        self._tell_state(said)
-        self._wake.set()
-
-    @property
-    def _own_token(self) -> str:
-        pile, _, connector = self.evse.path.removeprefix("pile[").removesuffix("]").partition("].connector[")
-        return self.config.token or f"{pile}-{connector}"[-20:]
-
-    def _tell_state(self, said: Said) -> None:
-        state = EvseState.FINISHING if said.state is EvseState.CHARGING else said.state
-        self._post("status", state=str(state.value), code=said.flags[0] if said.flags else "fault")
-
-    def _tell_alarms(self, said: Said) -> None:
-        alarms = tuple(name for name in said.flags if name in ALARMS)
-        if alarms != self._alarms:
-            self._alarms = alarms
-            self._post("alarms", names=",".join(alarms))
-
-    def _register(self, said: Said, *, is_new: bool) -> dict[str, Scalar]:
-        """Its register; of a device that counts sessions alone, those that are over added up."""
-        if said.register_kwh is not None:
-            return {"register_kwh": said.register_kwh}
-        if said.session_kwh is None:
-            return {}
-        if is_new and said.session_kwh < self._session_kwh:
-            self._past_kwh += self._session_kwh
-        if is_new or said.session_kwh >= self._session_kwh:
-            self._session_kwh = said.session_kwh
-        return {"register_kwh": self._past_kwh + said.session_kwh}
-
-    def _reading(self, said: Said, register: dict[str, Scalar]) -> None:
-        told = {"power_kw": said.power_kw, "voltage_v": said.voltage_v, "current_a": said.current_a, "soc": said.soc}
-        self._post("reading", **{name: value for name, value in told.items() if value is not None}, **register)
-
     def _post(self, verb: str, **args: Scalar) -> None:
         if self._is_safe:
             return
         self._count += 1
         path = self.evse.path
-        self._kernel.post(
-            Command("slot", self.config.host, verb, f"{path}.device", args, (f"slot:{path}", self._count))
-        )
+        key = (f"slot:{path}", self._count)
+        self._kernel.post(Command("slot", self.config.host, verb, f"{path}.device", args, key))
 
     def _do(self, deed: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(deed)

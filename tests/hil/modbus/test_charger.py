@@ -101,7 +101,7 @@ class Side:
         self.pacing = asyncio.get_running_loop().create_task(self.loop.real(SimTime(now + 60.0), 1.0))
 
     def kw(self, path: str) -> float:
-        return float(self.station.find(path).power_kw.at(self.kernel.now))  # type: ignore[union-attr]
+        return float(self.station.find(path).power_kw.at(self.kernel.now))  # type: ignore[attr-defined]
 
     def told(self, kind: str, subject: str = AT) -> list[Event]:
         return [event for event in self.events if event.kind == kind and event.subject == subject]
@@ -136,9 +136,7 @@ class Pair:
     async def start(self, kw: float, reserve_kw: float, watchdog_s: float) -> None:
         await self.port.start()
         self.number = number = int(self.port.url.rpartition(":")[2])
-        slots = SLOTS.format(
-            at=AT, max_kw=kw, reserve_kw=reserve_kw, watchdog_s=watchdog_s, map=self.map, port=number
-        )
+        slots = SLOTS.format(at=AT, max_kw=kw, reserve_kw=reserve_kw, watchdog_s=watchdog_s, map=self.map, port=number)
         self.main = Side(self.folder, "main", self.main_text, self.other_in_s, slots)
         assert map_problems(self.main.slot_file, self.main.station) == []
         self.device: DeviceEvse = self.main.station.devices[AT]
