@@ -59,7 +59,7 @@ class ModbusDriverConfig:
     poll_s: float = field(default=1.0, metadata=key("How often it is read.", unit="s", low=0.05, high=3_600))
     connector: int = field(default=1, metadata=key("Of a charger: which of its connectors it is.", low=1, high=256))
     token: str = field(
-        default="", metadata=key("Of a charger: who charges there; left out, the slot's path.", count=(0, 20))
+        default="", metadata=key("Of a charger: who charges there; left out, pile and connector: A01-1.", count=(0, 20))
     )
 
 

@@ -64,7 +64,13 @@ things:
     reserve_kw: {reserve_kw}
     watchdog_s: {watchdog_s}
     driver: {{kind: modbus, host: 127.0.0.1, port: {port}, unit: 1, map: {map}, poll_s: 0.1}}
+  - at: "grid.meter[M1]"
+    behind: shadow
+    armed: true
+    watchdog_s: 2
+    driver: {{kind: modbus, host: 127.0.0.1, port: {port}, unit: 2, map: sdm630, poll_s: 0.1}}
 """
+"""The meter is behind the same gateway, which takes one master."""
 CAR: dict[str, Any] = {"capacity_kwh": 200.0, "soc_in_pct": 20.0, "soc_target_pct": 90.0, "power_max_kw": 200.0}
 PLUGGING_S = 26.8
 """From a car's arrival until it is plugged."""
@@ -121,7 +127,8 @@ class Pair:
     def __init__(self, folder: Path, name: str, limit_kw: float, other_in_s: float) -> None:
         model, bay = ("quick", "fast") if name == "dc_pile" else ("ac_22", "slow")
         shows = "pile[X01]" if name == "dc_pile" else "pile[X01].connector[1]"
-        endpoints = f'[{{kind: modbus, id: bus, devices: [{{unit: 1, map: {name}, shows: "{shows}"}}]}}]'
+        devices = f'{{unit: 1, map: {name}, shows: "{shows}"}}, {{unit: 2, map: sdm630, shows: "grid.meter[M1]"}}'
+        endpoints = f"[{{kind: modbus, id: bus, connections: 1, devices: [{devices}]}}]"
         told = {"model": model, "bay": bay}
         peer = STATION.format(limit_kw=500, piles="X01", bays="B01", endpoints=endpoints, **told)
         self.folder, self.map = folder, name
@@ -215,6 +222,10 @@ def test_a_dc_pile_joins_shares_is_limited_and_is_stopped(played: Callable[..., 
         assert [event.data["reason"] for event in pair.peer.events if event.kind == "session.ended"] == ["remote"]
         await pair.until(lambda: pair.main.kw(OTHER) > 19.0)
         assert pair.main.alarms() == []
+        meter, grid_kw = pair.main.kernel.gauges["grid.meter[M1].power_kw"], pair.peer.station.grid.power_kw
+        seen = pytest.approx(grid_kw.at(pair.peer.kernel.now), abs=0.5)
+        await pair.until(lambda: meter.at(pair.main.kernel.now) == seen)
+        assert pair.main.told("alarm.raised", "grid.meter[M1]") == [], "one connection serves both units"
 
     played(story)
 
@@ -252,7 +263,7 @@ def test_a_port_that_closes_is_silence(played: Callable[..., None]) -> None:
         await pair.until(lambda: pair.main.kw(OTHER) > 49.0)
         await pair.port.stop()
         assert await pair.until(lambda: pair.main.alarms() == ["device_silent"]) < 2.4
-        assert [event.kind for event in pair.main.events if event.kind == "device.lost"] == ["device.lost"]
+        assert len(pair.main.told("device.lost")) == 1
         assert pair.main.told("session.ended")[0].data["reason"] == "device_silent"
         await pair.until(lambda: pair.main.kw(OTHER) < 21.0)  # it keeps what it may still draw
         assert pair.charger.is_charging, "nothing in it falls back by itself"
@@ -327,6 +338,21 @@ def test_who_is_held_at_nothing_wants_to_charge_once_it_is_plugged(played: Calla
         assert pair.device.token == "CARD"
 
     played(story, "keba_p30", 16.0, other_in_s=60.0, reserve_kw=0.0)
+
+
+def test_what_it_raises_is_raised_here(played: Callable[..., None]) -> None:
+    async def story(pair: Pair) -> None:
+        await charges(pair, 79.0)
+        pair.peer.station.piles["X01"].lock_out("emergency_stop", "emergency_stop")
+        await pair.until(lambda: pair.main.told("session.ended"))
+        assert pair.main.told("session.ended")[0].data["reason"] == "device_fault"
+        await pair.until(lambda: pair.main.alarms() == ["emergency_stop", "device_fault"])
+        (told,) = [event for event in pair.main.told("alarm.raised") if event.data["alarm"] == "device_fault"]
+        assert told.data["code"] == "emergency_stop" and "emergency_stop" in pair.device.alarms
+        pair.peer.station.piles["X01"].lift("emergency_stop")
+        await pair.until(lambda: pair.device.alarms == frozenset())
+
+    played(story, other_in_s=60.0)
 
 
 @pytest.mark.parametrize("name", ["dc_pile", "abb_terra_ac", "keba_p30"])
