@@ -14,7 +14,7 @@ from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
 
-__all__ = ["modbus_ports", "still_ports"]
+__all__ = ["modbus_ports", "still_ports", "still_station"]
 
 
 def modbus_ports(station: Station, document: Document[StationFile], door: Door) -> list[ModbusEndpoint]:
@@ -28,5 +28,11 @@ def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:
     """The ports of a station that is put together and does not run; builds none where the file has no ports."""
     if not document.value.buses:
         return []
+    station = still_station(document)
+    return modbus_ports(station, document, Door(station.kernel))
+
+
+def still_station(document: Document[StationFile]) -> Station:
+    """The station of that file, put together; it does not run."""
     kernel = Kernel(Clock(datetime(2022, 1, 1), document.value.station.timezone), 0)
-    return modbus_ports(Station(kernel, document.value, LocalPlatform(kernel)), document, Door(kernel))
+    return Station(kernel, document.value, LocalPlatform(kernel))

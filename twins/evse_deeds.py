@@ -9,12 +9,10 @@ from typing import Final
 from sim.deeds import CannotDo, deed
 from sim.faults import bounds
 from twins.evse import Evse
-from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
+from twins.supply import AC_PHASE_V, LEAST_PILOT_A, EvseState, Supply, phases_of
 
 __all__ = ["EnableEvse", "LimitEvse", "ResetEvse", "StartCharge", "StopCharge"]
 
-LEAST_PILOT_A: Final = 6.0
-"""The least current that a control pilot can offer (IEC 61851-1); less than that is none."""
 _TOKEN: Final = 20
 """Characters of a token at most, as platforms have it."""
 

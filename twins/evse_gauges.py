@@ -155,6 +155,8 @@ def _ac_readers(outlet: Supply) -> dict[str, tuple[str, Reader]]:
         "phases": ("1", lambda _t: float(phases)),
         "rated_a": ("A", lambda _t: outlet.model.evse_max_kw * a_per_kw),
         "allowed_a": ("A", lambda _t: outlet.ceiling_kw * a_per_kw),
+        "fail_safe_s": ("s", lambda _t: outlet.fail_safe.timeout_s if outlet.fail_safe is not None else 0.0),
+        "fail_safe_a": ("A", lambda _t: outlet.fail_safe.limit_a if outlet.fail_safe is not None else 0.0),
         "cable": ("1", lambda _t: float(is_plugged(outlet)) + float(is_plugged(outlet) and _is_locked(outlet))),
     }
     for phase in (1, 2, 3):

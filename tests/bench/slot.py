@@ -1,7 +1,8 @@
 """A second Voltyard plays a charger in a slot of the first, on sockets only: how fast the site's allocation reaches it.
 
-Two cars share 100 kW: one at a simulated outlet, one at the other process's. Each round that process is killed while it
-charges. Times are of the first station's recording, whose clock is the wall's.
+Two cars share a site's power: one at a simulated outlet, one at the other process's, which is a DC pile that speaks
+OCPP or a wallbox with a fail-safe that is polled by Modbus. Each round that process is killed while it charges. Times
+are of the first station's recording, whose clock is the wall's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from scenarios.verdict import EXIT_CODES
 from sim.errors import UsageError
 from sim.reading import Run
 
-__all__ = ["Measured", "play"]
+__all__ = ["MODBUS", "OCPP", "WATCHDOG_S", "Measured", "Wire", "play"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 5
@@ -39,17 +40,22 @@ grid:
   transformer: {{id: T1, rating_kva: 315, no_load_loss_kw: 0.5, load_loss_kw: 3}}
   feeders: [{{id: F1, breaker_a: 500}}]
   meter: {{id: M1, class: 0.5}}
-control: {{policy: equal_share, site_limit_kw: 100}}
-piles: [{{id: {piles}, model: quick, feeder: F1, evses: [{{reaches: [B01]}}], place: {{x_m: 0, y_m: 0, step_x_m: 3}}}}]
-bays: [{{id: {bays}, kind: fast, place: {{x_m: 0, y_m: 1, step_x_m: 3}}}}]
+control: {{policy: equal_share, site_limit_kw: {site_kw}}}
+piles:
+  - {{id: {piles}, model: {model}, feeder: F1, evses: [{{reaches: [B01]}}], place: {{x_m: 0, y_m: 0, step_x_m: 3}}}}
+bays: [{{id: {bays}, kind: {bay}, place: {{x_m: 0, y_m: 1, step_x_m: 3}}}}]
 weather: {{monthly_mean_c: [20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]}}
 demand: {{arrivals: {{profile: two_peaks, sessions_per_day: 1}}, vehicles: [{{model: lfp_60_400v, share: 1}}]}}
 tariff: {{energy_cny_kwh: 1, service_cny_kwh: 0.5}}
 pile_models:
   - {{name: quick, rated_kw: 120, evse_count: 1, evse_max_kw: 120, no_load_loss_kw: 0.5, loss_ratio: 0.04,
      standby_kw: 0.05, handshake_s: 0, insulation_test_s: 0, precharge_s: 0}}
-endpoints: [{{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${{csms}}/{{charge_point}}"}}]
+  - {{name: ac_22, kind: ac, rated_kw: 22, evse_count: 1, evse_max_kw: 22, no_load_loss_kw: 0.01, loss_ratio: 0.01,
+     standby_kw: 0.01, handshake_s: 0, insulation_test_s: 0, precharge_s: 0}}
+endpoints: [{endpoint}]
 """
+FACE = '{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${csms}/{charge_point}"}'
+UNIT = '{{kind: modbus, id: bus, port: {port}, devices: [{{unit: 1, map: keba_p30, shows: "pile[X01].connector[1]"}}]}}'
 SCENARIO = """\
 scenario: 1
 title: {{en: Looped back, zh: 回环}}
@@ -67,10 +73,31 @@ things:
   - at: "{AT}"
     behind: hardware
     armed: true
-    max_kw: 120
+    max_kw: {{max_kw}}
     watchdog_s: {WATCHDOG_S:g}
-    driver: {{{{kind: ocpp, port: {{port}}, charge_point: X01}}}}
+    driver: {{driver}}
 """
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How the second process is reached, and what both share."""
+
+    model: str
+    bay: str
+    site_kw: float
+    max_kw: float
+    freed_kw: float
+    """The other has the freed power once it draws more than this."""
+    driver: str
+    command: tuple[str, ...]
+
+
+OCPP = Wire("quick", "fast", 100.0, 120.0, 80.0, "{{kind: ocpp, port: {port}, charge_point: X01}}",
+            ("run", "--pace", "real", "--csms", "ws://127.0.0.1:{port}"))  # fmt: skip
+MODBUS = Wire("ac_22", "slow", 30.0, 22.0, 20.0,
+              "{{kind: modbus, host: 127.0.0.1, port: {port}, map: keba_p30, poll_s: 0.5}}",
+              ("serve", "--port", "0"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,24 +121,31 @@ class Measured:
     """The most that both were seen to draw together."""
 
 
-def play(folder: Path) -> Measured:
+def play(folder: Path, wire: Wire = OCPP) -> Measured:
     """One round, some 15 s of wall time."""
     port = _free_port()
+    is_ours = wire is OCPP  # the port that the first process listens on
+    told = {"site_kw": f"{wire.site_kw:g}", "model": wire.model, "bay": wire.bay}
+    endpoint = FACE if is_ours else UNIT.format(port=port)
+    driver = wire.driver.format(port=port)
     files = {
-        "main-station.yaml": STATION.format(id="MAIN", piles="A01..A02", bays="B01..B02"),
-        "peer-station.yaml": STATION.format(id="PEER", piles="X01", bays="B01"),
+        "main-station.yaml": STATION.format(id="MAIN", piles="A01..A02", bays="B01..B02", endpoint=FACE, **told),
+        "peer-station.yaml": STATION.format(id="PEER", piles="X01", bays="B01", endpoint=endpoint, **told),
         "main.yaml": SCENARIO.format(name="main", duration_h=0.1), "main.csv": CAR.format(t=7),
         "peer.yaml": SCENARIO.format(name="peer", duration_h=0.1), "peer.csv": CAR.format(t=0),
-        "slots.yaml": SLOTS.format(port=port),
+        "slots.yaml": SLOTS.format(max_kw=f"{wire.max_kw:g}", driver=driver),
     }  # fmt: skip
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     main = _voltyard("run", folder / "main.yaml", "--slots", folder / "slots.yaml", "--out", folder / "out")
-    _wait_for(port)
-    csms = f"ws://127.0.0.1:{port}"
-    peer = _voltyard("run", folder / "peer.yaml", "--pace", "real", "--csms", csms, "--out", folder / "peer")
+    if is_ours:
+        _wait_for(port)
+    else:
+        _wait_for_recording(folder / "out" / "run.sqlite")
+    verb, *options = (word.format(port=port) for word in wire.command)
+    peer = _voltyard(verb, folder / "peer.yaml", *options, "--out", folder / "peer")
     try:
-        _until(folder / "out", main, _is_shared)
+        _until(folder / "out", main, lambda run: _is_shared(run, wire))
         peer.send_signal(signal.SIGKILL)
         _until(folder / "out", main, _is_freed)
         main.send_signal(signal.SIGTERM)
@@ -120,10 +154,10 @@ def play(folder: Path) -> Measured:
         for process in (main, peer):
             process.kill()
             process.wait()
-    return _measured(folder / "out")
+    return _measured(folder / "out", wire)
 
 
-def _measured(out: Path) -> Measured:
+def _measured(out: Path, wire: Wire) -> Measured:
     with Run(out) as run:
         events = list(run.events())
         commands = [(row.t_s, row.verb, row.args) for row in run.commands() if row.source == "slot"]
@@ -131,10 +165,10 @@ def _measured(out: Path) -> Measured:
     began = next(t for t, verb, _ in commands if verb == "began")
     limited = next(t for t, verb, _ in commands if verb == "limited" and t >= began)
     rival = next(event.t_s for event in events if event.kind == "session.started" and event.subject == OTHER)
-    lowered = next(t for t, kw in device_kw if t >= rival and 0.0 < kw < 51.0)
-    shared = next(t for t, kw in other_kw if t >= rival and kw > 45.0)
+    lowered = next(t for t, kw in device_kw if t >= rival and 0.0 < kw < 0.51 * wire.site_kw)
+    shared = next(t for t, kw in other_kw if t >= rival and kw > 0.45 * wire.site_kw)
     lost = next(event.t_s for event in events if event.kind == "device.lost")
-    freed = next(t for t, kw in other_kw if t >= lost and kw > 80.0)
+    freed = next(t for t, kw in other_kw if t >= lost and kw > wire.freed_kw)
     together = [kw + next((own for t_own, own in reversed(other_kw) if t_own <= t), 0.0) for t, kw in device_kw]
     with sqlite3.connect(out / "csms.sqlite") as database:
         (stopped,) = database.execute(
@@ -169,13 +203,12 @@ def _until(out: Path, main: subprocess.Popen[bytes], is_so: Callable[[Run], bool
     raise AssertionError("the run ended before that")
 
 
-def _is_shared(run: Run) -> bool:
+def _is_shared(run: Run, wire: Wire) -> bool:
     """The other car charges, and the device has reported since that it draws less."""
     rival = next((event.t_s for event in run.events("session.started", OTHER)), None)
-    return rival is not None and any(
-        row.verb == "reading" and row.t_s >= rival and 0.0 < float(row.args.get("power_kw") or 0.0) < 51.0
-        for row in run.commands() if row.source == "slot"
-    )  # fmt: skip
+    readings = (row for row in run.commands() if row.source == "slot" and row.verb == "reading")
+    drawn_kw = (float(row.args.get("power_kw") or 0.0) for row in readings if rival is not None and row.t_s >= rival)
+    return any(0.0 < kw < 0.51 * wire.site_kw for kw in drawn_kw)
 
 
 def _is_freed(run: Run) -> bool:
@@ -199,6 +232,14 @@ def _wait_for(port: int) -> None:
     raise AssertionError("nobody listens on the slot's port")
 
 
+def _wait_for_recording(path: Path) -> None:
+    for _ in range(400):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the first process has not begun")
+
+
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -206,17 +247,23 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """Print the medians and the worst of all rounds."""
+    """Print the medians and the worst of all rounds, wire by wire."""
+    for name, wire in (("OCPP", OCPP), ("Modbus", MODBUS)):
+        print(name)
+        _print(wire)
+
+
+def _print(wire: Wire) -> None:
     rounds = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
-            rounds.append(play(Path(folder)))
+            rounds.append(play(Path(folder), wire))
     for name, title in (
         ("join_s", "from a device's start to its confirmed limit"),
         ("lowered_s", "from another's start until the device reports its smaller share"),
         ("shared_s", "from another's start until that has its share"),
         ("freed_s", f"from the lost plug until its power is with the others (watchdog {WATCHDOG_S:g} s)"),
-        ("most_kw", "most that both drew together, of 100 kW"),
+        ("most_kw", f"most that both drew together, of {wire.site_kw:g} kW"),
     ):
         values = [float(getattr(one, name)) for one in rounds]
         print(f"| {title} | {statistics.median(values):.3f} | {max(values):.3f} |")

@@ -93,3 +93,73 @@ def test_schemas_by_name() -> None:
 def test_a_list_of_a_station_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileProblems, match="no map is called onw"):
         LISTINGS["endpoints"](str(with_port(tmp_path, port=PORT.replace("map: own", "map: onw"))))
+
+
+SLOTS = """\
+slots: 1
+station: public
+things:
+  - at: "AT"
+    behind: hardware
+    armed: true
+TERMS    driver: {kind: modbus, host: 192.0.2.7, map: MAP}
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "name", "terms", "said"),
+    [
+        ("grid.meter[M1]", "sdm63", {}, "7: things[0].driver.map: no map sdm63; did you mean sdm630?"),
+        ("grid.meter[M1]", "env_rs485", {}, "7: things[0].driver.map: grid.meter[M1] is none of its family, env"),
+        ("pile[A01].connector[1]", "sdm630", {"max_kw": 60, "reserve_kw": 60},
+         "9: things[0].driver.map: map sdm630 is of the family meter, and pile[A01].connector[1] is DC"),
+        ("pile[A01].connector[1]", "keba_p30", {"max_kw": 60, "reserve_kw": 60},
+         "9: things[0].driver.map: map keba_p30 is of the family ac_pile"),
+        ("pile[A01].connector[1]", "dc_pile", {"max_kw": 60, "reserve_kw": 20},
+         "8: things[0].reserve_kw: 20 kW, and map dc_pile has no fail-safe: what was granted never lapses; 60 kW"),
+        ("pile[A01].connector[1]", "dc_pile", {"max_kw": 60},
+         "4: things[0].reserve_kw: 0 kW, and map dc_pile has no fail-safe"),
+        ("pile[A01].connector[1]", "dc_pile", {"max_kw": 60, "reserve_kw": 60}, ""),
+        ("grid.meter[M1]", "sdm630", {}, ""),
+    ],
+)  # fmt: skip
+def test_the_maps_of_a_slot_file_are_looked_at(
+    tmp_path: Path, at: str, name: str, terms: dict[str, int], said: str
+) -> None:
+    lines = "".join(f"    {key}: {value}\n" for key, value in terms.items())
+    path = tmp_path / "slots.yaml"
+    path.write_text(SLOTS.replace("AT", at).replace("MAP", name).replace("TERMS", lines), encoding="utf-8")
+    found = [str(problem).removeprefix(f"{path}:") for problem in check_files([path])]
+    assert [one.startswith(said) for one in found] == ([True] if said else []), found
+
+
+POOR = """\
+map: 1
+name: poor
+title: {en: Poor, zh: 简陋}
+device: Poor charger
+family: dc_pile
+source: "ours"
+trust: own
+identification: {vendor: V, product: P, revision: "1"}
+holding:
+  - {at: 0, name: air, type: f32, of: air_in_c}
+  - {at: 2, name: limit, type: u16, write: {do: evse.limit, with: limit_kw, target: "connector[1]"}}
+"""
+
+
+def test_what_a_charger_lacks_is_told_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "poor.yaml").write_text(POOR, encoding="utf-8")
+    text = SLOTS.replace("AT", "pile[A01].connector[1]").replace("MAP", "poor, maps: own")
+    path = tmp_path / "slots.yaml"
+    path.write_text(text.replace("TERMS", "    max_kw: 60\n    reserve_kw: 60\n"), encoding="utf-8")
+    said = [str(problem).partition("driver.map: ")[2] for problem in check_files([path])]
+    assert said == [
+        "map poor shows no limit: none could be read back; a point that reads allowed_kw or allowed_a",
+        "map poor shows no state; a point that reads step, pilot or state",
+        "map poor shows no power; a point that reads metered_kw, or voltage and current",
+    ]
+    poorer = POOR.replace("evse.limit, with: limit_kw", "evse.enable, with: is_on")
+    (tmp_path / "own" / "poor.yaml").write_text(poorer, encoding="utf-8")
+    assert "writes no limit of connector 1: who takes none may not charge" in str(check_files([path])[0])

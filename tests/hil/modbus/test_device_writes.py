@@ -37,6 +37,8 @@ WRITES: list[tuple[str, str, int, tuple[int, ...], Done]] = [
     ("abb", "holding", 0x4105, (1,), lambda one: not one.station.evses[15].is_charging),
     ("keba", "holding", 5004, (8_000,), lambda one: one.at("pile[C01].connector[1].current_a") == near(8.0)),
     ("keba", "holding", 5014, (0,), lambda one: one.at("pile[C01].connector[1].current_a") == 0.0),
+    ("keba", "holding", 5016, (9_000,), lambda one: one.at("pile[C01].connector[1].fail_safe_a") == 9.0),
+    ("keba", "holding", 5018, (30,), lambda one: one.at("pile[C01].connector[1].fail_safe_s") == 30.0),
     ("alfen", "holding", 1210, f32(12.5), lambda one: one.at("pile[C02].connector[1].current_l3_a") == near(12.5)),
     ("phoenix", "holding", 300, (9,), lambda one: one.at("pile[C02].connector[1].current_l2_a") == near(9.0)),
     ("phoenix", "coil", 400, (0,), lambda one: one.at("pile[C02].connector[1].power_kw") == 0.0),
