@@ -17,13 +17,11 @@ from twins.station_file import StationFile
 __all__ = ["modbus_ports", "still_ports", "still_station"]
 
 
-def modbus_ports(
-    station: Station, document: Document[StationFile], door: Door, host: str = "127.0.0.1"
-) -> list[ModbusEndpoint]:
+def modbus_ports(station: Station, document: Document[StationFile], door: Door) -> list[ModbusEndpoint]:
     """The ports of a station built of that file, not yet listening; FileProblems where a map does not fit."""
     bound = bound_units(station, document, door)
     folder = document.path.parent
-    return [ModbusEndpoint(bus, bound[name], door, folder, host) for name, bus in station.buses.items()]
+    return [ModbusEndpoint(bus, bound[name], door, folder) for name, bus in station.buses.items()]
 
 
 def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:

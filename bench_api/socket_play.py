@@ -117,7 +117,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
     loop.serve(door)
     rest = serving.rest
     faces: list[Face] = []
-    for port in modbus_ports(station, plan.loaded.station, door, rest.host):
+    for port in modbus_ports(station, plan.loaded.station, door):
         port.on_failure = loop.fail
         faces.append(port)
 

@@ -3,8 +3,8 @@
 Human stories are SimPy processes. Power and heat are *planned twins*: `plan(now)` brings a twin up to now, writes its
 segments and says when it must be woken next. Twins touched at one instant are planned once, in rank order, after every
 SimPy event of that instant; touching an earlier rank starts another round. Nobody polls and nobody is interrupted.
-When an instant has come to rest, what was deferred is done one at a time, each followed by its own rest: answers of a
-platform and commands from outside take effect in an order that a replay can repeat.
+When an instant has come to rest, what was deferred is done one at a time, each followed by its own rest, and then the
+commands from outside, one at a time likewise: they take effect in an order that a replay can repeat.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ class Kernel:
         self._touched: list[list[Twin]] = [[] for _ in Rank]
         self._touched_count = 0
         self._deferred: deque[Callable[[], None]] = deque()
+        self._admitted: deque[Ticket] = deque()
         self._outside: deque[Ticket] = deque()
         self._handlers: dict[str, Callable[[Command, int], None]] = {}
         self.obey: Callable[[Command, int], None] = self._refuse
@@ -239,9 +240,8 @@ class Kernel:
         count = len(self._outside)
         if count == 0:
             return 0
-        tickets = sorted((self._outside.popleft() for _ in range(count)), key=lambda ticket: ticket.command.key)
-        for ticket in tickets:
-            self._deferred.append(lambda ticket=ticket: self._apply(ticket))  # type: ignore[misc]
+        tickets = (self._outside.popleft() for _ in range(count))
+        self._admitted.extend(sorted(tickets, key=lambda ticket: ticket.command.key))
         return count
 
     def subscribe_commands(self, subscriber: Callable[[int, SimTime, Command], None]) -> None:
@@ -266,7 +266,7 @@ class Kernel:
 
     def next_time(self) -> SimTime:
         """When something is due next: now if the instant is not at rest, FOREVER if nothing is planned."""
-        if self._touched_count or self._deferred:
+        if self._touched_count or self._deferred or self._admitted:
             return self.now
         return SimTime(self._env.peek())
 
@@ -274,7 +274,7 @@ class Kernel:
         """Run everything due at or before `until`, each instant to its rest; time then stands at the last one."""
         env = self._env
         queue: list[Any] = env._queue
-        deferred, t = self._deferred, env._now
+        deferred, admitted, t = self._deferred, self._admitted, env._now
         while True:
             if not (queue and queue[0][0] <= t):
                 if self._touched_count:
@@ -282,6 +282,11 @@ class Kernel:
                     continue
                 if deferred:
                     deferred.popleft()()
+                    continue
+                if (
+                    admitted
+                ):  # after all that the command before it brought about: how they came batched must not matter
+                    self._apply(admitted.popleft())
                     continue
                 if not (queue and queue[0][0] <= until):
                     return

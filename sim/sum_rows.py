@@ -39,6 +39,7 @@ class SumRecord:
         self._summed: list[Sum] = []
         self._known: dict[int, tuple[int, list[tuple[Signal | Sum, float]], float]] = {}
         self._lasting: dict[int, tuple[float, ...]] = {}
+        self._still: set[int] = set()
         self._sources: dict[int, tuple[tuple[Signal, ...], tuple[Sum, ...]]] = {}
         for one in sums:
             self._begin_tunings(one, now)
@@ -46,13 +47,21 @@ class SumRecord:
                 self._before[id(leaf)] = np.array([(leaf.t0, leaf.a, leaf.b, leaf.c, leaf.tau)])
 
     def write(self, now: SimTime) -> list[tuple[Sum, Floats]]:
-        """(sum, its rows) of the window that ends now; call before the leaves' buffers are emptied."""
+        """(sum, its rows) of the window that ends now; call before the leaves' buffers are emptied.
+
+        A sum whose last row simply goes on has none: a recorded row lasts until the next.
+        """
         begin, end = self._begin, now
         if end <= begin:
             self._take_in()
             return []
         made: dict[int, Floats] = {}
-        written = [(one, self._rows(one, made, begin, end)) for one in self._sums]
+        self._still.clear()
+        written = []
+        for one in self._sums:
+            rows = self._rows(one, made, begin, end)
+            if id(one) not in self._still:
+                written.append((one, rows))
         for identity, rows in made.items():
             if identity in self._before:
                 self._before[identity] = rows[-1:]
@@ -118,6 +127,7 @@ class SumRecord:
         t, a, b, c, tau = row
         age = begin - t
         row = self._lasting[id(quantity)] = begin, a + b * age, b, c * exp(-age / tau), tau
+        self._still.add(id(quantity))
         return np.array([row])
 
     def _sum(self, quantity: Sum, made: dict[int, Floats], begin: float, end: float, cuts: Floats = _NONE) -> Floats:

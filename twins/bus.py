@@ -113,7 +113,7 @@ class BusDevice:
             has none, the highest raw value. Constants, texts and what was set by a master stay.
         is_swapped: values of 32 and 64 bits go out with their words in the other order than the map's; texts not.
         is_frozen: reads give, register by register, what they would have given when it began; writes still act.
-    Clock, where a map has one: it shows the station's time plus `clock_offset_s(t)`.
+    Clock, where a map has one: what it shows of an instant, the present or a logged one, is `clock_offset_s` then off.
     """
 
     def __init__(self, kernel: Kernel, bus: Bus, config: BusDeviceConfig) -> None:
@@ -134,7 +134,7 @@ class BusDevice:
         self.is_frozen = Knob(False, self._changed)
         self.clock_drift_s_per_day = Knob(0.0, self._drift_changed)
         self._kernel = kernel
-        self._clock_offset_s = Curve(0.0)
+        self._clock_offsets_s = [Curve(0.0)]
 
     @property
     def unit(self) -> int:
@@ -148,14 +148,20 @@ class BusDevice:
         return all_of_them[(all_of_them.index(self) + 1) % len(all_of_them)]
 
     def clock_offset_s(self, t: SimTime) -> float:
-        """How far its clock is ahead at `t`, now or later; set right when its drift is over."""
-        return self._clock_offset_s.at(t)
+        """How far its clock is ahead at `t`, or was then; set right when its drift is over."""
+        return next((one.at(t) for one in reversed(self._clock_offsets_s) if one.t0 <= t), 0.0)
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether its clock has ever been off."""
+        return len(self._clock_offsets_s) > 1
 
     def _changed(self) -> None:
         self.on_change()
 
     def _drift_changed(self) -> None:
         now, drift = self._kernel.now, self.clock_drift_s_per_day.value
-        ahead_s = self._clock_offset_s.at(now) if drift else 0.0
-        self._clock_offset_s.set(now, ahead_s, drift / _SECONDS_PER_DAY)
+        offset_s = Curve(0.0)
+        offset_s.set(now, self.clock_offset_s(now) if drift else 0.0, drift / _SECONDS_PER_DAY)
+        self._clock_offsets_s.append(offset_s)
         self.on_change()

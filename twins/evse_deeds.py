@@ -64,7 +64,8 @@ class StartCharge:
     def do(self, evse: Supply, source: str) -> None:
         """As if the platform had asked for it."""
         if not evse.start(self.token or source[:_TOKEN]):
-            raise CannotDo(f"no charge can begin: it is {_word(evse)}{' already' if evse.is_starting else ''}")
+            already = " already" if evse.is_starting else ""
+            raise CannotDo(f"no charge can begin: it is {_word(evse)}{already}", is_busy=evse.is_starting)
 
 
 @deed("evse.stop", on=Supply, zh="停止充电")

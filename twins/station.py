@@ -12,7 +12,6 @@ from sim.fault_commands import FaultCommands
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
-from sim.units import FOREVER
 from twins import bus_faults as _bus_faults  # what registers faults or deeds and nothing else
 from twins import contactor as _contactor
 from twins import control_deeds as _control_deeds
@@ -30,6 +29,7 @@ from twins.charging import Charging
 from twins.connector import ConnectorConfig
 from twins.contact import Contact
 from twins.control import Control
+from twins.control_inputs import set_budgets, tell_prices
 from twins.cooled_contact import CooledContact
 from twins.device_evse import DeviceEvse
 from twins.drivers import Arrival
@@ -52,7 +52,6 @@ from twins.reliability import Failures
 from twins.repairs import Repairs
 from twins.replay import ReplayRow
 from twins.shadow import Shadow
-from twins.sharing import Prices
 from twins.slot_file import SlotConfig
 from twins.stack import SplitStack
 from twins.staff import Staff
@@ -66,7 +65,6 @@ from twins.yard import Yard
 
 __all__ = ["Station"]
 
-_A_DAY_S = 86_400.0
 _GUEST = ".vehicle.bms"
 _FAULTS = (_bus_faults, _contactor)
 _DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
@@ -99,7 +97,7 @@ class Station:
         self.grid = Grid(kernel, file.grid, inputs, self.house.power_kw, self.weather.air_temp_c)
         self.meters = site_meters(kernel, self.grid, self.piles.values())
         self.fire_panel, self.gas_detectors = watch_fire(kernel, file.fire, self.microclimate, self.piles.values())
-        self._set_budgets()
+        set_budgets(self.control, self.grid, self.house, list(self.piles.values()))
         self._supply_piles()
         if file.heat.piles:
             self._house_piles()
@@ -126,7 +124,7 @@ class Station:
         self.billing = Billing(kernel, self.tariff)
         self.money = MoneyBook(kernel, self.billing, [evse.energy_kwh for evse in self.evses])
         platform.on_transaction = self.money.transaction
-        self._reprice()
+        tell_prices(kernel, self.control, file.tariff, self.tariff)
         self.charging = Charging(
             kernel, self.yard, self.weather, self.microclimate, self.billing, has_pack_heat=file.heat.packs
         )
@@ -233,20 +231,6 @@ class Station:
             heat = pile.config.cabinet or pile.model.cabinet
             pile.cabinet = Cabinet(self.kernel, pile, heat, self.microclimate.air_c(roof), sun_w_m2)
 
-    def _set_budgets(self) -> None:
-        """What the grid carries, in kilowatts of output: with every module on, and each kilowatt at the worst ratio."""
-        by_feeder: dict[str, list[Pile]] = {}
-        for pile in self.piles.values():
-            by_feeder.setdefault(pile.config.feeder, []).append(pile)
-        for pile in self.piles.values():
-            budgets = {pile.path: pile.model.rated_kw} if len(pile.evses) > 1 else {}
-            feeder = pile.config.feeder
-            budgets[f"grid.feeder[{feeder}]"] = _output(self.grid.feeder_limit_kw(feeder), 0.0, by_feeder[feeder])
-            for evse in pile.evses:
-                self.control.watch(evse, budgets)
-        self.grid.transformer.on_limit = self._limit_load
-        self._limit_load()
-
     def _supply_piles(self) -> None:
         piles, feed = list(self.piles.values()), self.grid.feed
 
@@ -263,24 +247,6 @@ class Station:
             [partial(pile.lock_out, "power_lost", "undervoltage") for pile in piles],
             [partial(pile.lift, "power_lost") for pile in piles],
         )
-
-    def _reprice(self) -> None:
-        """Tell a control that minds the time of use whether energy is dear, and when it will be cheaper."""
-        if not self.control.minds_prices:
-            return
-        now = self.kernel.now
-        mean_cny = self.file.tariff.energy_cny_kwh + self.file.tariff.service_cny_kwh
-        price_cny, turns = self.tariff.period_at(now).price_cny_kwh, self.tariff.next_change(now)
-        cheaper = turns
-        while cheaper < now + _A_DAY_S and self.tariff.period_at(cheaper).price_cny_kwh >= price_cny:
-            cheaper = self.tariff.next_change(cheaper)
-        self.control.reprice(Prices(price_cny > mean_cny and cheaper < FOREVER, cheaper))
-        if turns < FOREVER:
-            self.kernel.at(turns, self._reprice)
-
-    def _limit_load(self) -> None:
-        for source, limit_kw in self.grid.load_limits_kw().items():
-            self.control.limit(source, _output(limit_kw, self.house.most_kw, list(self.piles.values())))
 
     def _reach_bays(self) -> dict[str, Bay[Evse]]:
         charging = [bay for bay in self.file.bays if bay.kind in ("fast", "slow")]
@@ -336,8 +302,3 @@ class Station:
 
     def _bay_of_each_connector(self) -> list[Bay[Evse]]:
         return [self.bays[config.reaches[0]] for pile in self.piles.values() for config in pile.config.evses]
-
-
-def _output(limit_kw: float, house_kw: float, piles: list[Pile]) -> float:
-    room_kw = limit_kw - house_kw - sum(pile.fixed_kw for pile in piles)
-    return max(0.0, room_kw / max(pile.input_ratio for pile in piles))

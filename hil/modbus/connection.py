@@ -54,6 +54,12 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=_UNSENT_BYTES)
         self._arm()
 
+    @property
+    def peer(self) -> str:
+        """Its master's address; empty where that is not known."""
+        address = self._transport.get_extra_info("peername")
+        return str(address[0]) if address else ""
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, whoever ended it."""
         if self._timer is not None:

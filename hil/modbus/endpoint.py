@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hil.door import Door
+from hil.listening import shown_host
 from hil.modbus.registers import MappedUnit
 from hil.modbus.server import ModbusServer
 from hil.modbus.tls import server_context
@@ -20,13 +21,10 @@ _PROTOCOL: Final = {"tcp": "modbus-tcp", "rtu_tcp": "modbus-rtu-tcp", "tls": "mo
 class ModbusEndpoint:
     """One port of the station file with its devices."""
 
-    def __init__(
-        self, bus: Bus, units: Mapping[BusDevice, MappedUnit], door: Door, folder: Path, host: str = "127.0.0.1"
-    ) -> None:
+    def __init__(self, bus: Bus, units: Mapping[BusDevice, MappedUnit], door: Door, folder: Path) -> None:
         """`units` are those of `bound_units` for this bus; `folder` is the station file's."""
         self.bus = bus
         self.units = units
-        self.host = host
         self.on_failure: Callable[[Exception], None] | None = None
         """Told of faults of ours while masters are served; left out, the loop's own handler is."""
         self._door = door
@@ -36,7 +34,11 @@ class ModbusEndpoint:
     @property
     def url(self) -> str:
         """Where it listens, or is to listen: port 0 until it has taken a free one."""
-        return self._server.url if self._server is not None else f"tcp://{self.host}:{self.bus.config.port}"
+        return (
+            self._server.url
+            if self._server is not None
+            else f"tcp://{shown_host(self.bus.config.host)}:{self.bus.config.port}"
+        )
 
     async def start(self) -> None:
         """Listen; raises `PortInUse`, and `UsageError` for TLS files that cannot be used."""
@@ -44,7 +46,7 @@ class ModbusEndpoint:
         context = server_context(tls, self._folder) if tls is not None else None
         by_number = {device.unit: unit for device, unit in self.units.items()}
         server = ModbusServer(self.bus, by_number, self._door, self.on_failure, context)
-        await server.start(self.host)
+        await server.start()
         self._server = server
 
     async def stop(self) -> None:

@@ -236,6 +236,8 @@ def test_beyond_loopback_the_token_opens(kept_up: Path, tmp_path: Path) -> None:
     secret.write_text("open sesame\n")
     options = ("--host", "0.0.0.0", "--token-file", str(secret), "--out", str(tmp_path / "run"))
     with serving(kept_up, *options) as up:
+        modbus = [line.split()[0] for line in up.said if " modbus-tcp " in line]
+        assert modbus and all(one.startswith("tcp://127.0.0.1:") for one in modbus), "which knows no token"
         url = str(up.client.base_url).replace("0.0.0.0", "127.0.0.1") + "health"
         for header, status in ((None, 401), ("Bearer wrong", 401), ("Bearer open sesame", 200)):
             headers = {"Authorization": header} if header else {}
