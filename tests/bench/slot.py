@@ -206,8 +206,9 @@ def _until(out: Path, main: subprocess.Popen[bytes], is_so: Callable[[Run], bool
 def _is_shared(run: Run, wire: Wire) -> bool:
     """The other car charges, and the device has reported since that it draws less."""
     rival = next((event.t_s for event in run.events("session.started", OTHER)), None)
+    share_kw = 0.51 * wire.site_kw
     return rival is not None and any(
-        row.verb == "reading" and row.t_s >= rival and 0.0 < float(row.args.get("power_kw") or 0.0) < 0.51 * wire.site_kw
+        row.verb == "reading" and row.t_s >= rival and 0.0 < float(row.args.get("power_kw") or 0.0) < share_kw
         for row in run.commands() if row.source == "slot"
     )  # fmt: skip
 
