@@ -206,9 +206,11 @@ def _until(out: Path, main: subprocess.Popen[bytes], is_so: Callable[[Run], bool
 def _is_shared(run: Run, wire: Wire) -> bool:
     """The other car charges, and the device has reported since that it draws less."""
     rival = next((event.t_s for event in run.events("session.started", OTHER)), None)
-    readings = (row for row in run.commands() if row.source == "slot" and row.verb == "reading")
-    drawn_kw = (float(row.args.get("power_kw") or 0.0) for row in readings if rival is not None and row.t_s >= rival)
-    return any(0.0 < kw < 0.51 * wire.site_kw for kw in drawn_kw)
+    share_kw = 0.51 * wire.site_kw
+    return rival is not None and any(
+        row.verb == "reading" and row.t_s >= rival and 0.0 < float(row.args.get("power_kw") or 0.0) < share_kw
+        for row in run.commands() if row.source == "slot"
+    )  # fmt: skip
 
 
 def _is_freed(run: Run) -> bool:
