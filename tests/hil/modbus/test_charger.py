@@ -67,7 +67,7 @@ things:
   - at: "grid.meter[M1]"
     behind: shadow
     armed: true
-    watchdog_s: 2
+    watchdog_s: 20
     driver: {{kind: modbus, host: 127.0.0.1, port: {port}, unit: 2, map: sdm630, poll_s: 0.1}}
 """
 """The meter is behind the same gateway, which takes one master."""
@@ -228,7 +228,7 @@ def test_a_dc_pile_joins_shares_is_limited_and_is_stopped(played: Callable[..., 
         silences = [one for one in pair.main.told("alarm.raised", "grid.meter[M1]") if one.t > PLUGGING_S]
         assert silences == [], "one connection serves both units"
 
-    played(story)
+    played(story, watchdog_s=20.0)
 
 
 @pytest.mark.parametrize("name", ["abb_terra_ac", "alfen_ng9", "phoenix_em_cp"])
