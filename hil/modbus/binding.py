@@ -104,7 +104,7 @@ class _Binder:
         if point.type == "text":
             if not point.of:
                 text = (point.text or "").replace("{shows}", self.shows)
-                return Always(text_words(text[: 2 * point.registers], point.registers))
+                return Always(text_words(text, point.registers))
             texts = {word: text_words(str(text), point.registers) for word, text in point.codes.items()}
             return self._coded(placed, quantities[0], texts, None, is_measured=False)
         kind, is_measured = KINDS[point.type], point.write is None
@@ -131,7 +131,7 @@ class _Binder:
         scale = point.scale
         if is_measured and quantity.unit in TRANSFORMED:
             scale /= self.ct_ratio
-        return Number(quantity, kind, order, scale, point.add, bits, is_measured=is_measured)
+        return Number(quantity, kind, order, scale, point.add, bits, is_measured=is_measured, most=point.most)
 
     def _coded(
         self, placed: PlacedPoint, quantity: Quantity, codes: Mapping[str, tuple[int, ...]],

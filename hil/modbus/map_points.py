@@ -86,6 +86,9 @@ class RegisterPoint:
     absent: int | None = field(
         default=None, metadata=key("Its bits while there is nothing to read; by default NaN, 0x8000, 0xFFFF.", low=0)
     )
+    most: int | None = field(
+        default=None, metadata=key("The highest number it shows of a quantity; what is more reads so.", low=1)
+    )
     constant: float | None = field(default=None, metadata=key("It always shows this number."))
     text: str | None = field(default=None, metadata=key("It always shows this text."))
     bits: tuple[Flag, ...] = field(default=(), metadata=key("What each of its bits shows.", count=(0, 64)))
@@ -116,6 +119,10 @@ class RegisterPoint:
             raise Misfit("constant", f"{self.constant:g} does not fit", f"{kind.low:g} to {kind.high:g}")
         if self.absent is not None and self.absent >> 16 * kind.registers:
             raise Misfit("absent", f"{self.absent:#x} does not fit {self.type}", f"{4 * kind.registers} digits of hex")
+        if self.most is not None and (not self.of or self.codes):
+            raise Misfit("most", "given without a quantity that is shown as a number", "`of` with its path, no `codes`")
+        if self.most is not None and not self._fits(self.most):
+            raise Misfit("most", f"{self.most} does not fit", f"up to {kind.high:g}")
         self._check_codes()
         self._check_bits()
 
@@ -154,7 +161,7 @@ class RegisterPoint:
                 raise Misfit(path, what, f"at most {2 * self.registers} in {self.registers} registers")
         if self.of and not self.codes:
             raise Misfit("codes", "missing", "what the text is for each word of the state")
-        for name in ("constant", "bits", "write", "absent"):
+        for name in ("constant", "bits", "write", "absent", "most"):
             if getattr(self, name) not in (None, ()):
                 raise Misfit(name, "given with a text", "a type of numbers")
 

@@ -64,6 +64,8 @@ def reading_of(mapped: MapFile, block: Block, registers: Sequence[int]) -> Itera
         number = kind.number(bits)
         if bits == (kind.absent if point.absent is None else point.absent) or (kind.is_float and not isfinite(number)):
             continue
+        if point.most is not None and number > point.most:
+            continue
         yield placed.path(point.of, ""), (number - point.add) / point.scale
 
 
