@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from socket import socket
 
 from hil.door import Door
 from hil.modbus.devices import bound_units
@@ -18,12 +20,19 @@ __all__ = ["modbus_ports", "still_ports"]
 
 
 def modbus_ports(
-    station: Station, document: Document[StationFile], door: Door, host: str = "127.0.0.1"
-) -> list[ModbusEndpoint]:
-    """The ports of a station built of that file, not yet listening; FileProblems where a map does not fit."""
+    station: Station, document: Document[StationFile], door: Door, host: str = "127.0.0.1",
+    listening: Mapping[str, socket] | None = None,
+) -> list[ModbusEndpoint]:  # fmt: skip
+    """The ports of a station built of that file, not yet served; FileProblems where a map does not fit.
+
+    `listening` are the sockets that hold them already, by their ids.
+    """
+    held = listening or {}
     bound = bound_units(station, document, door)
     folder = document.path.parent
-    return [ModbusEndpoint(bus, bound[name], door, folder, host) for name, bus in station.buses.items()]
+    return [
+        ModbusEndpoint(bus, bound[name], door, folder, host, held.get(name)) for name, bus in station.buses.items()
+    ]
 
 
 def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Final
 
 from bench_api.endpoint_rows import Row, endpoint_rows, slot_rows
@@ -39,12 +40,13 @@ _SETTLE_MS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a served station shows: its REST port, which is bound already, and the Modbus ports of its file.
+    """What a served station shows: its REST port and the Modbus ports of its file, all of them bound already.
 
     `ready` is told the one list of wires, and where the embedded CSMS has its REST face, once all are up.
     """
 
     rest: RestPort
+    modbus: Mapping[str, socket]
     ready: Callable[[list[Row], str | None], None]
 
 
@@ -117,7 +119,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
     loop.serve(door)
     rest = serving.rest
     faces: list[Face] = []
-    for port in modbus_ports(station, plan.loaded.station, door, rest.host):
+    for port in modbus_ports(station, plan.loaded.station, door, rest.host, serving.modbus):
         port.on_failure = loop.fail
         faces.append(port)
 

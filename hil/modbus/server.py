@@ -76,13 +76,13 @@ class ModbusServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port}"
 
-    async def start(self, host: str = "127.0.0.1") -> None:
-        """Listen at the station file's port; 0 there takes any free one, see `port`.
+    async def start(self, host: str = "127.0.0.1", listening: socket.socket | None = None) -> None:
+        """Listen at the station file's port; 0 there takes any free one, see `port`. `listening` holds it already.
 
         Raises PortInUse: the address is taken, not ours, or not allowed.
         """
         self.host, self.port = host, self.bus.config.port
-        await self._listen()
+        await self._listen(listening)
         self.bus.on_cut = self._cut_or_whole
         if self.bus.is_cut.value:
             self._cut_or_whole()
@@ -192,12 +192,13 @@ class ModbusServer:
 
     # The socket that listens
 
-    async def _listen(self) -> None:
+    async def _listen(self, held: socket.socket | None = None) -> None:
         tls: dict[str, Any] = {"ssl_handshake_timeout": _HANDSHAKE_S} if self._tls is not None else {}
         loop = asyncio.get_running_loop()
         try:
+            where: dict[str, Any] = {"sock": held} if held else {"host": self.host, "port": self.port}
             self._listener = await loop.create_server(
-                lambda: Connection(self), self.host, self.port, ssl=self._tls, backlog=_BACKLOG, **tls
+                lambda: Connection(self), ssl=self._tls, backlog=_BACKLOG, **where, **tls
             )
         except (OSError, OverflowError) as error:
             told = getattr(error, "strerror", None) or error
