@@ -30,9 +30,7 @@ def modbus_ports(
     held = listening or {}
     bound = bound_units(station, document, door)
     folder = document.path.parent
-    return [
-        ModbusEndpoint(bus, bound[name], door, folder, host, held.get(name)) for name, bus in station.buses.items()
-    ]
+    return [ModbusEndpoint(bus, bound[name], door, folder, host, held.get(name)) for name, bus in station.buses.items()]
 
 
 def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:

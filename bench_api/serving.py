@@ -52,7 +52,7 @@ def serve(
         modbus = {one.bus.config.id: held.enter_context(bound(host, one.bus.config.port)) for one in ports}
         sys.stderr.write(f"{loaded.document.path.stem} at {loaded.station.path.stem}, pace {chosen.name};"
                          f" into {plan.out}\n")  # fmt: skip
-        serving = Serving(RestPort(listening, host, token), modbus, _told)
+        serving = Serving(RestPort(listening, host, token), _told, modbus)
         outcome = Bench(replace(plan, is_endless=True, serving=serving)).run()
     finish(outcome, plan.out, as_json=False)
     return 3 if outcome.document["verdict"] == "error" else 0

@@ -9,7 +9,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Final
@@ -40,14 +40,15 @@ _SETTLE_MS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a served station shows: its REST port and the Modbus ports of its file, all of them bound already.
+    """What a served station shows: its REST port, which is bound already, and the Modbus ports of its file.
 
-    `ready` is told the one list of wires, and where the embedded CSMS has its REST face, once all are up.
+    `ready` is told the one list of wires, and where the embedded CSMS has its REST face, once all are up. `modbus` are
+    the sockets of ports that are bound already, by their ids.
     """
 
     rest: RestPort
-    modbus: Mapping[str, socket]
     ready: Callable[[list[Row], str | None], None]
+    modbus: Mapping[str, socket] = field(default_factory=dict)
 
 
 def play_on_sockets(bench: Bench) -> None:

@@ -165,9 +165,9 @@ class _Binder:
         for _, call in write.calls:
             spec, thing = DEEDS.get(call.do), self.station.find(target(call))
             if not isinstance(thing, spec.on):
-                there = "nothing there" if thing is None else f"a {type(thing).__name__}"
+                there = "nothing is there" if thing is None else "it takes no such deed"
                 what = f"asks {call.do} of {target(call)}: {there}"
-                self._miss(placed, "write", what, f"`target`: the path of a {spec.on.__name__}")
+                self._miss(placed, "write", what, f"`target`: {spec.whose}")
                 return None
         point = placed.point
         has_way_back = shown is not None and not isinstance(shown, Always)

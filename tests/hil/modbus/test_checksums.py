@@ -13,7 +13,9 @@ from hil.modbus.checksums import LONGEST_PIECE, Pieces
 from hil.modbus.frames import RtuFraming
 
 
-@given(st.binary(max_size=300), st.binary(min_size=1, max_size=LONGEST_PIECE - 2), st.binary(max_size=40), st.booleans())
+@given(
+    st.binary(max_size=300), st.binary(min_size=1, max_size=LONGEST_PIECE - 2), st.binary(max_size=40), st.booleans()
+)
 def test_a_piece_is_sound_where_the_library_says_so(before: bytes, body: bytes, after: bytes, is_spoilt: bool) -> None:
     crc = FramerRTU.compute_CRC(body) ^ (0x0100 if is_spoilt else 0)
     pieces = Pieces(bytearray(before + body + crc.to_bytes(2, "big") + after))
