@@ -223,7 +223,7 @@ def test_set_points_that_go_together_are_one_deed(site: Sites) -> None:
         ('{unit: 1, map: sdm360, shows: "grid.meter[M1]"}', PILE,
          "devices[0].map: no map is called sdm360; did you mean sdm630?"),
         ('{unit: 1, map: sdm630, shows: "pile[A01]"}', PILE,
-         "devices[0].shows: map sdm630: pile[A01] is none of its family, meter; grid.meter[ID] or"),
+         "devices[0].shows: map sdm630: it is of the family meter and cannot show pile[A01]; grid.meter[ID] or"),
         ('{unit: 1, map: sdm630, shows: "grid.meter[M2]"}', PILE,
          "devices[0].shows: map sdm630: nothing is at grid.meter[M2]; one of: "),
         (DEVICE, PILE.replace("of: power_kw, scale", "of: power_kva, scale"),
