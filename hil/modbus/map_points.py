@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hil.modbus.map_codes import check_values, check_words
 from hil.modbus.values import KINDS
 from sim.events import Scalar
 from sim.files import ID_PATTERN, Misfit, key
@@ -42,12 +43,7 @@ class WriteConfig:
             raise Misfit("with", "missing", "the argument that the value is; `codes` for a deed that takes none")
         if self.codes and (self.argument or self.args or self.target):
             raise Misfit("codes", "given beside with, args or target", "args and target with each deed")
-        told: dict[int, str] = {}
-        for word in self.codes:
-            value = _whole("codes", word)
-            if value in told:
-                raise Misfit(f"codes.{word}", f"{value} is told already, as {told[value]}", "each value once")
-            told[value] = word
+        check_values(self.codes)
 
     @property
     def calls(self) -> Iterator[tuple[str, DeedCall]]:
@@ -110,7 +106,7 @@ class RegisterPoint:
             raise Misfit("of", "missing", right)
         if self.codes and not self.of:
             raise Misfit("codes", "given without a quantity", "`of` with its path")
-        _check_words(self.codes)
+        check_words(self.codes)
         if self.scale == 0.0:
             raise Misfit("scale", "0", "another number: 10 where a register counts tenths")
         if kind is None:
@@ -232,28 +228,3 @@ class CoilPoint:
 
 Point = RegisterPoint | CoilPoint
 """Whatever has an address."""
-
-
-def _check_words(codes: Mapping[str, int | str]) -> None:
-    """Words of states stand as they are; of numbers each has one code, and what is no number has none."""
-    told: dict[float, str] = {}
-    for word in codes:
-        try:
-            value = float(word.lower().replace(".nan", "nan"))
-        except ValueError:
-            continue
-        if value != value:
-            raise Misfit(f"codes.{word}", "no number is that", "`absent`, for while there is nothing to read")
-        if value in told:
-            raise Misfit(f"codes.{word}", f"{value:g} is told already, as {told[value]}", "each number once")
-        told[value] = word
-
-
-def _whole(path: str, word: str) -> int:
-    try:
-        value = int(word, 0)
-    except ValueError:
-        raise Misfit(f"{path}.{word}", "no whole number", "the number that is written, as 1 or 0x55") from None
-    if value < 0:
-        raise Misfit(f"{path}.{word}", "below 0", "the bits that are written, as 1 or 0x55")
-    return value
