@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_api.ports import still_ports, still_station
+from hil.modbus.family_quantities import misread
 from hil.modbus.map_checks import read_map
 from hil.modbus.map_file import MapFile
 from hil.slots import map_problems
@@ -47,7 +48,8 @@ def _check(path: Path) -> None:
     elif "voltyard" in keys:
         still_ports(read_station(path))
     elif "map" in keys:
-        read_map(path)
+        if problems := list(misread(read_map(path))):
+            raise FileProblems(problems)
     elif "slots" in keys:
         _check_maps(*check_slots(path))
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from socket import socket
 
 from hil.door import Door
 from hil.modbus.devices import bound_units
@@ -17,11 +19,18 @@ from twins.station_file import StationFile
 __all__ = ["modbus_ports", "still_ports", "still_station"]
 
 
-def modbus_ports(station: Station, document: Document[StationFile], door: Door) -> list[ModbusEndpoint]:
-    """The ports of a station built of that file, not yet listening; FileProblems where a map does not fit."""
+def modbus_ports(
+    station: Station, document: Document[StationFile], door: Door,
+    listening: Mapping[str, socket] | None = None,
+) -> list[ModbusEndpoint]:  # fmt: skip
+    """The ports of a station built of that file, not yet served; FileProblems where a map does not fit.
+
+    `listening` are the sockets that hold them already, by their ids.
+    """
+    held = listening or {}
     bound = bound_units(station, document, door)
     folder = document.path.parent
-    return [ModbusEndpoint(bus, bound[name], door, folder) for name, bus in station.buses.items()]
+    return [ModbusEndpoint(bus, bound[name], door, folder, held.get(name)) for name, bus in station.buses.items()]
 
 
 def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:

@@ -28,6 +28,10 @@ class LimitEvse:
     limit_kw: float = field(default=inf, metadata=bounds(low=0.0, high=5_000.0))
     limit_a: float = field(default=inf, metadata=bounds(low=0.0, high=2_000.0))
 
+    def lack(self, evse: Supply) -> str:
+        """Of DC there is no limit of current."""
+        return "limit_a is of AC outlets; limit_kw" if self.limit_a < inf and evse.model.kind != "ac" else ""
+
     def do(self, evse: Supply, source: str) -> None:
         """Limit it for this source."""
         limit_kw = min(self.limit_kw, self._by_current(evse))
@@ -36,8 +40,6 @@ class LimitEvse:
     def _by_current(self, evse: Supply) -> float:
         if self.limit_a == inf:
             return inf
-        if evse.model.kind != "ac":
-            raise CannotDo("limit_a is of AC outlets; limit_kw")
         offered_a = self.limit_a if self.limit_a >= LEAST_PILOT_A else 0.0
         return offered_a * phases_of(evse.model) * AC_PHASE_V / 1_000.0
 

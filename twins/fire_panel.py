@@ -32,6 +32,8 @@ _WORD: Final = 0x10000
 class FirePanelConfig:
     """The fire alarm control panel."""
 
+    path_form = "fire_panel[ID]"
+
     id: str = field(metadata=key("Name of the panel, as in `fire_panel[FP1]`.", pattern=ID_PATTERN))
 
 

@@ -53,6 +53,7 @@ class Supply(Twin):
     obeys a new grant within the instant.
     """
 
+    path_form = "pile[ID].connector[N]"
     rank = Rank.PILE
     obeys_at_once = True
 

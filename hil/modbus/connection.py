@@ -122,6 +122,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         session = self.session
+        if session.is_over:
+            self._transport.abort()
+            return
         if session.is_waiting:
             self._host.await_turn(self)
         if session.is_full != self._is_paused and not self._transport.is_closing():
@@ -149,7 +152,4 @@ class Connection(asyncio.BufferedProtocol):
             return
         now = self._loop.time()
         self.session.tick(now)
-        if self.session.is_over:
-            self._transport.abort()
-            return
         self.flush(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from socket import socket
 from typing import Any, Final
 
 from hil.door import Door
@@ -21,14 +22,21 @@ _PROTOCOL: Final = {"tcp": "modbus-tcp", "rtu_tcp": "modbus-rtu-tcp", "tls": "mo
 class ModbusEndpoint:
     """One port of the station file with its devices."""
 
-    def __init__(self, bus: Bus, units: Mapping[BusDevice, MappedUnit], door: Door, folder: Path) -> None:
-        """`units` are those of `bound_units` for this bus; `folder` is the station file's."""
+    def __init__(
+        self, bus: Bus, units: Mapping[BusDevice, MappedUnit], door: Door, folder: Path,
+        listening: socket | None = None,
+    ) -> None:  # fmt: skip
+        """`units` are those of `bound_units` for this bus; `folder` is the station file's.
+
+        `listening` is a socket that holds the port already; the endpoint closes it.
+        """
         self.bus = bus
         self.units = units
         self.on_failure: Callable[[Exception], None] | None = None
         """Told of faults of ours while masters are served; left out, the loop's own handler is."""
         self._door = door
         self._folder = folder
+        self._listening = listening
         self._server: ModbusServer | None = None
 
     @property
@@ -46,7 +54,7 @@ class ModbusEndpoint:
         context = server_context(tls, self._folder) if tls is not None else None
         by_number = {device.unit: unit for device, unit in self.units.items()}
         server = ModbusServer(self.bus, by_number, self._door, self.on_failure, context)
-        await server.start()
+        await server.start(self._listening)
         self._server = server
 
     async def stop(self) -> None:

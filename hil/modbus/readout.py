@@ -94,6 +94,8 @@ def _of_number(
     number = kind.number(bits)
     if bits == (kind.absent if point.absent is None else point.absent) or (kind.is_float and not isfinite(number)):
         return
+    if point.most is not None and number > point.most:
+        return
     if point.codes:  # a code of no word is told as it stands
         yield _path(placed, point.of), next((word for word, code in point.codes.items() if code == number), f"?{bits}")
         return

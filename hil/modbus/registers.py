@@ -85,18 +85,31 @@ class MappedUnit:
         return words[plan.skip : plan.skip + count] if plan.has_more else words
 
     def write(self, table: Table, first: int, values: Sequence[int]) -> None:
-        """Write registers or bits from address `first` on: all of them, or none and `Refusal`."""
+        """Write registers or bits from address `first` on: all of them, or none and `Refusal`.
+
+        Masters write coils as a picture of all of them: those of several that are as they are written are left alone.
+        """
         self._check_count(table, len(values))
         if self._watched:
             self._hear()
-        at, end = first, first + len(values)
+        at, end, takes_any = first, first + len(values), False
+        is_picture = table == "coil" and len(values) > 1
         written = []
         while at < end:
             point = self._at[table].get(at)
-            if point is None or point.write is None or point.first != at or point.end > end:
+            if point is None or point.first != at or point.end > end:
                 raise Refusal(Code.ADDRESS)
-            written.append((point.write, values[at - first : point.end - first]))
+            words = values[at - first : point.end - first]
+            is_so = is_picture and point.shown is not None and point.shown.read(self._kernel.now) == tuple(words)
+            if point.write is None and not is_so:
+                raise Refusal(Code.ADDRESS)
+            if point.write is not None:
+                takes_any = True
+                if not is_so:
+                    written.append((point.write, words))
             at = point.end
+        if not takes_any:
+            raise Refusal(Code.ADDRESS)
         carry_out(self._station, self._door, self.device.path, written)
 
     def _hear(self) -> None:

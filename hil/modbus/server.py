@@ -14,6 +14,7 @@ from ssl import SSLContext
 from typing import Any, Final
 
 from hil.door import Door
+from hil.listening import one_family
 from hil.modbus.connection import Connection
 from hil.modbus.frames import Framing, RtuFraming, TcpFraming
 from hil.modbus.gateway import Gateway
@@ -78,14 +79,15 @@ class ModbusServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port}"
 
-    async def start(self) -> None:
+    async def start(self, listening: socket.socket | None = None) -> None:
         """Listen at the station file's host and port; 0 there takes any free one, see `port`.
+
+        `listening` is a socket that holds it already.
 
         Raises PortInUse: the address is taken, not ours, or not allowed.
         """
-        host = self.bus.config.host
-        self.host, self.port = "127.0.0.1" if host == "localhost" else host, self.bus.config.port
-        await self._listen()
+        self.host, self.port = one_family(self.bus.config.host), self.bus.config.port
+        await self._listen(listening)
         self.bus.on_cut = self._cut_or_whole
         if self.bus.is_cut.value:
             self._cut_or_whole()
@@ -198,12 +200,13 @@ class ModbusServer:
 
     # The socket that listens
 
-    async def _listen(self) -> None:
+    async def _listen(self, held: socket.socket | None = None) -> None:
         tls: dict[str, Any] = {"ssl_handshake_timeout": _HANDSHAKE_S} if self._tls is not None else {}
         loop = asyncio.get_running_loop()
         try:
+            where: dict[str, Any] = {"sock": held} if held else {"host": self.host, "port": self.port}
             self._listener = await loop.create_server(
-                lambda: Connection(self), self.host, self.port, ssl=self._tls, backlog=_BACKLOG, **tls
+                lambda: Connection(self), ssl=self._tls, backlog=_BACKLOG, **where, **tls
             )
         except (OSError, OverflowError) as error:
             told = getattr(error, "strerror", None) or error

@@ -104,7 +104,7 @@ class ValueFaults:
         if value != value:
             return None
         if self._rolling is None:
-            return number.kind.bits(value * number.scale + number.add)
+            return number.bits(value)
         grown = value - self._rolling[id(point)]
         return _rolled(number, self._device.energy_left_kwh.value, grown)
 

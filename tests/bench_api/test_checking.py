@@ -49,13 +49,45 @@ def test_a_users_map_stands_behind_his_port(tmp_path: Path) -> None:
     assert row["signals"] == {"power": "grid.meter[M1].power_kw"}
 
 
+def test_a_map_alone_is_told_what_its_family_never_has(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN.replace("of: power_kw", "of: power_kilowatt"), encoding="utf-8")
+    (problem,) = check_files([path])
+    assert str(problem) == (
+        f"{path}:10: input[0].of: no thing of the family meter has power_kilowatt; did you mean power_kw?"
+    )
+    path.write_text(OWN.replace("of: power_kw", 'of: "/grid.meter[MAIN].anything"'), encoding="utf-8")
+    assert check_files([path]) == []
+    blocks = """\
+repeat:
+  - count: 2
+    step: 100
+    of: "connector[{n}]"
+    input:
+      - {at: 0, name: soc, type: u16, of: soc_pct}
+      - {at: 1, name: room, type: u16, of: set_c}
+"""
+    path.write_text(OWN.replace("family: meter", "family: dc_pile").partition("input:")[0] + blocks, encoding="utf-8")
+    (problem,) = check_files([path])
+    assert "repeat[0].input[1].of: no thing of the family dc_pile has connector[1].set_c" in str(problem)
+
+
+def test_what_is_missing_names_its_own_keys(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN.replace('identification: {vendor: V, product: P, revision: "1"}\n', ""), encoding="utf-8")
+    (problem,) = check_files([path])
+    assert str(problem).endswith(
+        "identification: missing; give it: What the device says of itself, with vendor, product, revision"
+    )
+
+
 @pytest.mark.parametrize(
     ("own", "port", "file", "said"),
     [
         (OWN.replace("power_kw", "power_kva"), PORT, "site.yaml",
          "endpoints[2].devices[0].map: map own, input[0].of: reads grid.meter[M1].power_kva, which this station does"),
         (OWN.replace("at: 0", "at: 65535"), PORT, "own.yaml", "input[0].at: power ends at 65536; up to 65535"),
-        (OWN, PORT.replace("maps: maps", "maps: none"), "none", "no such folder; a folder with maps"),
+        (OWN, PORT.replace("maps: maps", "maps: none"), "site.yaml", "endpoints[2].maps: no such folder: "),
         (OWN, PORT.replace("map: own", "map: onw"), "site.yaml", "devices[0].map: no map is called onw; did you mean"),
         (OWN.replace("name: own", "name: sdm630"), PORT, "own.yaml", "2: name: sdm630 is shipped; a name of its own"),
     ],
@@ -72,7 +104,7 @@ def test_a_map_that_does_not_fit_is_told_of_the_station_and_of_its_scenario(
         (problem,) = check_files([one])
         assert Path(problem.file).name == file
         assert said in str(problem)
-        assert problem.line > 0 or file == "none"
+        assert problem.line > 0
 
 
 def test_what_is_nothing_of_ours_is_told(tmp_path: Path) -> None:

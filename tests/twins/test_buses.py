@@ -94,6 +94,17 @@ def test_one_face_to_a_platform_and_a_name_for_each_port(tmp_path: Path) -> None
     ]
 
 
+def test_two_ports_do_not_share_a_number(tmp_path: Path) -> None:
+    ports = [
+        f"{{kind: modbus, id: {name}, port: {port}, devices: [{{unit: 1, map: a, shows: x}}]}}"
+        for name, port in (("a", 1502), ("b", 0), ("c", 1502), ("d", 0))
+    ]
+    (found,) = problems(tmp_path, *ports)
+    first = TWO_OUTLET.count("- kind:")
+    what = f"endpoints[{first + 2}].port: port 1502 is that of endpoints[{first}] too"
+    assert what in found and found.endswith("a port of its own; 0 takes any free one")
+
+
 def test_a_port_is_not_called_as_a_charge_point_is(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, "{kind: modbus, id: A01, devices: [{unit: 1, map: a, shows: x}]}")
     assert found.endswith(".id: A01 is the name of a charge point too; a name of its own")

@@ -172,7 +172,7 @@ def test_a_map_of_another_kind_of_thing_is_refused(tmp_path: Path) -> None:
     kernel = Kernel(Clock(datetime(2022, 6, 14, 8), file.station.timezone), 1)
     station = Station(kernel, file, LocalPlatform(kernel), document.value.devices)
     (problem,) = map_problems(document, station)
-    assert str(problem).startswith(f"{path}:8: things[0].driver.map: {METER} is none of its family, env")
+    assert str(problem).startswith(f"{path}:8: things[0].driver.map: it is of the family env and cannot show {METER}")
     path.write_text(SLOTS.format(behind="hardware", at=METER, port=502, map="sdm63"), encoding="utf-8")
     (problem,) = map_problems(read_slots(path), station)
     assert "no map sdm63; did you mean sdm630?" in str(problem)
