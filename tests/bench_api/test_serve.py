@@ -244,3 +244,17 @@ def test_beyond_loopback_the_token_opens(kept_up: Path, tmp_path: Path) -> None:
     assert "sesame" not in "".join(up.said)
     with Run(tmp_path / "run") as run:
         assert not any("sesame" in str(value) for value in run.meta.values())
+
+
+def test_a_folder_that_has_a_run_keeps_it(kept_up: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for _ in range(2):
+        with serving(kept_up, "--pace", "60x", "--out", str(out)) as up:
+            up.wait_for("wire.booted")
+            assert up.end() == 0
+    assert f"the earlier run there is kept in {out / 'earlier-1'}" in "".join(up.said)
+    for folder in (out, out / "earlier-1"):
+        assert json.loads((folder / "verdict.json").read_text())["verdict"] == "pass"
+        with Run(folder) as run:
+            assert run.meta["is_endless"] == "true"
+    assert (out / "state" / "queue.sqlite").exists() and not (out / "earlier-1" / "state").exists()
