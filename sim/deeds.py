@@ -57,7 +57,8 @@ def deed(name: str, *, on: type[Any], zh: str, is_sure: bool = False) -> Callabl
     """Register a frozen dataclass as the deed `name`; its first docstring line is the English title.
 
     It has `do(thing, source)`: act on the thing at the command's target now; `source` is the kind of face that asks.
-    `is_sure`: with arguments in bounds it is done whatever the thing is doing, or the thing has no such part at all.
+    `is_sure`: with arguments in bounds it is done whatever the thing is doing, or the thing has no such part at all,
+    or is a device that nobody reaches.
     """
 
     def register(cls: type[Any]) -> type[Any]:
