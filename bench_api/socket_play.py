@@ -132,6 +132,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
         station=station,
         door=door,
         loop=loop,
+        recorder=bench.recorder,
         events=EventRing(bench.kernel),
         catalogue=StationCatalogue(station.file),
         ocpp=bench.endpoint,

@@ -128,6 +128,7 @@ def test_a_station_in_its_readings(station: Path) -> None:
         assert times == sorted(set(times)), "each of its own present, not of the last event"
         assert "did you mean 'grid.power_kw'" in ask(client, 404, "GET", "signals/grid.powr_kw")["detail"]
         health = ask(client, 200, "GET", "health")
+        assert health["reasons"] == []
         assert (health["status"], health["pace"], health["cars"]) == ("ok", "60x", 2)
         assert health["t_s"] > times[-1] and health["time"].endswith("+02:00")
         (row,) = ask(client, 200, "GET", "endpoints")
@@ -209,6 +210,9 @@ def test_faults_come_and_go(station: Path) -> None:
         second = ask(client, 201, "POST", "faults/active", json=stuck | {"id": "mine"})
         assert (first["state"], second["id"], second["parameters"]["position"]) == ("active", "mine", "open")
         assert [one["id"] for one in ask(client, 200, "GET", "faults/active")] == [first["id"], "mine"]
+        for key in ("with", "args"):
+            told = ask(client, 422, "POST", "faults/active", json=stuck | {key: {}})["detail"]
+            assert told.startswith(f"body.{key}:") and told.endswith("the body has fault, target, id, parameters")
         assert "already active" in ask(client, 409, "POST", "faults/active", json=stuck | {"id": "mine"})["detail"]
         ask(client, 200, "DELETE", f"faults/active/{first['id'].replace('#', '%23')}")
         ask(client, 404, "DELETE", "faults/active/nobody")
@@ -240,6 +244,12 @@ def test_events_are_numbered_and_paged(station: Path) -> None:
             after = page["next"]
         assert seen == sorted(set(seen)) and len(seen) > 5
         starts = ask(client, 200, "GET", "events", params={"kind": "session.started"})["events"]
+        told = ask(client, 200, "GET", "events", params={"kind": ["session.*", "vehicle.arrived"], "limit": 10_000})
+        assert {one["kind"] for one in told["events"]} == {"session.started", "vehicle.arrived"}
+        assert ask(client, 200, "GET", "events", params={"kind": "wire.*"})["events"] == []
+        wrong = ask(client, 422, "GET", "events", params={"kind": "alarm.raise"})
+        assert wrong["detail"] == "no event is of kind 'alarm.raise'; did you mean 'alarm.raised'?"
+        assert "alarm.raised" in ask(client, 422, "GET", "events", params={"kind": "xyz.*"})["detail"]
         assert starts[0]["subject"].startswith("pile[A01]") and starts[0]["time"].startswith("2022-06-14T08:0")
 
     keep_up(station, act)

@@ -163,7 +163,9 @@ def test_a_restart_with_the_same_state_delivers_what_waited(kept_up: Path, tmp_p
 def test_a_csms_that_is_not_there_is_waited_for(kept_up: Path, tmp_path: Path) -> None:
     with serving(kept_up, "--pace", "60x", "--csms", "ws://127.0.0.1:9", "--out", str(tmp_path / "run")) as up:
         up.wait_for("wire.refused")
-        assert up.get("health")["charge_points"] == {"connected": 0, "all": 1}
+        health = up.get("health")
+        assert health["charge_points"] == {"connected": 0, "all": 1}
+        assert (health["status"], health["reasons"]) == ("degraded", ["without their CSMS: 1 of 1 charge points"])
         assert up.end() == 0
     document = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert (document["verdict"], document["reason"]) == ("fail", "CSMS of A01 never reached")
