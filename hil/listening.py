@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import socket
 from typing import Final
 
+from sim.addresses import is_loopback
 from sim.errors import PortInUse, UsageError
 
-__all__ = ["REST_PORT", "TOKEN_VARIABLE", "bound", "check_port", "is_loopback", "require_token", "shown_host"]
+__all__ = ["REST_PORT", "TOKEN_VARIABLE", "bound", "check_port", "require_token", "shown_host"]
 
 REST_PORT: Final = 8080
 """Where a station that is up listens if it is not told otherwise."""
@@ -31,15 +30,6 @@ def check_port(option: str, port: int) -> None:
     """Raise `UsageError` for a number that is no port; `option` is what the person wrote it behind."""
     if not 0 <= port <= 65_535:
         raise UsageError(f"{option} {port}: 0 to 65535 is possible")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`."""
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def require_token(host: str, token: str | None) -> None:

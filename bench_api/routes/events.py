@@ -27,7 +27,8 @@ Limit = Annotated[int, Query(ge=1, le=10_000)]
 Kinds = Annotated[
     list[str],
     Query(
-        default_factory=list, max_length=100,
+        default_factory=list,
+        max_length=100,
         description="Only these kinds, as in `alarm.raised` or `alarm.*`; may be given several times.",
     ),
 ]

@@ -100,6 +100,4 @@ def test_between_changes_the_limit_stands(later: list[tuple[int, float]], kind: 
     profile = kept(told((0, 9_000.0), *sorted(later), kind=kind, schedule={"startSchedule": "50", "duration": duration},
                         **more))  # fmt: skip
     ends = min(profile.at(now, None)[1], now + 2 * DAY_S)
-    assert {profile.at(now + (ends - now) * share, None)[0] for share in (0.1, 0.5, 0.9)} <= {
-        profile.at(now, None)[0]
-    }
+    assert {profile.at(now + (ends - now) * share, None)[0] for share in (0.1, 0.5, 0.9)} <= {profile.at(now, None)[0]}
