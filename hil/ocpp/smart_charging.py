@@ -125,7 +125,7 @@ class SmartCharging:
         return {"status": status}
 
     def composite(self, payload: Payload, now: float) -> Payload:
-        """GetCompositeSchedule: what will bind, in W or A, for `duration` s from now, a day and so many periods at most."""
+        """GetCompositeSchedule: what will bind, in W or A, for `duration` s from now; a day, 100 periods at most."""
         connector_id, duration_s = payload["connectorId"], min(payload["duration"], _LONGEST_S)
         unit = payload.get("chargingRateUnit", "W")
         chosen = list(self._connectors) if connector_id == 0 else [connector_id]

@@ -18,6 +18,7 @@ from pymodbus.client import ModbusTcpClient
 from bench_api.bench import Bench, Plan
 from bench_api.outcome import Outcome
 from bench_api.paces import read_pace
+from bench_api.report import write_report
 from bench_api.rest_face import RestPort
 from bench_api.running import replay
 from bench_api.socket_play import Serving
@@ -167,6 +168,11 @@ def test_a_command_has_acted_when_it_is_answered_and_the_run_replays(
         assert [(row.verb, row.source) for row in run.commands()] == [
             ("evse.limit", "rest"), ("evse.start", "rest"), ("fault.inject", "rest"), ("fault.clear_all", "rest"),
         ]  # fmt: skip
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert f"<pre>voltyard replay {folder}</pre>" in page
+    rows = [re.sub(r"<[^>]+>", "|", row) for row in page.split("<tr>") if "<td>rest</td>" in row]
+    assert len(rows) == 4 and "evse.limit" in rows[0] and "127.0.0.1" in rows[0] and "done" in rows[0]
+    assert "refused" in rows[1] and "it is charging" in rows[1]
     assert replay(folder, None, as_json=True) == 0
     again = json.loads(capsys.readouterr().out)
     assert (again["digest"], again["verdict"]) == (outcome.document["digest"], "pass")

@@ -35,9 +35,9 @@ def test_a_state_folder_is_free_again_after_a_kill(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(state)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
-        with pytest.raises(FolderInUse, match=rf"held by process {other.pid} \(voltyard serve other\)"):
-            with held(state, "voltyard serve this"):
-                pass
+        told = rf"held by process {other.pid} \(voltyard serve other\)"
+        with pytest.raises(FolderInUse, match=told), held(state, "voltyard serve this"):
+            pass
         os.kill(other.pid, signal.SIGKILL)
     with held(state, "voltyard serve this"):
         assert f"process {os.getpid()}" in (state / "station.lock").read_text()
