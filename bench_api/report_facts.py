@@ -64,7 +64,8 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "verdict": word, "lead": lead(run, known | {"verdict": word}),
         "reason": _reason(known),
-        "title": _title(run, known), "facts": _what_was_run(run, known), "command": _command(run, known, is_asked=bool(asked)),
+        "title": _title(run, known), "facts": _what_was_run(run, known),
+        "command": _command(run, known, is_asked=bool(asked)),
         "versions": _pairs(run.meta_json("versions")),
         "expectations": expectations, "kpis": _kpis(run, known), "books": books, "tariff": tariff_table(run, books),
         "unexplained": [note(str(line)) for line in books.get("unexplained") or []],

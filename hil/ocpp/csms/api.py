@@ -60,11 +60,11 @@ def create_app(csms: Csms, *, host: str = "127.0.0.1", token: str | None = None)
         if not store.rows("SELECT 1 FROM charge_points WHERE id=?", (charge_point,)):
             raise HTTPException(404, _NO_CHARGE_POINT)
         query = (
-            'SELECT seq, connector, transaction_id, received_at, body AS "values" FROM meter_values WHERE charge_point=?'
-            " ORDER BY seq DESC LIMIT ?"
+            "SELECT seq, connector, transaction_id, received_at, body AS said FROM meter_values"
+            " WHERE charge_point=? ORDER BY seq DESC LIMIT ?"
         )
         rows = store.rows(query, (charge_point, limit))
-        return [row | {"values": orjson.loads(row.pop("values"))} for row in reversed(rows)]
+        return [row | {"values": orjson.loads(row.pop("said"))} for row in reversed(rows)]
 
     @app.get("/api/v1/transactions")
     async def transactions(
