@@ -130,6 +130,7 @@ def test_it_is_listed_lives_and_ends_in_order(
         assert up.end(number) == 0
     document = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert (document["verdict"], document["pace"]) == ("pass", "60x")
+    assert "ocpp[A01]: the CSMS is lost\n" in "".join(up.said)
     assert "PASS" in "".join(up.said) and (tmp_path / "run" / "report.html").exists()
     with Run(tmp_path / "run") as run:
         (car,) = run.sessions()
