@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from bench_api.routes import commands, endpoints, events, faults, health, signals, station
@@ -28,6 +29,8 @@ def create_app(served: Served, *, host: str, token: str | None) -> ASGIApp:
     @app.exception_handler(RequestValidationError)
     async def refused(request: Request, error: RequestValidationError) -> JSONResponse:
         said = _problems(error)
+        if any(one["type"] == "extra_forbidden" for one in error.errors()) and (keys := _keys_of_body(request)):
+            said.append(f"the body has {', '.join(keys)}")
         if request.method == "POST" and "json" not in request.headers.get("content-type", ""):
             said.append("a body is sent as Content-Type: application/json")
         return JSONResponse({"detail": "; ".join(said)}, 422)
@@ -46,3 +49,10 @@ def _problems(error: RequestValidationError) -> list[str]:
     said = [f"{'.'.join(str(part)[:50] for part in one['loc'])}: {one['msg'][:200]}" for one in found]
     more = len(said) - _SHOWN_PROBLEMS
     return [*said[:_SHOWN_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _keys_of_body(request: Request) -> list[str]:
+    """The keys that the body of this route may have."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    shape = field.field_info.annotation if field is not None else None
+    return list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []

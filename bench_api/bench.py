@@ -32,7 +32,7 @@ from sim.kernel import Kernel
 from sim.recording import SESSION_COLUMNS, Recorder
 from sim.units import SimTime
 from twins.platform import LocalPlatform
-from twins.slot_file import SlotFile
+from twins.slot_file import SlotFile, without_passwords
 from twins.visits import Session
 
 __all__ = ["Bench", "Plan"]
@@ -106,7 +106,7 @@ class Bench:
         self.platform = LocalPlatform(self.kernel)
         devices = plan.slots.value.devices if plan.slots is not None else {}
         if plan.slots is not None:
-            self.recorder.meta({"file_slots": plan.slots.text})
+            self.recorder.meta({"file_slots": without_passwords(plan.slots)})
         platform = self.endpoint or self.platform
         self.run_ = ScenarioRun(self.kernel, loaded, platform, devices, is_endless=plan.is_endless)
         if plan.slots is not None and (problems := map_problems(plan.slots, self.run_.station)):

@@ -103,7 +103,7 @@ def run(
     slots: SlotsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Play a scenario; verdict, recording and report go into the run's folder."""
+    """Play a scenario; verdict, recording and report go into the run's folder, over those of an earlier run there."""
     from bench_api.running import run as play
 
     raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, as_json=as_json))
@@ -199,7 +199,10 @@ def serve(
     out: OutOption = None,
     slots: SlotsOption = None,
 ) -> None:
-    """Keep a station up on all its wires, day after day, until SIGTERM or Ctrl-C."""
+    """Keep a station up on all its wires, day after day, until SIGTERM or Ctrl-C.
+
+    Files of an earlier run in its folder are moved into earlier-1, earlier-2 and so on.
+    """
     from bench_api.serving import serve as keep_up
 
     raise typer.Exit(keep_up(scenario, pace, seed, csms, state, host, port, token_file, record, out, slots))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from bench_api.report_asked import asked_rows
 from bench_api.report_heat import derating_table
 from bench_api.report_lead import lead
 from bench_api.report_lists import event_rows, frame_rows, session_rows
@@ -58,12 +59,14 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         row["links"] = [(kind, seq) for kind, seqs in (("event", row["events"]), ("frame", row["frames"]))
                         for seq in seqs if seq in shown[kind]]  # fmt: skip
     sessions, cars = session_rows(run)
+    asked, asked_total = asked_rows(run)
     books = known.get("books") or {}
     word = known.get("verdict") if known.get("verdict") in VERDICTS else "unfinished"
     return {
         "verdict": word, "lead": lead(run, known | {"verdict": word}),
         "reason": _reason(known),
-        "title": _title(run, known), "facts": _what_was_run(run, known), "command": _command(run, known),
+        "title": _title(run, known), "facts": _what_was_run(run, known),
+        "command": _command(run, known, is_asked=bool(asked)),
         "versions": _pairs(run.meta_json("versions")),
         "expectations": expectations, "kpis": _kpis(run, known), "books": books, "tariff": tariff_table(run, books),
         "unexplained": [note(str(line)) for line in books.get("unexplained") or []],
@@ -71,6 +74,7 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "devices": device_lines(books.get("devices") or []), "gaps": gap_table(books.get("gaps") or []),
         "piles": pile_table(run), "troubles": trouble_table(run), "deratings": derating_table(run),
         "events": events, "events_total": total, "has_events": records_events(run),
+        "asked": asked, "asked_total": asked_total,
         "wire": wire_table(run, known.get("wire") or {}),
         "sessions": sessions, "cars": cars, "frames": frames, "lateness": known.get("lateness_ms") or {},
         "weather": run.meta_json("weather_note"), "sources": _listed(run.meta_json("data_sources")),
@@ -111,7 +115,10 @@ def _as_said(key: str, value: Any) -> Any:
     return said(str(value)) if key == "tested" else str(value).replace("T", " ") if key == "run_at" else str(value)
 
 
-def _command(run: Run, known: dict[str, Any]) -> str:
+def _command(run: Run, known: dict[str, Any], *, is_asked: bool) -> str:
+    """How to have it again; what was asked from outside only the recording has."""
+    if is_asked:
+        return f"voltyard replay {run.path if run.path.name != 'run.sqlite' else run.path.parent}"
     written = run.meta.get("command")
     if written:
         return written

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bench_api.progress import RunProgress
 from bench_api.provenance import restore_queue, restored, restored_slots
 from bench_api.replay import replay_into
 from bench_api.report import write_report
+from bench_api.run_folders import held
 from hil.ocpp.transport import without_credentials
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
 from scenarios.slots import find_slots, load_slots
@@ -56,7 +58,10 @@ def run(
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
                      f" pace {chosen.name}, {against}; into {folder}\n")  # fmt: skip
-    with RunProgress() as progress:
+    holding = held(plan.state, f"voltyard run {scenario}") if chosen.has_wire else nullcontext()
+    with holding, RunProgress() as progress:
+        if (folder / "run.sqlite").exists():
+            sys.stderr.write(f"{folder}: the earlier run there is overwritten\n")
         outcome = Bench(plan, progress).run()
     if junit is not None:
         _copy(folder / "junit.xml", junit)

@@ -11,6 +11,7 @@ from hil.door import Door
 from hil.loop import Loop
 from hil.ocpp.endpoint import OcppEndpoint
 from scenarios.catalogue import StationCatalogue
+from sim.recording import Recorder
 from twins.station import Station
 
 __all__ = ["Served"]
@@ -26,6 +27,7 @@ class Served:
     station: Station
     door: Door
     loop: Loop
+    recorder: Recorder
     events: EventRing
     catalogue: StationCatalogue
     ocpp: OcppEndpoint | None

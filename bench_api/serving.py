@@ -12,6 +12,7 @@ from bench_api.endpoint_rows import Row, endpoint_lines
 from bench_api.paces import read_pace
 from bench_api.ports import still_ports
 from bench_api.rest_face import RestPort
+from bench_api.run_folders import held, keep_earlier
 from bench_api.running import finish, plan_of
 from bench_api.socket_play import Serving
 from bench_api.tokens import read_token
@@ -47,10 +48,13 @@ def serve(
     ports = still_ports(loaded.station)  # what is wrong with maps and devices is told before anything begins
     plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"serve {scenario}", slots)
     host = one_family(host)
-    with ExitStack() as held:
-        listening = held.enter_context(bound(host, port))
+    with ExitStack() as taken:
+        listening = taken.enter_context(bound(host, port))
         configs = [one.bus.config for one in ports]
-        modbus = {one.id: held.enter_context(bound(one_family(one.host), one.port)) for one in configs}
+        modbus = {one.id: taken.enter_context(bound(one_family(one.host), one.port)) for one in configs}
+        taken.enter_context(held(plan.state, f"voltyard serve {scenario}"))
+        if (kept := keep_earlier(plan.out)) is not None:
+            sys.stderr.write(f"{plan.out}: the earlier run there is kept in {kept}\n")
         sys.stderr.write(f"{loaded.document.path.stem} at {loaded.station.path.stem}, pace {chosen.name};"
                          f" into {plan.out}\n")  # fmt: skip
         serving = Serving(RestPort(listening, host, token), _told, modbus)

@@ -20,6 +20,7 @@ from bench_api.faces import Face, Faces
 from bench_api.ports import modbus_ports
 from bench_api.rest_face import RestFace, RestPort
 from bench_api.served import Served
+from bench_api.spoken import Spoken
 from hil.door import Door
 from hil.loop import Loop
 from hil.ocpp.csms.process import CsmsProcess, spawn
@@ -94,6 +95,7 @@ async def _drive(bench: Bench, csms: CsmsProcess | None) -> None:
             if plan.serving is not None:
                 wires = endpoint_rows(station.file, [*slot_rows(_devices(plan.slots)), *faces.rows()], shown)
                 plan.serving.ready(wires, csms.api_url if csms is not None else None)
+                Spoken(kernel).begin()
             if plan.pace.factor is None:
                 await loop.lockstep(until)
             else:
@@ -135,6 +137,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
         station=station,
         door=door,
         loop=loop,
+        recorder=bench.recorder,
         events=EventRing(bench.kernel),
         catalogue=StationCatalogue(station.file),
         ocpp=bench.endpoint,

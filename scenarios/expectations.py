@@ -259,7 +259,7 @@ class Within(Form):
             near = self.nearest.to(one.event, one.subject, begin_s, end_s) if one.event else ()
             notes = self.nearest.notes(near, one.event or "", one.subject, begin_s, end_s)
             evidence = [first.seq, *(event.seq for event in near)]
-            came_s = next((event.t for event in near if event.t > begin_s), None)
+            came_s = next((event.t for event in near if event.t > begin_s and _is_of(one, event)), None)
             missed = f"{len(self._missed)} of {len(self._missed) + len(self._met)} not followed in time"
             return concluded(
                 one, "fail", end_s, bound=one.within_s, observed=None if came_s is None else came_s - begin_s, unit="s",
@@ -292,3 +292,7 @@ class Within(Form):
         self._is_inside = is_inside
         if is_inside:
             self._close(self.kernel.now)
+
+
+def _is_of(one: Expectation, event: Event) -> bool:
+    return event.kind == one.event and one.subject in (None, event.subject)

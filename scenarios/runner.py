@@ -51,7 +51,7 @@ class ScenarioRun:
         faults = self.station.faults
         if entry.clear is not None:
             alias = entry.clear
-            return lambda: faults.clear(alias)
+            return lambda: faults.clear(alias) if alias in faults.injected else None
         name, target = entry.inject or "", entry.target or ""
         return lambda: _discard(faults.inject(name, target, entry.parameters, entry.alias))
 

@@ -63,7 +63,7 @@ def deed(name: str, *, on: type[Any], zh: str, is_sure: bool = False) -> Callabl
 
     It has `do(thing, source)`: act on the thing at the command's target now; `source` is the kind of face that asks.
     It may have `lack(thing)`: why this thing can never do it with these arguments, or "". `is_sure`: what is in bounds
-    and nothing lacks for is done, whatever the thing is doing.
+    and nothing lacks for is done, whatever the thing is doing, unless it is a device that nobody reaches.
     """
 
     def register(cls: type[Any]) -> type[Any]:

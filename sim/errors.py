@@ -6,6 +6,7 @@ VoltyardError
     BenchError          the bench's own fault or its surroundings' (exit 3)
         Unreachable     a counterpart was never reached (refused, silent, not speaking the protocol)
         PortInUse       an address we were asked to serve is taken
+        FolderInUse     a state folder belongs to another station that is up
         RecordingFailed the run's recording could not be written (disk full, folder not writable)
         PlanStorm       a twin never came to rest at one instant
         ToleranceMissed a planned segment cannot be made as exact as it has to be
@@ -23,6 +24,7 @@ __all__ = [
     "DuplicateName",
     "FileProblem",
     "FileProblems",
+    "FolderInUse",
     "PlanStorm",
     "PortInUse",
     "RecordingFailed",
@@ -77,6 +79,10 @@ class Unreachable(BenchError):
 
 class PortInUse(BenchError):
     """An address to be served is already taken; the message names it."""
+
+
+class FolderInUse(BenchError):
+    """A state folder is held by another process; the message names both."""
 
 
 class RecordingFailed(BenchError):

@@ -5,10 +5,11 @@ Life cycle `armed -> active -> cleared`, every step an event. Overlapping faults
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sim.errors import UsageError
 from sim.events import Event, Scalar
@@ -18,6 +19,8 @@ from sim.registry import Registry, did_you_mean
 from sim.units import FOREVER, SimTime
 
 __all__ = ["FAULTS", "Contribution", "FaultBoard", "FaultSpec", "InjectedFault", "Knob", "Parameter", "bounds", "fault"]
+
+_CLEARED_KEPT: Final = 1_000
 
 V = TypeVar("V", bool, float, str)
 
@@ -160,13 +163,18 @@ class InjectedFault:
 
 
 class FaultBoard:
-    """Every fault of a run. Targets are paths and are bound when they appear."""
+    """Every fault of a run. Targets are paths and are bound when they appear.
+
+    `injected` has all that are armed or active, and the last 1,000 that were cleared.
+    """
 
     def __init__(self, kernel: Kernel, find: Callable[[str], object | None]) -> None:
         """`find` gives the thing at a path, or None while it is not there."""
         self._kernel = kernel
         self._find = find
         self.injected: dict[str, InjectedFault] = {}
+        self._count = 0
+        self._cleared: deque[InjectedFault] = deque()
 
     def inject(
         self, name: str, target: str, values: Mapping[str, Scalar], alias: str | None = None, cause: int | None = None
@@ -174,10 +182,11 @@ class FaultBoard:
         """Arm the fault `name` on `target`; it becomes active as soon as the target is there."""
         spec = FAULTS.get(name)
         made = spec.make(values)
-        identity = alias or f"{name}#{len(self.injected) + 1}"
+        identity = alias or f"{name}#{self._count + 1}"
         if identity in self.injected and self.injected[identity].state != "cleared":
             raise UsageError(f"a fault called '{identity}' is already {self.injected[identity].state}")
         injected = InjectedFault(identity, spec, made, target)
+        self._count += identity not in self.injected
         self.injected[identity] = injected
         injected.event = self._kernel.emit(
             "fault.armed", target, {"fault": name, "id": identity}, cause=cause, clause=spec.clause
@@ -200,6 +209,11 @@ class FaultBoard:
         injected.event = self._kernel.emit(
             "fault.cleared", injected.target, {"fault": injected.spec.name, "id": identity}, cause=cause
         )
+        self._cleared.append(injected)
+        if len(self._cleared) > _CLEARED_KEPT:
+            oldest = self._cleared.popleft()
+            if self.injected.get(oldest.id) is oldest:
+                del self.injected[oldest.id]
 
     def clear_all(self) -> None:
         """End every fault."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import types
 import typing
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from sim.errors import FileProblem, FileProblems
+from sim.nearest import nearest
 from sim.yaml_nodes import Node, key_path, parse_nodes, read_text
 
 __all__ = [
@@ -131,9 +131,9 @@ def json_schema(shape: type[Any]) -> dict[str, Any]:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """What would be right instead of an unknown word: the nearest known one, else the known ones."""
     names = list(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
+    near = nearest(word, names)
+    if near is not None:
+        return f"did you mean {near}?"
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""
     return f"one of: {', '.join(names[:20])}{more}" if names else "there are none"
 

@@ -57,6 +57,7 @@ _WIDTH = {"meta": 2, "signals": 4, "chunks": 5, "events": 7, "commands": 7, "fra
           "verdicts": 5, "lateness": 2, "kpis": 3}  # fmt: skip
 _UPSERT = {"meta", "sessions"}
 
+_JOBS = 64
 _LAST_ROWS_HOLD = """
 UPDATE chunks SET t1_s = max(t1_s, ?)
 WHERE (signal_id, t0_s) IN (SELECT signal_id, max(t0_s) FROM chunks GROUP BY signal_id)
@@ -79,12 +80,17 @@ class Recorder:
         self._quantities: list[Signal | State[Any]] = []
         self._sums: SumRecord | None = None
         self._failure: Exception | None = None
-        self._queue: Queue[list[tuple[str, list[tuple[Any, ...]]]] | None] = Queue(maxsize=64)
+        self._queue: Queue[list[tuple[str, list[tuple[Any, ...]]]] | None] = Queue(maxsize=_JOBS)
         self._connection = self._create(path)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
         threading.Thread(target=self._ring, name="recorder-bell", daemon=True).start()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk takes less than the run gives: soon the run would have to wait for it."""
+        return self._queue.qsize() >= _JOBS // 2
 
     # What a run gives
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from sim.errors import DuplicateName, UsageError
+from sim.nearest import nearest
 
 __all__ = ["Registry", "did_you_mean"]
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """A sentence naming the nearest known name, or all of them when none is near."""
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known) or 'none'}"
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near is not None else f"known: {', '.join(known) or 'none'}"
 
 
 class Registry(Generic[T]):

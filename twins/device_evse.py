@@ -77,9 +77,10 @@ class DeviceEvse(DeviceSupply):
         if verb == "nonsense":
             self._not_believed(str(command.args["what"]))
         elif verb == "lost":
+            self._is_cut = True
             self._kernel.emit("device.lost", self.path, cause=seq)
         elif verb in self._verbs:
-            self._heard_s = now
+            self._heard_s, self._is_cut = now, False
             if self.presence.value is Presence.UNKNOWN:
                 self.presence.set(now, Presence.PRESENT)
             elif self.is_silent and verb != "heard" and not self._is_distrusted:

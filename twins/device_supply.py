@@ -75,7 +75,7 @@ class DeviceSupply(Supply):
         self._read_s = kernel.now
         self._high_s: SimTime | None = None
         self._is_over = False
-        self._is_plugged = self._is_open = False
+        self._is_plugged = self._is_open = self._is_cut = False
         self._asked_kw = self._confirmed_kw = 0.0
         self._stop_reason = ""
         self._awaited_token, self._awaited_until = "", SimTime(0.0)
@@ -93,6 +93,15 @@ class DeviceSupply(Supply):
         """Whether it has been heard, and is not any more."""
         return self.presence.value is Presence.SILENT
 
+    @property
+    def absence(self) -> str:
+        """Why a command cannot reach it now, in words; empty where it can."""
+        if self.presence.value is Presence.UNKNOWN:
+            return "the device has not joined"
+        if self.is_silent:
+            return "the device is silent"
+        return "the connection to the device is lost" if self._is_cut else ""
+
     def asks_kw(self, now: SimTime) -> float:
         """What it may draw while a vehicle is at it."""
         return self.ceiling_kw if self._is_plugged else 0.0
@@ -103,15 +112,15 @@ class DeviceSupply(Supply):
 
     def start(self, token: str) -> bool:
         """Pass the wish on; the device says when it has begun."""
-        if self.presence.value is not Presence.PRESENT or self._is_open:
+        if self.absence or self._is_open:
             return False
         self._awaited_token, self._awaited_until = token, SimTime(self._kernel.now + CONNECTION_TIMEOUT_S)
         self.port.start(token)
         return True
 
     def stop(self, reason: str) -> bool:
-        """Pass the wish on; the charge ends when the device says so."""
-        if not self._is_open:
+        """Pass the wish on; the charge ends when the device says so. False where it would not hear."""
+        if not self._is_open or self.absence:
             return False
         self._stop_reason = reason
         self.port.stop(reason)

@@ -8,6 +8,7 @@ from typing import Final
 
 from sim.deeds import CannotDo, deed
 from sim.faults import bounds
+from twins.device_supply import DeviceSupply
 from twins.evse import Evse
 from twins.supply import AC_PHASE_V, LEAST_PILOT_A, EvseState, Supply, phases_of
 
@@ -34,6 +35,7 @@ class LimitEvse:
 
     def do(self, evse: Supply, source: str) -> None:
         """Limit it for this source."""
+        _reach(evse)
         limit_kw = min(self.limit_kw, self._by_current(evse))
         evse.limit(source, limit_kw if limit_kw < inf else None)
 
@@ -53,6 +55,7 @@ class EnableEvse:
 
     def do(self, evse: Supply, source: str) -> None:
         """As a limit of nothing, beside the limit that this source may have set."""
+        _reach(evse)
         evse.limit(f"{source}_enable", None if self.is_on else 0.0)
 
 
@@ -65,6 +68,7 @@ class StartCharge:
 
     def do(self, evse: Supply, source: str) -> None:
         """As if the platform had asked for it."""
+        _reach(evse)
         if not evse.start(self.token or source[:_TOKEN]):
             already = " already" if evse.is_starting else ""
             raise CannotDo(f"no charge can begin: it is {_word(evse)}{already}", is_busy=evse.is_starting)
@@ -77,6 +81,7 @@ class StopCharge:
 
     def do(self, evse: Supply, source: str) -> None:
         """As if the platform had asked for it."""
+        _reach(evse)
         if not evse.stop("remote"):
             raise CannotDo(f"no charge is on: it is {_word(evse)}")
 
@@ -99,6 +104,12 @@ class ResetEvse:
         if evse.bms is not None:
             raise CannotDo("a vehicle stands at it: it serves again when that has left")
         raise CannotDo("its contactor does not obey")
+
+
+def _reach(evse: Supply) -> None:
+    """A device that does not hear has not done what it is asked."""
+    if isinstance(evse, DeviceSupply) and evse.absence:
+        raise CannotDo(evse.absence)
 
 
 def _word(evse: Supply) -> str:

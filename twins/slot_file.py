@@ -5,6 +5,7 @@ Devices are armed one by one, in so many words: energy flows in them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Annotated, Literal
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml, told_by
 from twins.device_supply import DeviceTerms
+from twins.networks import is_loopback
 from twins.station_file import StationFile, find_station, read_station, station_names
 from twins.vehicle import vehicle_models
 
@@ -24,6 +26,7 @@ __all__ = [
     "check_slots",
     "read_slots",
     "slot_problems",
+    "without_passwords",
 ]
 
 
@@ -38,6 +41,10 @@ class OcppDriverConfig:
     charge_point: str = field(
         metadata=key("The identity it connects as, the last part of its URL.", pattern=ID_PATTERN)
     )
+    password: str = field(
+        default="", repr=False,
+        metadata=key("What it gives with its identity (HTTP Basic); required beyond loopback.", count=(8, 40)),
+    )  # fmt: skip
     connector: int = field(default=1, metadata=key("Which of its connectors it is.", low=1, high=100))
     unit: Literal["W", "A"] = field(default="W", metadata=key("What its limits are given in."))
     sample_s: int = field(
@@ -147,6 +154,15 @@ class SlotFile:
         return {slot.at: slot for slot in self.things if slot.is_device}
 
 
+def without_passwords(document: Document[SlotFile]) -> str:
+    """The text of the file as it may be kept: each password as so many x."""
+    text = document.text
+    for slot in document.value.things:
+        if isinstance(slot.driver, OcppDriverConfig) and (password := slot.driver.password):
+            text = re.sub(rf"(password\s*:\s*[\"']?){re.escape(password)}", rf"\g<1>{'x' * len(password)}", text)
+    return text
+
+
 def read_slots(path: Path) -> Document[SlotFile]:
     """A slot file checked in itself; FileProblems with every finding."""
     document = read_yaml(path, SlotFile)
@@ -220,6 +236,7 @@ def _repeated(document: Document[SlotFile]) -> Iterator[FileProblem]:
     connectors: dict[tuple[int, str, int], str] = {}
     hosts: dict[int, tuple[str, str]] = {}
     units: dict[tuple[str, int, int, int], str] = {}
+    passwords: dict[tuple[int, str], str] = {}
     for at, slot in enumerate(document.value.things):
         here = f"things[{at}]"
         if slot.at in places:
@@ -234,6 +251,13 @@ def _repeated(document: Document[SlotFile]) -> Iterator[FileProblem]:
             units.setdefault(outlet, here)
         if not isinstance(driver, OcppDriverConfig):
             continue
+        if slot.is_device and not driver.password and not is_loopback(driver.host):
+            what = f"missing: beyond loopback ({driver.host}) anyone could be {driver.charge_point}"
+            yield document.problem(f"{here}.driver.password", what, "8 to 40 characters that the charger is given too")
+        told = passwords.setdefault((driver.port, driver.charge_point), driver.password)
+        if told != driver.password:
+            what = f"another one than {driver.charge_point} has before"
+            yield document.problem(f"{here}.driver.password", what, "one password a charge point")
         device = (driver.port, driver.charge_point, driver.connector)
         if device in connectors:
             what = f"connector {driver.connector} of {driver.charge_point} is {connectors[device]} already"

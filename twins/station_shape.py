@@ -38,7 +38,11 @@ class LocalText:
     """A text that people see, in both languages."""
 
     en: str = field(metadata=key("In English.", count=(1, 200)))
-    zh: str = field(metadata=key("In Chinese.", count=(1, 200)))
+    zh: str = field(default="", metadata=key("In Chinese; left out, the English.", count=(1, 200)))
+
+    def __post_init__(self) -> None:
+        """One language is enough."""
+        object.__setattr__(self, "zh", self.zh or self.en)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

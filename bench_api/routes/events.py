@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field
 
 from bench_api.routes.refusals import refusals
 from bench_api.routes.strict import strict_router
 from bench_api.served import Served
+from hil.ocpp.planned_point import WIRE_KINDS
+from scenarios.catalogue import EVENT_KINDS
 from sim.events import Scalar
+from sim.globs import pattern_of
+from sim.nearest import nearest
 
 __all__ = ["routes"]
+
+_KINDS: Final = (*EVENT_KINDS, *WIRE_KINDS)
+_LONGEST_KIND: Final = 100
 
 After = Annotated[int, Query(ge=0, le=2**53 - 1, description="Events with a higher number.")]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 Kinds = Annotated[
     list[str],
-    Query(default_factory=list, max_length=100, description="Only these kinds; may be given several times."),
+    Query(
+        default_factory=list,
+        max_length=100,
+        description="Only these kinds, as in `alarm.raised` or `alarm.*`; may be given several times.",
+    ),
 ]
 
 
@@ -54,7 +65,7 @@ def routes(served: Served) -> APIRouter:
     async def events(kind: Kinds, after: After = 0, limit: Limit = 1_000) -> Happenings:
         """The events after a number."""
         served.door.present()
-        page = served.events.after(after, limit, frozenset(kind))
+        page = served.events.after(after, limit, _kinds(kind))
         shown = [
             Happening(
                 seq=one.seq, t_s=one.t, time=clock.local(one.t), kind=one.kind, subject=one.subject,
@@ -65,3 +76,17 @@ def routes(served: Served) -> APIRouter:
         return Happenings(events=shown, next=page.next, oldest=page.oldest, is_complete=after >= page.oldest)
 
     return router
+
+
+def _kinds(asked: list[str]) -> frozenset[str]:
+    """The kinds that are asked for; 422 where one cannot be."""
+    found: set[str] = set()
+    for one in asked:
+        pattern = pattern_of(one[:_LONGEST_KIND])
+        kinds = {kind for kind in _KINDS if pattern.fullmatch(kind)}
+        if not kinds:
+            near = nearest(one, _KINDS)
+            right = f"did you mean '{near}'?" if near is not None else f"known: {', '.join(_KINDS)}"
+            raise HTTPException(422, f"no event is of kind '{one[:_LONGEST_KIND]}'; {right}")
+        found |= kinds
+    return frozenset(found)

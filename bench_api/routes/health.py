@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from bench_api.routes.strict import strict_router
 from bench_api.served import Served
+from twins.device_supply import Presence
 from twins.links import LinkState
 
 __all__ = ["routes"]
@@ -34,7 +36,8 @@ class Lateness(BaseModel):
 class Health(BaseModel):
     """The run as it stands now."""
 
-    status: Literal["ok"]
+    status: Literal["ok", "degraded"]
+    reasons: list[str] = Field(description="What is down, where it is degraded.")
     scenario: str
     station: str
     t_s: float = Field(description="Simulated seconds since the start.")
@@ -62,8 +65,11 @@ def routes(served: Served) -> APIRouter:
         wires = station.links.values()
         book = asdict(served.ocpp.message_book()) if served.ocpp is not None else {}
         states = [injected.state for injected in station.faults.injected.values()]
+        up = sum(wire.state.value is LinkState.UP for wire in wires)
+        reasons = [*_down(served, len(wires) - up)]
         return Health(
-            status="ok",
+            status="degraded" if reasons else "ok",
+            reasons=reasons,
             scenario=served.scenario,
             station=served.station_name,
             t_s=now,
@@ -74,11 +80,24 @@ def routes(served: Served) -> APIRouter:
             last_event=served.events.last,
             cars=len(station.visits.present),
             faults={state: states.count(state) for state in ("armed", "active")},
-            charge_points=ChargePoints(
-                connected=sum(wire.state.value is LinkState.UP for wire in wires), all=len(wires)
-            ),
+            charge_points=ChargePoints(connected=up, all=len(wires)),
             messages=book,
             unsolicited=served.loop.unsolicited,
         )
 
     return router
+
+
+def _down(served: Served, unconnected: int) -> Iterator[str]:
+    """What of the station and of the bench is not as it should be; a fault of a twin is no such thing."""
+    station = served.station
+    if unconnected:
+        yield f"without their CSMS: {unconnected} of {len(station.links)} charge points"
+    for path, device in station.devices.items():
+        if device.absence:
+            yield f"{path}: {device.absence}"
+    for path, instrument in station.instruments.items():
+        if instrument.presence.value is not Presence.PRESENT:
+            yield f"{path}: {'the device is silent' if instrument.is_silent else 'the device has not been read yet'}"
+    if served.recorder.is_behind:
+        yield "the recording is behind: the disk is slow"

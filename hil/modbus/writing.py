@@ -12,6 +12,7 @@ from sim.deeds import DEEDS, CannotDo
 from sim.errors import UsageError
 from sim.events import Scalar
 from sim.units import SimTime
+from twins.device_supply import DeviceSupply
 from twins.station import Station
 
 __all__ = ["BoundWrite", "Call", "carry_out"]
@@ -60,7 +61,8 @@ def carry_out(station: Station, door: Door, actor: str, written: Sequence[tuple[
     """
     calls = _calls(station.kernel.now, written)
     for call in calls:
-        if station.find(call.target) is None:
+        thing = station.find(call.target)
+        if thing is None or (isinstance(thing, DeviceSupply) and thing.absence):
             raise Refusal(Code.FAILURE)
         try:
             station.switchboard.check(call.verb, call.target, call.args)

@@ -5,6 +5,7 @@ OCPP 1.6 edition 2, sections 3.13 (smart charging) and 7.8 to 7.14 (profile, pur
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -43,30 +44,29 @@ class Profile:
     cycle_s: float
     periods: tuple[tuple[float, float], ...]
 
-    def limit_w(self, now: float, started_at: float | None) -> float | None:
-        """What it allows at `now`; None where it says nothing. `started_at` is the transaction's start."""
-        begins = self._begins(now, started_at)
-        if begins is None or not self.valid_from <= now < self.valid_to or not 0.0 <= now - begins < self.duration_s:
-            return None
-        limit_w = None
-        for offset_s, period_w in self.periods:
-            if offset_s <= now - begins:
-                limit_w = period_w
-        return limit_w
+    def at(self, now: float, started_at: float | None) -> tuple[float | None, float]:
+        """What it allows at `now` (None where it says nothing), and until when that holds at least, inf for ever.
 
-    def next_change(self, now: float, started_at: float | None) -> float:
-        """When it next says something else than at `now`, inf for never; may name a moment at which it does not."""
+        `started_at` is the transaction's start.
+        """
         begins = self._begins(now, started_at)
-        if begins is None:
-            return inf
-        edges = [self.valid_from, self.valid_to, begins, begins + self.duration_s, begins + self.cycle_s]
-        edges += [begins + offset_s for offset_s, _ in self.periods]
-        return min((edge for edge in edges if edge > now), default=inf)
+        if begins is None or now >= self.valid_to:
+            return None, inf
+        if now < max(self.valid_from, begins):
+            return None, max(self.valid_from, begins)
+        ends, anew = begins + self.duration_s, begins + self.cycle_s
+        if now >= ends:
+            return None, anew
+        number = bisect_right(self.periods, now, key=lambda period: begins + period[0])
+        following = begins + self.periods[number][0] if number < len(self.periods) else inf
+        return self.periods[number - 1][1], min(following, ends, anew, self.valid_to)
 
     def _begins(self, now: float, started_at: float | None) -> float | None:
         begins = started_at if self.starts_at is None else self.starts_at
         if begins is not None and self.cycle_s < inf and now > begins:
             begins += (now - begins) // self.cycle_s * self.cycle_s
+            if begins + self.cycle_s <= now:  # the quotient was rounded down
+                begins += self.cycle_s
         return begins
 
 

@@ -22,7 +22,10 @@ from sim.kernel import Kernel, Rank, Twin
 from sim.units import FOREVER, SimTime
 from twins.links import Link, LinkState
 
-__all__ = ["FrameSink", "PlannedPoint"]
+__all__ = ["WIRE_KINDS", "FrameSink", "PlannedPoint"]
+
+WIRE_KINDS: Final = ("wire.booted", "wire.clock_set", "wire.connected", "wire.lost", "wire.refused", "wire.transaction")
+"""The kinds of events that come from here."""
 
 _CLOCK_STEP_S: Final = 1.0
 _FAR_S: Final = 3.2e9  # a clock that ends within a century of the run is no clock

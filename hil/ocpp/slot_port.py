@@ -30,6 +30,10 @@ _BOOT_S: Final = 2.0
 """Who has connected and not booted for so long is asked to (ours)."""
 
 
+_KEPT: Final = 100
+"""So many of the latest rows of what chargers tell are kept; the recording has what counts."""
+
+
 class SlotPort:
     """One listening port and the chargers that slots name there (an `Onlooker` of its central system)."""
 
@@ -41,7 +45,8 @@ class SlotPort:
         self._devices: dict[str, list[SlotDevice]] = {}
         self._asking: dict[str, asyncio.TimerHandle] = {}
         self._watchdog_s = 600.0
-        self._store = Store()
+        self._passwords: dict[str, str] = {}
+        self._store = Store(keeps=_KEPT)
         self._csms: Csms | None = None
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -49,6 +54,7 @@ class SlotPort:
         """This connector of this charger stands behind that twin."""
         ask = partial(self._ask, config.charge_point)
         self._devices.setdefault(config.charge_point, []).append(SlotDevice(self._kernel, evse, config, ask))
+        self._passwords[config.charge_point] = config.password
         self._watchdog_s = min(self._watchdog_s, evse.terms.watchdog_s)
 
     @property
@@ -63,7 +69,7 @@ class SlotPort:
             self._store, new_id=lambda: uuid.uuid4().hex, clock=lambda: datetime.now(UTC),
             heartbeat_s=max(1, floor(self._watchdog_s / 3.0)), onlooker=self,
         )  # fmt: skip
-        self._csms = Csms(system)
+        self._csms = Csms(system, self._passwords if any(self._passwords.values()) else None)
         await self._csms.start(self._host, self._port)
 
     async def make_safe(self) -> None:

@@ -6,19 +6,20 @@ Profiles are not kept over a restart of the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from math import inf
 from typing import Final, Protocol
 
-from hil.ocpp.charging_profiles import MAX_PROFILES, Profile, read_profile
+from hil.ocpp.charging_profiles import MAX_PERIODS, MAX_PROFILES, Profile, Purpose, read_profile
 from hil.ocpp.frames import Payload
 from hil.ocpp.transactions import Transactions
 
 __all__ = ["Limited", "SmartCharging"]
 
-_LONGEST_S: Final = 7 * 86_400
+_LONGEST_S: Final = 86_400
+"""So far ahead a composite schedule looks (ours)."""
 
 
 class Limited(Protocol):
@@ -46,6 +47,7 @@ class SmartCharging:
         self._transactions = transactions
         self._stamp = stamp
         self._profiles: list[Profile] = []
+        self._stacks: dict[tuple[Purpose, int], list[Profile]] = {}
         self._started: dict[int, float] = {}
         self._told: dict[int, float | None] = dict.fromkeys(connectors)
         self._next = inf
@@ -60,9 +62,7 @@ class SmartCharging:
     def ended(self, connector_id: int, now: float) -> None:
         """It has ended, and its profiles with it."""
         self._started.pop(connector_id, None)
-        self._profiles = [
-            one for one in self._profiles if one.purpose != "TxProfile" or one.connector_id != connector_id
-        ]
+        self._hold(one for one in self._profiles if one.purpose != "TxProfile" or one.connector_id != connector_id)
         self.settle(now)
 
     def next_timer(self) -> float:
@@ -71,12 +71,15 @@ class SmartCharging:
 
     def settle(self, now: float) -> None:
         """Tell every connector what it may give now."""
+        self._next = inf
         for connector_id, connector in self._connectors.items():
-            limit_w = self._limit_w(connector_id, now) if connector_id in self._started else None
+            limit_w, until = self._limit_w(connector_id, now)
+            self._next = min(self._next, until)
+            if connector_id not in self._started:
+                limit_w = None
             if limit_w != self._told[connector_id]:
                 self._told[connector_id] = limit_w
                 connector.limit(limit_w, now)
-        self._next = min((self._change_after(one, now) for one in self._connectors), default=inf)
 
     # what a CSMS asks
 
@@ -97,7 +100,7 @@ class SmartCharging:
         kept = [one for one in self._profiles if not _replaces(profile, one)]
         if len(kept) >= MAX_PROFILES:
             return {"status": "Rejected"}
-        self._profiles = [*kept, profile]
+        self._hold([*kept, profile])
         self.settle(now)
         return {"status": "Accepted"}
 
@@ -117,12 +120,12 @@ class SmartCharging:
 
         kept = [one for one in self._profiles if not is_meant(one)]
         status = "Accepted" if len(kept) < len(self._profiles) else "Unknown"
-        self._profiles = kept
+        self._hold(kept)
         self.settle(now)
         return {"status": status}
 
     def composite(self, payload: Payload, now: float) -> Payload:
-        """GetCompositeSchedule: what will bind, in W or A, for `duration` s from now."""
+        """GetCompositeSchedule: what will bind, in W or A, for `duration` s from now; a day, 100 periods at most."""
         connector_id, duration_s = payload["connectorId"], min(payload["duration"], _LONGEST_S)
         unit = payload.get("chargingRateUnit", "W")
         chosen = list(self._connectors) if connector_id == 0 else [connector_id]
@@ -134,45 +137,63 @@ class SmartCharging:
         periods: list[Payload] = []
         t, ends = now, now + duration_s
         while t < ends:
-            whole_w = sum(self._bound_w(one, t) for one in chosen)
+            whole_w, until = self._bound_w(chosen, t) if connector_id else self._whole_w(t)
             limit = int(whole_w / worth_w * 10.0) / 10.0
             if not periods or periods[-1]["limit"] != limit:
+                if len(periods) == MAX_PERIODS:  # it says less far ahead
+                    duration_s = int(t - now)
+                    break
                 periods.append({"startPeriod": int(t - now), "limit": limit})
-            t = min(self._change_after(one, t) for one in chosen)
+            t = until
         schedule = {"duration": duration_s, "chargingRateUnit": unit, "chargingSchedulePeriod": periods}
         return {"status": "Accepted", "connectorId": connector_id, "scheduleStart": self._stamp(now),
                 "chargingSchedule": schedule}  # fmt: skip
 
     # what binds
 
-    def _limit_w(self, connector_id: int, now: float) -> float | None:
-        """A TxProfile before a TxDefaultProfile, the highest stack level first; the whole charge point's beside it."""
-        own = self._top_w("TxProfile", connector_id, now)
+    def _limit_w(self, connector_id: int, now: float) -> tuple[float | None, float]:
+        """A TxProfile before a TxDefaultProfile, the highest stack level first; the whole charge point's beside it.
+
+        With it, until when that holds at least.
+        """
+        own, until = self._top_w("TxProfile", connector_id, now, connector_id)
         for one in (connector_id, 0):
-            own = self._top_w("TxDefaultProfile", one, now, connector_id) if own is None else own
-        whole = self._top_w("ChargePointMaxProfile", 0, now)
+            if own is None:
+                own, sooner = self._top_w("TxDefaultProfile", one, now, connector_id)
+                until = min(until, sooner)
+        whole, sooner = self._top_w("ChargePointMaxProfile", 0, now, 0)
         if whole is not None:
             whole /= max(1, len(self._started))
-        return min((one for one in (own, whole) if one is not None), default=None)
+        return min((one for one in (own, whole) if one is not None), default=None), min(until, sooner)
 
-    def _bound_w(self, connector_id: int, now: float) -> float:
-        limit_w, most_w = self._limit_w(connector_id, now), self._connectors[connector_id].most_w
-        return most_w if limit_w is None else min(limit_w, most_w)
+    def _bound_w(self, connectors: Iterable[int], now: float) -> tuple[float, float]:
+        """What these can give together."""
+        limits = [(self._limit_w(one, now), self._connectors[one].most_w) for one in connectors]
+        power_w = sum(most_w if limit_w is None else min(limit_w, most_w) for (limit_w, _), most_w in limits)
+        return power_w, min(until for (_, until), _ in limits)
 
-    def _top_w(self, purpose: str, connector_id: int, now: float, of: int | None = None) -> float | None:
-        started_at = self._started.get(connector_id if of is None else of)
-        top: tuple[int, float] | None = None
-        for one in self._profiles:
-            if one.purpose == purpose and one.connector_id == connector_id:
-                limit_w = one.limit_w(now, started_at)
-                if limit_w is not None and (top is None or one.stack_level > top[0]):
-                    top = one.stack_level, limit_w
-        return None if top is None else top[1]
+    def _whole_w(self, now: float) -> tuple[float, float]:
+        """What the whole charge point can give: what all can, and no more than it may."""
+        power_w, until = self._bound_w(self._connectors, now)
+        whole_w, _ = self._top_w("ChargePointMaxProfile", 0, now, 0)
+        return power_w if whole_w is None else min(power_w, whole_w), until
 
-    def _change_after(self, connector_id: int, now: float) -> float:
-        started_at = self._started.get(connector_id)
-        return min((one.next_change(now, started_at) for one in self._profiles
-                    if one.connector_id in (0, connector_id)), default=inf)  # fmt: skip
+    def _top_w(self, purpose: Purpose, connector_id: int, now: float, of: int) -> tuple[float | None, float]:
+        """What the highest of these profiles that says something allows to the connector `of`, and until when."""
+        started_at, until = self._started.get(of), inf
+        for one in self._stacks.get((purpose, connector_id), ()):
+            limit_w, sooner = one.at(now, started_at)
+            until = min(until, sooner)
+            if limit_w is not None:
+                return limit_w, until
+        return None, until
+
+    def _hold(self, profiles: Iterable[Profile]) -> None:
+        """These and no others, by purpose and connector, the highest stack level first."""
+        self._profiles = list(profiles)
+        self._stacks = {}
+        for one in sorted(self._profiles, key=lambda profile: -profile.stack_level):
+            self._stacks.setdefault((one.purpose, one.connector_id), []).append(one)
 
     def _fits(self, profile: Profile) -> bool:
         """A TxProfile belongs to the transaction that runs at its connector."""

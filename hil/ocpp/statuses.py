@@ -6,6 +6,7 @@ OCPP 1.6 edition 2, section 4.9.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from hil.ocpp.frames import Payload
@@ -14,20 +15,27 @@ from hil.ocpp.rpc import Answer, Answered, Rpc
 __all__ = ["Statuses"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Status:
+    status: str
+    error_code: str
+    since: float
+
+
 class Statuses(Mapping[int, Payload]):
     """The last StatusNotification of each connector, 0 for the whole charge point; offline only the last one is kept.
 
-    One that was not answered counts as untold.
+    One that was not answered counts as untold. Stamps are made as it is told: by then the clock may have been set.
     """
 
     def __init__(self, connectors: Iterable[int], stamp: Callable[[float], str], now: float) -> None:
         """All are Available at `now` (s); `stamp` writes a time as ISO 8601."""
         self._stamp = stamp
         self._untold: dict[int, None] = {}
-        self._present = {one: self._payload(one, "Available", "NoError", now) for one in (0, *connectors)}
+        self._present = {one: _Status("Available", "NoError", now) for one in (0, *connectors)}
 
     def __getitem__(self, connector_id: int) -> Payload:
-        return self._present[connector_id]
+        return self._payload(connector_id, self._present[connector_id])
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._present)
@@ -37,7 +45,7 @@ class Statuses(Mapping[int, Payload]):
 
     def change(self, connector_id: int, status: str, error_code: str, rpc: Rpc | None, now: float) -> None:
         """A connector has a new status; without `rpc` it is to be told later."""
-        self._present[connector_id] = self._payload(connector_id, status, error_code, now)
+        self._present[connector_id] = _Status(status, error_code, now)
         if rpc is not None:
             self.tell(connector_id, rpc, now)
         else:
@@ -45,8 +53,9 @@ class Statuses(Mapping[int, Payload]):
 
     def tell(self, connector_id: int, rpc: Rpc, now: float) -> None:
         """Send the present status of a connector."""
-        payload = self._present[connector_id]
-        rpc.call("StatusNotification", payload, partial(self._answered, payload), now)
+        present = self._present[connector_id]
+        payload = self._payload(connector_id, present)
+        rpc.call("StatusNotification", payload, partial(self._answered, connector_id, present), now)
 
     def tell_rest(self, rpc: Rpc, now: float) -> None:
         """Send what has not been told."""
@@ -62,13 +71,13 @@ class Statuses(Mapping[int, Payload]):
         """Nothing is owed: the next boot tells all."""
         self._untold.clear()
 
-    def _answered(self, payload: Payload, answer: Answer, _now: float) -> None:
-        is_last = self._present[payload["connectorId"]] is payload
+    def _answered(self, connector_id: int, told: _Status, answer: Answer, _now: float) -> None:
+        is_last = self._present[connector_id] is told
         if is_last and not isinstance(answer, Answered):
-            self._untold[payload["connectorId"]] = None
+            self._untold[connector_id] = None
         elif is_last:
-            self._untold.pop(payload["connectorId"], None)
+            self._untold.pop(connector_id, None)
 
-    def _payload(self, connector_id: int, status: str, error_code: str, now: float) -> Payload:
-        stamp = self._stamp(now)
-        return {"connectorId": connector_id, "status": status, "errorCode": error_code, "timestamp": stamp}
+    def _payload(self, connector_id: int, one: _Status) -> Payload:
+        return {"connectorId": connector_id, "status": one.status, "errorCode": one.error_code,
+                "timestamp": self._stamp(one.since)}  # fmt: skip

@@ -18,6 +18,7 @@ from pymodbus.client import ModbusTcpClient
 from bench_api.bench import Bench, Plan
 from bench_api.outcome import Outcome
 from bench_api.paces import read_pace
+from bench_api.report import write_report
 from bench_api.rest_face import RestPort
 from bench_api.running import replay
 from bench_api.socket_play import Serving
@@ -128,6 +129,7 @@ def test_a_station_in_its_readings(station: Path) -> None:
         assert times == sorted(set(times)), "each of its own present, not of the last event"
         assert "did you mean 'grid.power_kw'" in ask(client, 404, "GET", "signals/grid.powr_kw")["detail"]
         health = ask(client, 200, "GET", "health")
+        assert health["reasons"] == []
         assert (health["status"], health["pace"], health["cars"]) == ("ok", "60x", 2)
         assert health["t_s"] > times[-1] and health["time"].endswith("+02:00")
         (row,) = ask(client, 200, "GET", "endpoints")
@@ -166,6 +168,11 @@ def test_a_command_has_acted_when_it_is_answered_and_the_run_replays(
         assert [(row.verb, row.source) for row in run.commands()] == [
             ("evse.limit", "rest"), ("evse.start", "rest"), ("fault.inject", "rest"), ("fault.clear_all", "rest"),
         ]  # fmt: skip
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert f"<pre>voltyard replay {folder}</pre>" in page
+    rows = [re.sub(r"<[^>]+>", "|", row) for row in page.split("<tr>") if "<td>rest</td>" in row]
+    assert len(rows) == 4 and "evse.limit" in rows[0] and "127.0.0.1" in rows[0] and "done" in rows[0]
+    assert "refused" in rows[1] and "it is charging" in rows[1]
     assert replay(folder, None, as_json=True) == 0
     again = json.loads(capsys.readouterr().out)
     assert (again["digest"], again["verdict"]) == (outcome.document["digest"], "pass")
@@ -209,6 +216,9 @@ def test_faults_come_and_go(station: Path) -> None:
         second = ask(client, 201, "POST", "faults/active", json=stuck | {"id": "mine"})
         assert (first["state"], second["id"], second["parameters"]["position"]) == ("active", "mine", "open")
         assert [one["id"] for one in ask(client, 200, "GET", "faults/active")] == [first["id"], "mine"]
+        for key in ("with", "args"):
+            told = ask(client, 422, "POST", "faults/active", json=stuck | {key: {}})["detail"]
+            assert told.startswith(f"body.{key}:") and told.endswith("the body has fault, target, id, parameters")
         assert "already active" in ask(client, 409, "POST", "faults/active", json=stuck | {"id": "mine"})["detail"]
         ask(client, 200, "DELETE", f"faults/active/{first['id'].replace('#', '%23')}")
         ask(client, 404, "DELETE", "faults/active/nobody")
@@ -240,6 +250,12 @@ def test_events_are_numbered_and_paged(station: Path) -> None:
             after = page["next"]
         assert seen == sorted(set(seen)) and len(seen) > 5
         starts = ask(client, 200, "GET", "events", params={"kind": "session.started"})["events"]
+        told = ask(client, 200, "GET", "events", params={"kind": ["session.*", "vehicle.arrived"], "limit": 10_000})
+        assert {one["kind"] for one in told["events"]} == {"session.started", "vehicle.arrived"}
+        assert ask(client, 200, "GET", "events", params={"kind": "wire.*"})["events"] == []
+        wrong = ask(client, 422, "GET", "events", params={"kind": "alarm.raise"})
+        assert wrong["detail"] == "no event is of kind 'alarm.raise'; did you mean 'alarm.raised'?"
+        assert "alarm.raised" in ask(client, 422, "GET", "events", params={"kind": "xyz.*"})["detail"]
         assert starts[0]["subject"].startswith("pile[A01]") and starts[0]["time"].startswith("2022-06-14T08:0")
 
     keep_up(station, act)

@@ -130,6 +130,7 @@ def test_it_is_listed_lives_and_ends_in_order(
         assert up.end(number) == 0
     document = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert (document["verdict"], document["pace"]) == ("pass", "60x")
+    assert "ocpp[A01]: the CSMS is lost\n" in "".join(up.said)
     assert "PASS" in "".join(up.said) and (tmp_path / "run" / "report.html").exists()
     with Run(tmp_path / "run") as run:
         (car,) = run.sessions()
@@ -163,7 +164,9 @@ def test_a_restart_with_the_same_state_delivers_what_waited(kept_up: Path, tmp_p
 def test_a_csms_that_is_not_there_is_waited_for(kept_up: Path, tmp_path: Path) -> None:
     with serving(kept_up, "--pace", "60x", "--csms", "ws://127.0.0.1:9", "--out", str(tmp_path / "run")) as up:
         up.wait_for("wire.refused")
-        assert up.get("health")["charge_points"] == {"connected": 0, "all": 1}
+        health = up.get("health")
+        assert health["charge_points"] == {"connected": 0, "all": 1}
+        assert (health["status"], health["reasons"]) == ("degraded", ["without their CSMS: 1 of 1 charge points"])
         assert up.end() == 0
     document = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert (document["verdict"], document["reason"]) == ("fail", "CSMS of A01 never reached")
@@ -247,3 +250,17 @@ def test_beyond_loopback_the_token_opens(kept_up: Path, tmp_path: Path) -> None:
     assert "sesame" not in "".join(up.said)
     with Run(tmp_path / "run") as run:
         assert not any("sesame" in str(value) for value in run.meta.values())
+
+
+def test_a_folder_that_has_a_run_keeps_it(kept_up: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for _ in range(2):
+        with serving(kept_up, "--pace", "60x", "--out", str(out)) as up:
+            up.wait_for("wire.booted")
+            assert up.end() == 0
+    assert f"the earlier run there is kept in {out / 'earlier-1'}" in "".join(up.said)
+    for folder in (out, out / "earlier-1"):
+        assert json.loads((folder / "verdict.json").read_text())["verdict"] == "pass"
+        with Run(folder) as run:
+            assert run.meta["is_endless"] == "true"
+    assert (out / "state" / "queue.sqlite").exists() and not (out / "earlier-1" / "state").exists()

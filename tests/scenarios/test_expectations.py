@@ -192,3 +192,11 @@ def test_what_is_seen_on_the_wire_needs_one() -> None:
     one = Expectation(id="e", face="wire", never=EventName(event="wire.lost"))
     assert judged(one, []).verdict == "not_judged"
     assert judged(one, [], has_wire=True).verdict == "pass"
+
+
+def test_within_missed_does_not_take_anothers_event_for_what_it_observed() -> None:
+    one = Expectation(id="e", after=EventName(event="a"), within_s=10.0, event="b", subject="A")
+    missed = judged(one, [(5.0, "a"), (14.0, "b@B")])
+    assert (missed.verdict, missed.observed) == ("fail", None)
+    assert any("concerns B, not A" in note for note in missed.notes)
+    assert judged(one, [(5.0, "a"), (14.0, "b@B"), (17.0, "b@A")]).observed == 12.0

@@ -98,6 +98,21 @@ def test_a_target_is_bound_when_it_appears() -> None:
     assert [event.kind for event in events] == ["fault.armed", "fault.active"]
 
 
+def test_what_was_cleared_long_ago_is_forgotten() -> None:
+    pump = Pump()
+    _, faults, _ = board({"pump": pump})
+    faults.inject("testpump.stuck", "pump", {}, "lasting")
+    for number in range(2, 3_002):
+        assert faults.inject("testpump.stuck", "pump", {}).id == f"testpump.stuck#{number}"
+        faults.clear(f"testpump.stuck#{number}")
+    assert len(faults.injected) == 1_001 and faults.injected["lasting"].state == "active"
+    assert faults.injected["testpump.stuck#3001"].state == "cleared"
+    for _ in range(1_100):
+        faults.inject("testpump.stuck", "pump", {}, "again")
+        faults.clear("again")
+    assert list(faults.injected) == ["lasting", "again"]
+
+
 def test_refusals_say_what_would_be_right() -> None:
     _, faults, _ = board({"pump": Pump(), "tap": object()})
     with pytest.raises(UsageError, match=r"did you mean 'testpump\.stuck'"):

@@ -411,3 +411,36 @@ def test_what_is_still_seen_above_a_confirmed_limit_is_waited_for(slot: Callable
     assert played.other_kw == 0.0 and played.device.told_kw == pytest.approx(SITE_KW)
     played.says("reading", power_kw=SITE_KW / 2)
     assert played.other_kw == pytest.approx(SITE_KW / 2) and played.alarms() == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [("evse.limit", {"limit_kw": 5.0}), ("evse.enable", {"is_on": False}), ("evse.start", {}), ("evse.stop", {})],
+)
+def test_what_a_device_that_is_not_there_is_asked_is_not_done(
+    verb: str, args: dict[str, Any], slot: Callable[..., Slot]
+) -> None:
+    played = slot()
+    numbers = count(1)
+
+    def refused() -> object:
+        before = list(played.port.asked)
+        key = ("rest", next(numbers))
+        played.kernel.post(Command("rest", "me", verb, AT, args, key))
+        played.kernel.admit()
+        played.kernel.advance(played.kernel.now)
+        outcome = [one for one in played.events if one.kind in ("command.done", "command.refused")][-1]
+        if outcome.kind == "command.refused":
+            assert played.port.asked == before
+        return outcome.data.get("reason")
+
+    assert refused() == "the device has not joined"
+    played.joins()
+    if verb != "evse.start":
+        played.begins()
+    played.says("lost")
+    assert refused() == "the connection to the device is lost"
+    played.says("heard")
+    assert refused() is None
+    played.to(played.kernel.now + 30.0)
+    assert refused() == "the device is silent"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim.errors import FileProblems
-from twins.slot_file import check_slots, read_slots
+from twins.slot_file import check_slots, read_slots, without_passwords
 
 GOOD = """\
 slots: 1
@@ -109,6 +109,32 @@ def test_two_slots_have_two_connectors(tmp_path: Path) -> None:
     text = GOOD + "  - at:" + second
     found = refusals(tmp_path / "slots.yaml", text)
     assert found[0].startswith("19: things[2].driver.connector: connector 1 of X01 is things[0] already")
-    other = text[: text.rindex("X01")] + "X02, host: 0.0.0.0" + text[text.rindex("X01") + 3 :]
+    other = text[: text.rindex("X01")] + "X02, host: 127.0.0.2" + text[text.rindex("X01") + 3 :]
     found = refusals(tmp_path / "slots.yaml", other)
     assert found == ["19: things[2].driver.host: port 9100 listens on 127.0.0.1 at things[0]; 127.0.0.1"]
+
+
+def test_beyond_loopback_a_charger_has_a_password_that_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "slots.yaml"
+    beyond = GOOD.replace("charge_point: X01", "charge_point: X01, host: 0.0.0.0")
+    (said,) = refusals(path, beyond)
+    assert said.startswith(
+        "10: things[0].driver.password: missing: beyond loopback (0.0.0.0) anyone could be X01; 8 to"
+    )
+    (said,) = refusals(path, beyond.replace("0.0.0.0", "0.0.0.0, password: short"))
+    assert said.startswith("10: things[0].driver.password")
+    path.write_text(beyond.replace("0.0.0.0", "0.0.0.0, password: correct-horse"), encoding="utf-8")
+    document = read_slots(path)
+    assert "correct-horse" not in repr(document.value)
+    kept = without_passwords(document)
+    assert "correct-horse" not in kept
+    path.write_text(kept, encoding="utf-8")
+    assert list(read_slots(path).value.devices) == list(document.value.devices)
+
+
+def test_one_charger_has_one_password(tmp_path: Path) -> None:
+    text = GOOD.replace("charge_point: X01", "charge_point: X01, password: correct-horse")
+    text += GOOD.partition("things:\n")[2].partition("  - at: \"pile[A02]")[0].replace("A01", "A03").replace(
+        "charge_point: X01", "charge_point: X01, connector: 2")  # fmt: skip
+    (said,) = refusals(tmp_path / "slots.yaml", text)
+    assert said.startswith("19: things[2].driver.password: another one than X01 has before")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sim.errors import FileProblems, UsageError
 from twins.replay import desl_rows, read_replay
-from twins.station_file import StationFile, find_station, pile_models, read_station, station_names
+from twins.station_file import LocalText, StationFile, find_station, pile_models, read_station, station_names
 
 TWO_OUTLET = find_station("two-outlet").read_text(encoding="utf-8")
 HEADER = "arrival_s,stay_s,connector,capacity_kwh,soc_in_pct,soc_target_pct,power_max_kw\n"
@@ -182,3 +182,8 @@ def test_the_recorded_sessions_hold_what_is_published_about_them() -> None:
     assert min(row.capacity_kwh for row in rows) >= 5
     assert max(row.capacity_kwh for row in rows) <= 200
     assert sorted(row.soc_in_pct for row in rows)[496] == pytest.approx(29, abs=1)
+
+
+def test_a_text_in_english_alone_stands_for_both() -> None:
+    assert LocalText(en="Yard") == LocalText(en="Yard", zh="Yard")
+    assert LocalText(en="Yard", zh="场地").zh == "场地"

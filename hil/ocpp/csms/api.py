@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
@@ -53,6 +54,17 @@ def create_app(csms: Csms, *, host: str = "127.0.0.1", token: str | None = None)
         store.flush_counts()
         query = "SELECT action, verdict, n FROM messages WHERE charge_point=? ORDER BY 1, 2"
         return shown(rows[0]) | {"messages": store.rows(query, (charge_point,))}
+
+    @app.get("/api/v1/charge-points/{charge_point}/meter-values")
+    async def meter_values(charge_point: str, limit: Limit = 100) -> list[dict[str, Any]]:
+        if not store.rows("SELECT 1 FROM charge_points WHERE id=?", (charge_point,)):
+            raise HTTPException(404, _NO_CHARGE_POINT)
+        query = (
+            "SELECT seq, connector, transaction_id, received_at, body AS said FROM meter_values"
+            " WHERE charge_point=? ORDER BY seq DESC LIMIT ?"
+        )
+        rows = store.rows(query, (charge_point, limit))
+        return [row | {"values": orjson.loads(row.pop("said"))} for row in reversed(rows)]
 
     @app.get("/api/v1/transactions")
     async def transactions(

@@ -7,6 +7,9 @@ answered and has sent whatever it wanted to send because of what came before.
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
+from collections.abc import Mapping
 from math import inf
 from ssl import SSLContext
 from typing import Final
@@ -17,7 +20,7 @@ from hil.ocpp.connection import Connection
 from hil.ocpp.csms.engine import CentralSystem, Session
 from hil.ocpp.frames import Payload
 from hil.ocpp.rpc import Answer, Lost
-from hil.ocpp.server import WebSocketServer
+from hil.ocpp.server import WebSocketServer, identity_of
 
 __all__ = ["Csms"]
 
@@ -27,9 +30,14 @@ _REPLACED: Final = 1008
 class Csms:
     """A central system that listens for charge points at `ws://host:port/any/path/<charge point id>`."""
 
-    def __init__(self, system: CentralSystem) -> None:
+    def __init__(self, system: CentralSystem, passwords: Mapping[str, str] | None = None) -> None:
+        """With `passwords` by charge point, one that has an entry must give it, and one without may not come in.
+
+        An empty one asks for none.
+        """
         self.system = system
-        self._server = WebSocketServer(self._opened, accepts=_foreign)
+        self._passwords = passwords
+        self._server = WebSocketServer(self._opened, accepts=self._refusal)
         self._links: dict[str, _Link] = {}
 
     @property
@@ -62,6 +70,20 @@ class Csms:
         """
         link = self._links.get(charge_point)
         return Lost() if link is None else await link.call(action, payload)
+
+    def _refusal(self, request: WSUpgradeRequest) -> int | None:
+        """403 for a page of another site, 401 without the password (HTTP Basic, security profile 1)."""
+        refused = _foreign(request)
+        identity = identity_of(request.path)
+        if refused is not None or self._passwords is None or identity is None:
+            return refused
+        password = self._passwords.get(identity)
+        if password == "":
+            return None
+        pair = base64.b64encode(f"{identity}:{password}".encode()).decode()
+        said = request.headers.get("Authorization", "")
+        is_right = password is not None and hmac.compare_digest(said.encode(), f"Basic {pair}".encode())
+        return None if is_right else 401
 
     def _opened(self, connection: Connection) -> None:
         older = self._links.get(connection.identity)

@@ -57,12 +57,16 @@ class StoredTransaction(NamedTuple):
 class Store:
     """The tables of the CSMS; `path` None keeps them in memory.
 
+    `keeps` is how many of the latest rows of meter values, violations and transactions that are over are kept; None
+    for all. Where not all are, messages are not counted.
+
     Raises:
         BenchError: the file cannot be opened or is no such database.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, keeps: int | None = None) -> None:
         self.path = path
+        self._keeps = keeps
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._uncounted = 0
         try:
@@ -183,6 +187,7 @@ class Store:
             " WHERE id=? AND status='open'",
             (meter_wh, at, reason, transaction_id),
         )
+        self._forget("DELETE FROM transactions WHERE status='stopped' AND id <= (SELECT max(id) FROM transactions) - ?")
 
     def meter_values(self, charge_point: str, connector: int, transaction_id: int | None, at: str, body: bytes) -> None:
         """Keep the JSON of one message's values."""
@@ -191,6 +196,7 @@ class Store:
             " VALUES (?, ?, ?, ?, ?)",
             (charge_point, connector, transaction_id, at, body.decode()),
         )
+        self._forget("DELETE FROM meter_values WHERE seq <= (SELECT max(seq) FROM meter_values) - ?")
 
     # identification, violations, counters
 
@@ -209,13 +215,20 @@ class Store:
             "INSERT INTO violations(at, charge_point, action, rule, description) VALUES (?, ?, ?, ?, ?)",
             (at, charge_point, action, rule, description),
         )
+        self._forget("DELETE FROM violations WHERE seq <= (SELECT max(seq) FROM violations) - ?")
 
     def count(self, charge_point: str, action: str, verdict: str) -> None:
         """Count a message; counts are written in batches and may lose the last ones of a killed process."""
+        if self._keeps is not None:
+            return
         self._counts[charge_point, action, verdict] += 1
         self._uncounted += 1
         if self._uncounted >= _FLUSH_EVERY:
             self.flush_counts()
+
+    def _forget(self, deletion: str) -> None:
+        if self._keeps is not None:
+            self._execute(deletion, (self._keeps,))
 
     def flush_counts(self) -> None:
         """Write the counts that are still in memory."""

@@ -32,41 +32,41 @@ def kept(profile: dict[str, Any], connector: int = 1, now: float = 100.0) -> Pro
 
 def test_periods_of_an_absolute_profile_follow_one_another_until_it_lapses() -> None:
     profile = kept(told((0, 10_000.0), (60, 5_000.0), schedule={"startSchedule": "1000", "duration": 120}))
-    assert [profile.limit_w(t, None) for t in (999.9, 1_000.0, 1_059.9, 1_060.0, 1_119.9, 1_120.0)] == [
+    assert [profile.at(t, None)[0] for t in (999.9, 1_000.0, 1_059.9, 1_060.0, 1_119.9, 1_120.0)] == [
         None, 10_000.0, 10_000.0, 5_000.0, 5_000.0, None,
     ]  # fmt: skip
     changes = [500.0]
     while changes[-1] < inf:
-        changes.append(profile.next_change(changes[-1], None))
+        changes.append(profile.at(changes[-1], None)[1])
     assert changes == [500.0, 1_000.0, 1_060.0, 1_120.0, inf]
 
 
 def test_a_relative_profile_counts_from_the_transactions_start() -> None:
     profile = kept(told((0, 7_000.0), (30, 0.0), kind="Relative"))
-    assert profile.limit_w(50.0, None) is None and profile.next_change(50.0, None) == inf
-    assert (profile.limit_w(50.0, 40.0), profile.limit_w(70.0, 40.0)) == (7_000.0, 0.0)
-    assert profile.next_change(50.0, 40.0) == 70.0
+    assert profile.at(50.0, None)[0] is None and profile.at(50.0, None)[1] == inf
+    assert (profile.at(50.0, 40.0)[0], profile.at(70.0, 40.0)[0]) == (7_000.0, 0.0)
+    assert profile.at(50.0, 40.0)[1] == 70.0
 
 
 def test_a_recurring_profile_begins_anew() -> None:
     profile = kept(told((0, 7_000.0), (3_600, 1_000.0), kind="Recurring", recurrencyKind="Daily",
                         schedule={"startSchedule": "0"}))  # fmt: skip
     for day in (0, 1, 400):
-        assert profile.limit_w(day * DAY_S + 100.0, None) == 7_000.0
-        assert profile.limit_w(day * DAY_S + 3_600.0, None) == 1_000.0
-        assert profile.next_change(day * DAY_S + 3_600.0, None) == (day + 1) * DAY_S
+        assert profile.at(day * DAY_S + 100.0, None)[0] == 7_000.0
+        assert profile.at(day * DAY_S + 3_600.0, None)[0] == 1_000.0
+        assert profile.at(day * DAY_S + 3_600.0, None)[1] == (day + 1) * DAY_S
 
 
 def test_validity_bounds_what_it_says() -> None:
     profile = kept(told((0, 7_000.0), validFrom="200", validTo="300"))
-    assert [profile.limit_w(t, None) for t in (199.0, 200.0, 299.0, 300.0)] == [None, 7_000.0, 7_000.0, None]
+    assert [profile.at(t, None)[0] for t in (199.0, 200.0, 299.0, 300.0)] == [None, 7_000.0, 7_000.0, None]
 
 
 def test_amperes_are_of_the_phases_that_a_period_names() -> None:
     one_phase = told((0, 16.0), unit="A")
     one_phase["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] = 1
-    assert kept(told((0, 16.0), unit="A")).limit_w(100.0, None) == pytest.approx(11_040.0)
-    assert kept(one_phase).limit_w(100.0, None) == pytest.approx(3_680.0)
+    assert kept(told((0, 16.0), unit="A")).at(100.0, None)[0] == pytest.approx(11_040.0)
+    assert kept(one_phase).at(100.0, None)[0] == pytest.approx(3_680.0)
     assert read_profile(1, told((0, 16.0), unit="A"), float, lambda _phases: None, 0.0) is None
 
 
@@ -99,7 +99,5 @@ def test_between_changes_the_limit_stands(later: list[tuple[int, float]], kind: 
     more = {"recurrencyKind": "Daily"} if kind == "Recurring" else {}
     profile = kept(told((0, 9_000.0), *sorted(later), kind=kind, schedule={"startSchedule": "50", "duration": duration},
                         **more))  # fmt: skip
-    ends = min(profile.next_change(now, None), now + 2 * DAY_S)
-    assert {profile.limit_w(now + (ends - now) * share, None) for share in (0.1, 0.5, 0.9)} <= {
-        profile.limit_w(now, None)
-    }
+    ends = min(profile.at(now, None)[1], now + 2 * DAY_S)
+    assert {profile.at(now + (ends - now) * share, None)[0] for share in (0.1, 0.5, 0.9)} <= {profile.at(now, None)[0]}

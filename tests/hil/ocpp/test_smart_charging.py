@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -118,3 +119,52 @@ def test_refused_are_connectors_that_are_not_there_and_times_that_are_none(onlin
         told = profile(1.0, purpose="TxDefaultProfile") | {"chargingProfileId": number, "stackLevel": number % 20}
         sends(desk, told, connector=1 + number % 2)
     assert desk.ask("ClearChargingProfile", {}) == {"status": "Accepted"}
+
+
+def test_the_whole_charge_point_may_what_its_profile_says_however_many_charge(online: Any) -> None:
+    desk = online()
+    told = profile(10_000.0, purpose="ChargePointMaxProfile")
+    assert sends(desk, told, connector=0) == "Accepted"
+
+    def whole() -> list[dict[str, Any]]:
+        answer = desk.ask("GetCompositeSchedule", {"connectorId": 0, "duration": 60})
+        periods: list[dict[str, Any]] = answer["chargingSchedule"]["chargingSchedulePeriod"]
+        return periods
+
+    for charging in (0, 1, 2):
+        if charging:
+            begins(desk, charging)
+        assert whole() == [{"startPeriod": 0, "limit": 10_000.0}]
+
+
+def test_a_composite_schedule_costs_little_however_full_the_charge_point_is(online: Any) -> None:
+    desk = online()
+    for level in range(20):
+        for connector in (0, 1, 2):
+            periods = [{"startPeriod": 800 * at + (level if at else 0), "limit": 200_000.0 + (level + at) % 7}
+                       for at in range(100)]  # fmt: skip
+            told = profile(1.0, level=level, purpose="TxDefaultProfile", startSchedule=desk.stamp(desk.now + level))
+            told |= {"chargingProfileId": 10 * level + connector, "chargingProfileKind": "Recurring",
+                     "recurrencyKind": "Daily"}  # fmt: skip
+            told["chargingSchedule"]["chargingSchedulePeriod"] = periods
+            sends(desk, told, connector)
+    begins(desk)
+    began_s = process_time()
+    answer = desk.ask("GetCompositeSchedule", {"connectorId": 0, "duration": 10**9})
+    assert process_time() - began_s < 0.25
+    assert answer["chargingSchedule"]["duration"] == 86_400
+    assert len(answer["chargingSchedule"]["chargingSchedulePeriod"]) == 1, "all of it is more than it can give"
+
+
+def test_a_composite_schedule_of_many_steps_says_less_far_ahead(online: Any) -> None:
+    desk = online()
+    for level, purpose in enumerate(("TxDefaultProfile", "ChargePointMaxProfile")):
+        told = profile(1.0, level=level, purpose=purpose, startSchedule=desk.stamp(desk.now))
+        told["chargingSchedule"]["chargingSchedulePeriod"] = [
+            {"startPeriod": 60 * at, "limit": 1_000.0 * (1 + (at // (1 + level)) % 3)} for at in range(100)
+        ]
+        told["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] = 9_000.0
+        assert sends(desk, told | {"chargingProfileId": level}, level and 0) == "Accepted"
+    long = desk.ask("GetCompositeSchedule", {"connectorId": 1, "duration": 80_000})["chargingSchedule"]
+    assert len(long["chargingSchedulePeriod"]) <= 100
+    assert long["chargingSchedulePeriod"][-1]["startPeriod"] < long["duration"] <= 80_000

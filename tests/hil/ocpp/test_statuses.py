@@ -46,3 +46,15 @@ def test_a_status_is_not_told_again_once_a_later_one_was_answered(online: Any) -
     desk.exchange()
     desk.run(600.0)
     assert [payload.get("status") for _, payload in desk.take()] == ["Charging", None]
+
+
+def test_after_the_boot_statuses_carry_the_clock_that_its_answer_has_set(make_desk: Any) -> None:
+    desk = make_desk()
+    offset_s = [0.0]
+    desk.point.statuses._stamp = lambda now: desk.stamp(now + offset_s[0])
+    desk.point._on_time = lambda _stamp, _now: offset_s.__setitem__(0, 1e8)
+    desk.point.status(2, "Preparing", "NoError", 0.0)
+    desk.connect()
+    told = [payload for action, payload in desk.take() if action == "StatusNotification"]
+    assert [payload["status"] for payload in told] == ["Available", "Available", "Preparing"]
+    assert {payload["timestamp"] for payload in told} == {desk.stamp(1e8)}

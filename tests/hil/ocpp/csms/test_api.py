@@ -32,6 +32,9 @@ def test_what_the_csms_knows(csms: CsmsProcess, charge_point: Any) -> None:
         pile = await charge_point("CP%201").connect(csms.ocpp_url)
         await pile.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"})
         await pile.call("StartTransaction", START)
+        for power in ("1", "2", "3"):
+            sampled = [{"timestamp": START["timestamp"], "sampledValue": [{"value": power}]}]
+            await pile.call("MeterValues", {"connectorId": 1, "transactionId": 1, "meterValue": sampled})
         await pile.call("StopTransaction", {"transactionId": 9, "meterStop": 1, "timestamp": START["timestamp"]})
 
         def look() -> None:
@@ -47,6 +50,10 @@ def test_what_the_csms_knows(csms: CsmsProcess, charge_point: Any) -> None:
             status, transactions = ask(csms, "GET", "transactions?charge_point=CP%201&status=open")
             assert [(row["id"], row["meter_start_wh"]) for row in transactions] == [(1, 100)]
             assert ask(csms, "GET", "transactions?after=1")[1] == []
+            status, readings = ask(csms, "GET", "charge-points/CP%201/meter-values?limit=2")
+            assert [row["values"][0]["sampledValue"][0]["value"] for row in readings] == ["2", "3"]
+            assert (status, readings[-1]["connector"], readings[-1]["transaction_id"]) == (200, 1, 1)
+            assert ask(csms, "GET", "charge-points/CP9/meter-values")[0] == 404
             status, violations = ask(csms, "GET", "violations")
             assert [row["rule"] for row in violations] == ["unknown_transaction"]
 

@@ -138,3 +138,25 @@ def test_one_hostile_connection_does_not_disturb_another(charge_point: Any) -> N
                 await one.client.close()
 
     asyncio.run(main())
+
+
+def test_with_passwords_who_has_none_or_a_wrong_one_does_not_come_in(charge_point: Any) -> None:
+    async def main() -> None:
+        system = CentralSystem(Store(), new_id=lambda: "c1", clock=lambda: datetime(2022, 7, 11, 12, tzinfo=UTC))
+        csms = Csms(system, {"CP1": "correct-horse", "CP2": ""})
+        await csms.start()
+        try:
+            port = csms.port
+            for identity, pair in (("CP1", ""), ("CP1", "CP1:wrong@"), ("CP1", "CP2:correct-horse@"), ("CP3", ""),
+                                   ("CP3", "CP3:None@"), ("CP3", "CP3:correct-horse@")):  # fmt: skip
+                with pytest.raises(Unreachable, match="401"):
+                    await charge_point(identity).client.connect(f"ws://{pair}127.0.0.1:{port}/{identity}")
+            for identity, pair in (("CP1", "CP1:correct-horse@"), ("CP2", "")):
+                pile = await charge_point(identity).connect(f"ws://{pair}127.0.0.1:{port}")
+                assert csms.is_connected(identity)
+                await pile.client.close()
+        finally:
+            await csms.stop()
+            system.store.close()
+
+    asyncio.run(main())

@@ -54,3 +54,23 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         Store(path)
     with pytest.raises(BenchError, match="missing"):
         Store(tmp_path / "missing" / "csms.sqlite")
+
+
+def test_a_store_that_keeps_some_does_not_grow(tmp_path: Path) -> None:
+    store = Store(keeps=10)
+    for number in range(50):
+        store.meter_values("CP1", 1, None, KEY[4], b"[%d]" % number)
+        store.violation("CP1", KEY[4], "", "rule", f"{number}")
+        store.count("CP1", f"action {number}", "ok")
+        store.start("CP1", 1, "T1", number, KEY[4])
+        if number:
+            store.stop(number + 1, 0, KEY[4], "Local")
+    store.flush_counts()
+    assert store.rows("SELECT min(seq) AS first, body FROM meter_values") == [{"first": 41, "body": "[40]"}]
+    sizes = {
+        table: store.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]
+        for table in ("meter_values", "violations", "transactions", "messages")
+    }
+    assert sizes == {"meter_values": 10, "violations": 10, "transactions": 11, "messages": 0}
+    assert store.open_transactions("CP1", 1) == [1], "what is open stays"
+    store.close()
