@@ -1,4 +1,4 @@
-"""Files that people write, checked for what they are: scenarios, stations with the maps they name, maps, vehicles."""
+"""Files that people write, checked for what they are: scenarios, stations and slots with their maps, maps, vehicles."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench_api.ports import still_ports
+from bench_api.ports import still_ports, still_station
+from hil.modbus.family_quantities import misread
 from hil.modbus.map_checks import map_names, map_path, read_map
 from hil.modbus.map_file import MapFile
+from hil.slots import map_problems
 from scenarios import loader
 from scenarios.slots import find_slots, slot_file_names
 from sim.errors import FileProblem, FileProblems
-from sim.files import json_schema
+from sim.files import Document, json_schema
 from sim.yaml_nodes import parse_nodes, read_text
 from twins.replay import read_replay
-from twins.slot_file import check_slots
-from twins.station_file import find_station, read_station, station_names
+from twins.slot_file import SlotFile, check_slots
+from twins.station_file import StationFile, find_station, read_station, station_names
 
 __all__ = ["check_files", "json_schema_of"]
 
@@ -59,9 +61,15 @@ def _check(path: Path) -> None:
     elif "voltyard" in keys:
         still_ports(read_station(path))
     elif "map" in keys:
-        read_map(path)
+        if problems := list(misread(read_map(path))):
+            raise FileProblems(problems)
     elif "slots" in keys:
-        check_slots(path)
+        _check_maps(*check_slots(path))
     else:
         right = "begin with `scenario: 1`, `voltyard: 1`, `slots: 1` or `map: 1`; a replay file ends in .csv"
         raise FileProblems([FileProblem(str(path), 1, "", "no scenario, station, slots or map", right)])
+
+
+def _check_maps(slots: Document[SlotFile], station: Document[StationFile]) -> None:
+    if problems := map_problems(slots, still_station(station)):
+        raise FileProblems(problems)

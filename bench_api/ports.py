@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from socket import socket
 
 from hil.door import Door
 from hil.modbus.devices import bound_units
@@ -14,21 +16,32 @@ from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
 
-__all__ = ["modbus_ports", "still_ports"]
+__all__ = ["modbus_ports", "still_ports", "still_station"]
 
 
 def modbus_ports(
-    station: Station, document: Document[StationFile], door: Door, host: str = "127.0.0.1"
-) -> list[ModbusEndpoint]:
-    """The ports of a station built of that file, not yet listening; FileProblems where a map does not fit."""
+    station: Station, document: Document[StationFile], door: Door,
+    listening: Mapping[str, socket] | None = None,
+) -> list[ModbusEndpoint]:  # fmt: skip
+    """The ports of a station built of that file, not yet served; FileProblems where a map does not fit.
+
+    `listening` are the sockets that hold them already, by their ids.
+    """
+    held = listening or {}
     bound = bound_units(station, document, door)
     folder = document.path.parent
-    return [ModbusEndpoint(bus, bound[name], door, folder, host) for name, bus in station.buses.items()]
+    return [ModbusEndpoint(bus, bound[name], door, folder, held.get(name)) for name, bus in station.buses.items()]
 
 
 def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:
     """The ports of a station that is put together and does not run; builds none where the file has no ports."""
     if not document.value.buses:
         return []
+    station = still_station(document)
+    return modbus_ports(station, document, Door(station.kernel))
+
+
+def still_station(document: Document[StationFile]) -> Station:
+    """The station of that file, put together; it does not run."""
     kernel = Kernel(Clock(datetime(2022, 1, 1), document.value.station.timezone), 0)
-    return modbus_ports(Station(kernel, document.value, LocalPlatform(kernel)), document, Door(kernel))
+    return Station(kernel, document.value, LocalPlatform(kernel))

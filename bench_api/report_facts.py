@@ -12,6 +12,7 @@ from bench_api.report_lead import lead
 from bench_api.report_lists import event_rows, frame_rows, session_rows
 from bench_api.report_tables import (
     device_lines,
+    gap_table,
     issued_bills,
     pile_table,
     tariff_table,
@@ -70,7 +71,7 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "expectations": expectations, "kpis": _kpis(run, known), "books": books, "tariff": tariff_table(run, books),
         "unexplained": [note(str(line)) for line in books.get("unexplained") or []],
         "undelivered": undelivered_bills(run, books.get("undelivered") or []), "issued": issued_bills(run),
-        "devices": device_lines(books.get("devices") or []),
+        "devices": device_lines(books.get("devices") or []), "gaps": gap_table(books.get("gaps") or []),
         "piles": pile_table(run), "troubles": trouble_table(run), "deratings": derating_table(run),
         "events": events, "events_total": total, "has_events": records_events(run),
         "asked": asked, "asked_total": asked_total,

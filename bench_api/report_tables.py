@@ -11,7 +11,8 @@ from plots.in_force import fault_windows
 from sim.reading import Run
 
 __all__ = [
-    "device_lines", "issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills", "wire_table",
+    "device_lines", "gap_table", "issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills",
+    "wire_table",
 ]  # fmt: skip
 
 MOST_TROUBLES, MOST_UNDELIVERED, MOST_REMARKS = 200, 20, 20
@@ -122,6 +123,17 @@ def device_lines(books: list[dict[str, Any]]) -> list[Said]:
             gap_kwh = f"{float(book['reported_kwh']) - float(book['twin_kwh']):+.3f}"
             found.append(sentence("books.shadow", slot=place(book["slot"]), twin_kwh=told["twin_kwh"], gap_kwh=gap_kwh))
     return found
+
+
+def gap_table(gaps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How far each meter or sensor in shadow read from its twin, one row a quantity."""
+    return [
+        {
+            "place": place(gap["slot"]), "quantity": gap["quantity"], "unit": gap["unit"],
+            "readings": f"{gap['readings']:,}", "mean": f"{gap['mean']:+.3f}", "largest": f"{gap['largest']:+.3f}",
+        }
+        for gap in gaps
+    ]  # fmt: skip
 
 
 def trouble_table(run: Run) -> list[dict[str, Any]]:

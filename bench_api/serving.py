@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bench_api.run_folders import held, keep_earlier
 from bench_api.running import finish, plan_of
 from bench_api.socket_play import Serving
 from bench_api.tokens import read_token
-from hil.listening import bound, check_port, require_token
+from hil.listening import bound, check_port, one_family, require_token
 from scenarios.loader import find_scenario, load_scenario
 from sim.errors import UsageError
 
@@ -44,15 +45,19 @@ def serve(
         raise UsageError(f"--pace {pace}: a station that is up lives by the clock; real, or a pace such as 10x")
     if csms is not None and loaded.station.value.platform_face is None:
         raise UsageError(f"{loaded.station.path}: no endpoint of kind ocpp, so nothing connects to --csms")
-    still_ports(loaded.station)  # what is wrong with maps and devices is told before anything begins
+    ports = still_ports(loaded.station)  # what is wrong with maps and devices is told before anything begins
     plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"serve {scenario}", slots)
-    host = "127.0.0.1" if host == "localhost" else host  # one family, one port
-    with bound(host, port) as listening, held(plan.state, f"voltyard serve {scenario}"):
+    host = one_family(host)
+    with ExitStack() as taken:
+        listening = taken.enter_context(bound(host, port))
+        configs = [one.bus.config for one in ports]
+        modbus = {one.id: taken.enter_context(bound(one_family(one.host), one.port)) for one in configs}
+        taken.enter_context(held(plan.state, f"voltyard serve {scenario}"))
         if (kept := keep_earlier(plan.out)) is not None:
             sys.stderr.write(f"{plan.out}: the earlier run there is kept in {kept}\n")
         sys.stderr.write(f"{loaded.document.path.stem} at {loaded.station.path.stem}, pace {chosen.name};"
                          f" into {plan.out}\n")  # fmt: skip
-        serving = Serving(RestPort(listening, host, token), _told)
+        serving = Serving(RestPort(listening, host, token), _told, modbus)
         outcome = Bench(replace(plan, is_endless=True, serving=serving)).run()
     finish(outcome, plan.out, as_json=False)
     return 3 if outcome.document["verdict"] == "error" else 0

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Final
 
 from bench_api.endpoint_rows import Row, endpoint_rows, slot_rows
@@ -42,11 +43,13 @@ _SETTLE_MS: Final = 2.0
 class Serving:
     """What a served station shows: its REST port, which is bound already, and the Modbus ports of its file.
 
-    `ready` is told the one list of wires, and where the embedded CSMS has its REST face, once all are up.
+    `ready` is told the one list of wires, and where the embedded CSMS has its REST face, once all are up. `modbus` are
+    the sockets of ports that are bound already, by their ids.
     """
 
     rest: RestPort
     ready: Callable[[list[Row], str | None], None]
+    modbus: Mapping[str, socket] = field(default_factory=dict)
 
 
 def play_on_sockets(bench: Bench) -> None:
@@ -119,7 +122,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
     loop.serve(door)
     rest = serving.rest
     faces: list[Face] = []
-    for port in modbus_ports(station, plan.loaded.station, door, rest.host):
+    for port in modbus_ports(station, plan.loaded.station, door, serving.modbus):
         port.on_failure = loop.fail
         faces.append(port)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 from typing import Final
 
-from sim.addresses import is_loopback
 from sim.errors import PortInUse, UsageError
+from twins.networks import is_loopback
 
-__all__ = ["REST_PORT", "TOKEN_VARIABLE", "bound", "check_port", "require_token", "shown_host"]
+__all__ = ["REST_PORT", "TOKEN_VARIABLE", "bound", "check_port", "one_family", "require_token", "shown_host"]
 
 REST_PORT: Final = 8080
 """Where a station that is up listens if it is not told otherwise."""
@@ -36,6 +36,11 @@ def require_token(host: str, token: str | None) -> None:
     """Raise `UsageError` where others than this machine could come in without a token."""
     if not is_loopback(host) and not token:
         raise UsageError(f"--host {host}: beyond loopback a token is required (--token-file or {TOKEN_VARIABLE})")
+
+
+def one_family(host: str) -> str:
+    """An address that is of one family where the name is of two, so that one port is one socket."""
+    return "127.0.0.1" if host == "localhost" else host
 
 
 def shown_host(host: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from hil.modbus.charger_fit import charger_misfits
 from hil.modbus.families import misfit
 from hil.modbus.map_checks import map_names, maps_of, shipped_map
 from hil.modbus.map_file import MapFile
-from hil.modbus.poller import Poller
+from hil.modbus.master import Address
+from hil.modbus.slot_gateway import SlotGateway, timeout_s
 from hil.ocpp.slot_port import SlotPort
 from sim.errors import FileProblem
 from sim.files import Document, did_you_mean
@@ -38,12 +40,21 @@ class Slots:
     def __init__(self, kernel: Kernel, slots: Mapping[str, SlotConfig], station: Station, folder: Path) -> None:
         """`slots` by path, whose twins are the station's; folders of maps are relative to `folder`."""
         self._ports: dict[int, SlotPort] = {}
-        self._pollers: list[Poller] = []
+        self._gateways: dict[Address, SlotGateway] = {}
+        waits_s: dict[Address, float] = {}
+        for slot in slots.values():
+            if isinstance(slot.driver, ModbusDriverConfig):
+                at = _address(slot.driver)
+                waits_s[at] = max(timeout_s(slot.driver), waits_s.get(at, 0.0))
         for path, slot in slots.items():
             driver = slot.driver
             if isinstance(driver, ModbusDriverConfig):
-                mapped = _maps(driver, folder)[driver.map]
-                self._pollers.append(Poller(kernel, path, driver, mapped))
+                at, mapped = _address(driver), _maps(driver, folder)[driver.map]
+                gateway = self._gateways.setdefault(at, SlotGateway(kernel, at, waits_s[at]))
+                if slot.is_charger:
+                    gateway.add_charger(station.devices[path], driver, mapped)
+                else:
+                    gateway.add_instrument(path, driver, mapped)
             elif isinstance(driver, OcppDriverConfig):
                 if driver.port not in self._ports:
                     self._ports[driver.port] = SlotPort(kernel, driver.host, driver.port)
@@ -51,7 +62,7 @@ class Slots:
 
     @property
     def _drivers(self) -> list[_Driver]:
-        return [*self._ports.values(), *self._pollers]
+        return [*self._ports.values(), *self._gateways.values()]
 
     @property
     def urls(self) -> list[str]:
@@ -80,19 +91,32 @@ class Slots:
 
 def map_problems(document: Document[SlotFile], station: Station) -> list[FileProblem]:
     """Maps that are not there, or not of such a thing; FileProblems where a folder of maps is not in order."""
-    problems = []
+    problems: list[FileProblem] = []
     for at, slot in enumerate(document.value.things):
         driver = slot.driver
         if not isinstance(driver, ModbusDriverConfig):
             continue
         maps = _maps(driver, document.path.parent)
-        here = f"things[{at}].driver.map"
         mapped = maps.get(driver.map)
         if mapped is None:
-            problems.append(document.problem(here, f"no map {driver.map}", did_you_mean(driver.map, maps)))
-        elif found := misfit(mapped.family, slot.at, station):
-            problems.append(document.problem(here, *found))
+            key, right = f"things[{at}].driver.map", did_you_mean(driver.map, maps)
+            problems.append(document.problem(key, f"no map {driver.map}", right))
+            continue
+        for key, what, right in _misfits(mapped, slot, station):
+            problems.append(document.problem(f"things[{at}].{key}", what, right))
     return problems
+
+
+def _misfits(mapped: MapFile, slot: SlotConfig, station: Station) -> Iterator[tuple[str, str, str]]:
+    if slot.is_charger:
+        model = station.piles[slot.at.removeprefix("pile[").partition("]")[0]].model
+        yield from charger_misfits(mapped, slot, model)
+    elif found := misfit(mapped.family, slot.at, station):
+        yield "driver.map", *found
+
+
+def _address(driver: ModbusDriverConfig) -> Address:
+    return Address(driver.host, driver.port, driver.framing)
 
 
 def _maps(driver: ModbusDriverConfig, folder: Path) -> Mapping[str, MapFile]:

@@ -163,7 +163,9 @@ def _draw(axes: Axes, run: Run, panel: Panel, words: dict[str, str], end_s: floa
 
 
 def _line(axes: Axes, run: Run, series: Series, look: tuple[str, str, float], end_s: float) -> tuple[float, float]:
-    """Draw one temperature, its peak told and marked as it was; returns its lowest and highest value."""
+    """Draw one temperature, its peak told and marked as it was; returns its lowest and highest value, if it has any."""
+    if not len(series):
+        return np.inf, -np.inf
     label, colour, width = look
     times = np.linspace(0.0, end_s, POINTS + 1)
     values = series.at(times)
@@ -172,4 +174,4 @@ def _line(axes: Axes, run: Run, series: Series, look: tuple[str, str, float], en
     said = f"{label} {highest:.1f} °C" + (f", {clock:{DAY if end_s <= DAY_S else LONGER}}" if clock else "")
     axes.plot(times, values, color=colour, linewidth=width, label=drawable(said))
     axes.plot([t], [highest], "o", color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.9, zorder=6)
-    return float(np.nanmin(values)), highest
+    return float(np.min(values, initial=highest, where=np.isfinite(values))), highest

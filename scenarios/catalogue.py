@@ -44,6 +44,7 @@ EVENT_KINDS = (
     "device.joined",
     "device.lost",
     "device.nonsense",
+    "evse.fail_safe",
     "evse.recovered",
     "evse.state",
     "fault.active",

@@ -30,6 +30,10 @@ class Clock:
         """The wire's form of `t`: UTC, milliseconds, `Z`."""
         return self.wall(t).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+    def unix_s(self, t: SimTime) -> int:
+        """The seconds that have passed since 1970 (UTC) at `t`, as clocks of devices count them."""
+        return int(self.wall(t).timestamp())
+
     def seconds(self, wall: datetime) -> SimTime:
         """The simulated second of an aware time."""
         return SimTime((wall - self.start).total_seconds())

@@ -41,6 +41,11 @@ class DeedSpec:
     parameters: tuple[Parameter, ...]
     is_sure: bool = False
 
+    @property
+    def whose(self) -> str:
+        """The path of those who may be asked, as people write it; for want of one what they are."""
+        return getattr(self.on, "path_form", self.on.__name__)
+
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The deed with these parameters; raises `UsageError` on an unknown, missing or bad one."""
         check(f"deed '{self.name}'", self.parameters, values)
@@ -57,8 +62,8 @@ def deed(name: str, *, on: type[Any], zh: str, is_sure: bool = False) -> Callabl
     """Register a frozen dataclass as the deed `name`; its first docstring line is the English title.
 
     It has `do(thing, source)`: act on the thing at the command's target now; `source` is the kind of face that asks.
-    `is_sure`: with arguments in bounds it is done whatever the thing is doing, or the thing has no such part at all,
-    or is a device that nobody reaches.
+    It may have `lack(thing)`: why this thing can never do it with these arguments, or "". `is_sure`: what is in bounds
+    and nothing lacks for is done, whatever the thing is doing, unless it is a device that nobody reaches.
     """
 
     def register(cls: type[Any]) -> type[Any]:
@@ -81,10 +86,14 @@ class Switchboard:
     def problem(self, verb: str, target: str, args: Mapping[str, Scalar]) -> str | None:
         """Why such a command would be refused whatever the thing is doing; None when it may be tried."""
         try:
-            self._bind(verb, target, args)
+            self.check(verb, target, args)
         except UsageError as error:
             return str(error)
         return None
+
+    def check(self, verb: str, target: str, args: Mapping[str, Scalar]) -> None:
+        """Raise `UsageError` for such a problem, `CannotDo` where it is with the thing and not with what is asked."""
+        self._bind(verb, target, args)
 
     def _bind(self, verb: str, target: str, args: Mapping[str, Scalar]) -> tuple[Any, object]:
         spec = DEEDS.get(verb)
@@ -92,8 +101,12 @@ class Switchboard:
         if thing is None:
             raise UsageError(f"nothing is at '{target}' now")
         if not isinstance(thing, spec.on):
-            raise UsageError(f"{verb} is for a {spec.on.__name__}, and '{target}' is a {type(thing).__name__}")
-        return spec.make(args), thing
+            raise UsageError(f"{verb} is for {spec.whose}, and '{target}' is none")
+        made = spec.make(args)
+        lack = made.lack(thing) if hasattr(made, "lack") else ""
+        if lack:
+            raise CannotDo(lack)
+        return made, thing
 
     def _obey(self, command: Command, seq: int) -> None:
         data: dict[str, Scalar] = {"verb": command.verb, "source": command.source, "actor": command.actor}

@@ -293,8 +293,14 @@ def _described(shapes: list[Any], step: Any) -> str:
         if field and "description" in field.metadata:
             unit = field.metadata.get("json_schema_extra", {}).get("unit")
             text: str = field.metadata["description"].rstrip(".")
-            return f"give it: {text}" + (f" ({unit})" if unit else "")
+            keys = [name for one in _inside(shape, step) for name, inner in _keys(one).items() if _is_required(inner)]
+            more = f" ({unit})" if unit else f", with {', '.join(keys)}" if keys else ""
+            return f"give it: {text}{more}"
     return ""
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _shown(node: Node) -> str:

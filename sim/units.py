@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 from typing import NewType
 
-__all__ = ["FOREVER", "SECONDS_PER_HOUR", "SimTime"]
+__all__ = ["FOREVER", "SECONDS_PER_HOUR", "UNIX_S", "SimTime"]
 
 SimTime = NewType("SimTime", float)
 """Seconds since the run's start."""
@@ -18,3 +18,6 @@ FOREVER = SimTime(inf)
 """A planned time that never comes."""
 
 SECONDS_PER_HOUR = 3600.0
+
+UNIX_S = "s since 1970"
+"""The unit of what is an instant, in UTC; a device whose clock is wrong tells it wrong."""

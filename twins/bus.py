@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from operator import attrgetter
+from typing import Any
 
-from sim.faults import Knob
+from sim.faults import Contribution, Knob
 from sim.gauges import Gauge
 from sim.kernel import Kernel
 from sim.signals import Curve, State
@@ -30,7 +31,7 @@ class Bus:
     Who polls is no part of a run: `requests`, `refusals` (exceptions answered) and `connections` (masters now) are
     counted by the server and shown as gauges. Knobs: `is_cut` (no connection lives or comes about), `is_busy` (every
     request is answered busy), `delay_s` (added to every answer), `drop_pct` of the requests are lost, `corrupt_pct`
-    of the answers go out spoilt.
+    of the answers go out spoilt, `swaps` exchange unit ids.
     """
 
     def __init__(self, kernel: Kernel, config: ModbusEndpointConfig) -> None:
@@ -46,6 +47,7 @@ class Bus:
         self.delay_s = Knob(0.0, _read_at_use)
         self.drop_pct = Knob(0.0, _read_at_use)
         self.corrupt_pct = Knob(0.0, _read_at_use)
+        self.swaps = UnitSwaps((), self.readdress)
         self.on_cut: Callable[[], None] = lambda: None
         """Told after the port has been cut, or is whole again."""
         self._kernel = kernel
@@ -69,9 +71,14 @@ class Bus:
 
     def readdress(self) -> None:
         """Take note of who has which unit id now."""
+        addresses = {device: int(device.address.value) for device in self.devices.values()}
+        for device, unit in self.swaps.value:
+            for other in [one for one, address in addresses.items() if address == unit]:
+                addresses[other] = addresses[device]
+            addresses[device] = unit
         self._by_address = {}
-        for device in self.devices.values():
-            self._by_address.setdefault(int(device.address.value), []).append(device)
+        for device, address in addresses.items():
+            self._by_address.setdefault(address, []).append(device)
 
     def loses_request(self) -> bool:
         """Draw whether this request is lost on the wire."""
@@ -94,12 +101,23 @@ def _read_at_use() -> None:
     """Nobody has to hear of it at once."""
 
 
+class UnitSwaps(Knob[Any]):
+    """Which devices stand at which other's unit id: (device, unit) of each exchange that lasts, the oldest first."""
+
+    def swap(self, device: BusDevice, unit: int) -> Contribution:
+        """The device and whoever is at `unit`, after the exchanges before, have each other's id."""
+        return Contribution(self, "swap", (device, unit))
+
+    def _folded(self) -> tuple[tuple[BusDevice, int], ...]:
+        return tuple(one.value for one in self._contributions)
+
+
 class BusDevice:
     """One device, `link[ID].unit[N]`. Each knob says who obeys it, and how.
 
     By the server:
         is_silent: nothing is carried out and nothing answered, broadcasts too.
-        address: the unit id it takes for its own.
+        address: the unit id it takes for its own, before `Bus.swaps`.
 
     By the map, at every read, in this order:
         ct_ratio: factor on all that passes the current transformers: quantities in A, kW, kVA, kvar and energies; a
@@ -113,7 +131,7 @@ class BusDevice:
             has none, the highest raw value. Constants, texts and what was set by a master stay.
         is_swapped: values of 32 and 64 bits go out with their words in the other order than the map's; texts not.
         is_frozen: reads give, register by register, what they would have given when it began; writes still act.
-    Clock, where a map has one: it shows the station's time plus `clock_offset_s(t)`.
+    Clock, where a map has one: what it shows of an instant, the present or a logged one, is `clock_offset_s` then off.
     """
 
     def __init__(self, kernel: Kernel, bus: Bus, config: BusDeviceConfig) -> None:
@@ -134,7 +152,7 @@ class BusDevice:
         self.is_frozen = Knob(False, self._changed)
         self.clock_drift_s_per_day = Knob(0.0, self._drift_changed)
         self._kernel = kernel
-        self._clock_offset_s = Curve(0.0)
+        self._clock_offsets_s = [Curve(0.0)]
 
     @property
     def unit(self) -> int:
@@ -148,14 +166,20 @@ class BusDevice:
         return all_of_them[(all_of_them.index(self) + 1) % len(all_of_them)]
 
     def clock_offset_s(self, t: SimTime) -> float:
-        """How far its clock is ahead at `t`, now or later; set right when its drift is over."""
-        return self._clock_offset_s.at(t)
+        """How far its clock is ahead at `t`, or was then; set right when its drift is over."""
+        return next((one.at(t) for one in reversed(self._clock_offsets_s) if one.t0 <= t), 0.0)
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether its clock has ever been off."""
+        return len(self._clock_offsets_s) > 1
 
     def _changed(self) -> None:
         self.on_change()
 
     def _drift_changed(self) -> None:
         now, drift = self._kernel.now, self.clock_drift_s_per_day.value
-        ahead_s = self._clock_offset_s.at(now) if drift else 0.0
-        self._clock_offset_s.set(now, ahead_s, drift / _SECONDS_PER_DAY)
+        offset_s = Curve(0.0)
+        offset_s.set(now, self.clock_offset_s(now) if drift else 0.0, drift / _SECONDS_PER_DAY)
+        self._clock_offsets_s.append(offset_s)
         self.on_change()

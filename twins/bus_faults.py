@@ -200,11 +200,8 @@ class UnitAddressSwapped:
     duration_s: float = field(default=inf, metadata=bounds(low=0.1, high=1e9))
 
     def contributions(self, device: BusDevice) -> Iterable[Contribution]:
-        """Exchange the two as they are addressed now; where nobody has that id the device is merely found there."""
-        mine, theirs = device.address.value, float(self.with_unit or device.next.unit)
-        for other in list(device.bus.devices_at(int(theirs))):
-            yield other.address.force(mine)
-        yield device.address.force(theirs)
+        """Exchange the two; where nobody has that id the device is merely found there."""
+        yield device.bus.swaps.swap(device, self.with_unit or device.next.unit)
 
 
 @fault("unit.clock_drifting", hits=BusDevice, zh="Modbus 设备时钟漂移", clause="8.4.1.3", faces=("wire",))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sim.files import ID_PATTERN, Misfit, key
+from twins.networks import Network, is_loopback, network_of
 from twins.ranges import names_of
 
 __all__ = ["BusDeviceConfig", "GatewayConfig", "ModbusEndpointConfig", "TlsConfig"]
@@ -66,6 +67,9 @@ class TlsConfig:
 
     certificate: str = field(metadata=key("PEM file of the certificate chain.", count=(1, 1_000)))
     private_key: str = field(metadata=key("PEM file of its key.", name="key", count=(1, 1_000)))
+    authority: str = field(
+        default="", metadata=key("PEM file of who signs masters' certificates; left out, they need none.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,10 @@ class ModbusEndpointConfig:
         default="tcp", metadata=key("Modbus TCP, RTU frames over TCP, or Modbus TCP in TLS.")
     )
     port: int = field(default=0, metadata=key("TCP port; 0 takes any free one.", low=0, high=65_535))
+    host: str = field(default="127.0.0.1", metadata=key("Address to listen on; left out, loopback.", count=(1, 253)))
+    allow: tuple[str, ...] = field(
+        default=(), metadata=key("Networks that masters may come from, as 192.168.10.0/24.", count=(0, 100))
+    )
     tls: TlsConfig | None = field(default=None, metadata=key("With transport tls: certificate and key."))
     gateway: GatewayConfig | None = field(
         default=None, metadata=key("Habits of the gateway before the units; left out, units answer at once.")
@@ -90,7 +98,13 @@ class ModbusEndpointConfig:
     devices: tuple[BusDeviceConfig, ...] = field(metadata=key("What answers there.", count=(1, 247)))
 
     def __post_init__(self) -> None:
-        """Refuse two devices of one unit, ranges that are none, and TLS without or beside its files."""
+        """Refuse two devices of one unit, ranges that are none, TLS without its files, a port open to everybody."""
+        _ = self.networks
+        has_guard = bool(self.allow) or (self.tls is not None and bool(self.tls.authority))
+        if not is_loopback(self.host) and not has_guard:
+            what = f"{self.host} is beyond loopback, and Modbus asks nobody for a token"
+            right = "`allow` with the networks that masters come from (0.0.0.0/0 is all), or `tls` with an `authority`"
+            raise Misfit("host", what, right)
         if (self.tls is None) == (self.transport == "tls"):
             raise Misfit("tls", "given" if self.tls else "missing", "with transport tls, and only there")
         units: dict[int, str] = {}
@@ -104,3 +118,8 @@ class ModbusEndpointConfig:
                     what = f"unit {one.unit} is {units[one.unit]} already"
                     raise Misfit(f"devices[{at}].unit", what, "a unit id of its own")
                 units[one.unit] = one.shows
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Those that masters may come from; empty: all that reach the port."""
+        return tuple(network_of(f"allow[{at}]", text) for at, text in enumerate(self.allow))

@@ -51,6 +51,7 @@ class Control(Twin):
     What it may draw unasked is held for it beside all grants.
     """
 
+    path_form = "control"
     rank = Rank.CONTROL
     path = "control"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sim.units import SimTime
 from twins.station import Station
 
-__all__ = ["DeviceBook", "device_books"]
+__all__ = ["DeviceBook", "InstrumentGap", "device_books", "instrument_gaps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,27 @@ def device_books(station: Station, now: SimTime) -> list[DeviceBook]:
             )
         )
     return books
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentGap:
+    """How far a meter or sensor in shadow read from its twin, in `unit`, over so many readings of one quantity.
+
+    `largest` is the gap furthest from 0, with its sign.
+    """
+
+    slot: str
+    quantity: str
+    unit: str
+    readings: int
+    mean: float
+    largest: float
+
+
+def instrument_gaps(station: Station) -> list[InstrumentGap]:
+    """Of every quantity that a meter or sensor in shadow has told."""
+    return [
+        InstrumentGap(path, gap.name, gap.unit, gap.readings, gap.mean, gap.largest)
+        for path, shadow in station.instrument_shadows.items()
+        for gap in shadow.gaps
+    ]

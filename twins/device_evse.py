@@ -49,7 +49,7 @@ class DeviceEvse(DeviceSupply):
         self._begun = 0
         self._verbs: Mapping[str, Callable[[Mapping[str, Scalar]], None]] = {
             "joined": self._joined, "heard": lambda args: None, "status": self._told, "reading": self._read,
-            "began": self._began, "ended": self._stopped, "limited": self._limited,
+            "began": self._began, "ended": self._stopped, "limited": self._limited, "alarms": self._alarmed,
         }  # fmt: skip
         kernel.handle(f"{path}.device", self._obey)
         self._touch()
@@ -120,6 +120,17 @@ class DeviceEvse(DeviceSupply):
             if self._is_plugged and state not in _PLUGGED:
                 self._is_plugged = False
                 self.on_left()
+
+    def _alarmed(self, args: Mapping[str, Scalar]) -> None:
+        """What it raises now, by the names of an EVSE's alarms, with commas between; all else of its own is over."""
+        told = [name for name in str(args["names"]).split(",") if name]
+        own = [alarm for alarm in self._warnings if not alarm.startswith("device_")]
+        for alarm in own:
+            if alarm not in told:
+                self.calm(alarm)
+        for alarm in told:
+            if alarm not in own:
+                self.warn(alarm)
 
     def _read(self, args: Mapping[str, Scalar]) -> None:
         """A reading of its meter, in the words of `DeviceMeter.misfit`."""

@@ -67,6 +67,7 @@ class DeviceSupply(Supply):
         """`model` and `config` are the station file's for the pile whose place it takes."""
         super().__init__(kernel, path, model, config, control, platform)
         self.terms = terms
+        self.meter_factor = 1.0  # what it reports is its own meter's, whatever error the file's has
         self.meter = DeviceMeter(model.evse_max_kw)
         self.port: DevicePort = NoDevice()
         self.presence = State(f"{path}.device", Presence.UNKNOWN)
@@ -162,8 +163,8 @@ class DeviceSupply(Supply):
         return (self.meter.value("voltage_v") or 0.0) if self.is_charging else 0.0
 
     def vehicle_at(self, now: SimTime) -> tuple[float | None, float | None]:
-        """What it reported last."""
-        return self.meter.value("soc"), self.meter.value("temp_c")
+        """What it reported last of the vehicle that is there."""
+        return (self.meter.value("soc"), self.meter.value("temp_c")) if self._is_plugged else (None, None)
 
     # Limits
 

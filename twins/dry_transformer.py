@@ -45,6 +45,8 @@ class DryTransformer(WarmTransformer):
     `fan_position` is their switch, which `auto` leaves to the controller. `heat` has the levels in force.
     """
 
+    path_form = "grid.transformer[ID]"
+
     def __init__(
         self, kernel: Kernel, config: TransformerConfig, heat: DryHeatConfig, power_factor: float, load_kw: Sum,
         air_c: Signal,

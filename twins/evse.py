@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["Evse", "LockState"]
+__all__ = ["PARAMETERS_FROM", "Evse", "LockState"]
 
 BMS_SILENCE_S = 1.0
+PARAMETERS_FROM = 0.5
+"""The share of the handshake that agrees on versions; in the rest the vehicle tells its parameters."""
 CONNECTION_TIMEOUT_S = 120.0
 _SAME = 1e-9
 
@@ -210,9 +212,17 @@ class Evse(Supply):
         return AC_PHASE_V if self.model.kind == "ac" else self.bms.voltage_v(now)
 
     def vehicle_at(self, now: SimTime) -> tuple[float | None, float | None]:
-        """State of charge (0 to 1) and cell temperature of the plugged vehicle."""
+        """State of charge (0 to 1) and cell temperature, of DC alone: from the handshake's second half on."""
         bms = self.bms
-        return (bms.soc.at(now), bms.temp_c.at(now)) if bms is not None else (None, None)
+        if bms is None or bms.is_silent or self.model.kind == "ac" or not self._has_parameters(now):
+            return None, None
+        return bms.soc.at(now), bms.temp_c.at(now)
+
+    def _has_parameters(self, now: SimTime) -> bool:
+        """Whether the vehicle has told its own."""
+        return self.started_s is not None or (
+            self.is_starting and now - self.lock.since >= PARAMETERS_FROM * self.model.handshake_s
+        )
 
     def settle_claim(self, now: SimTime) -> None:
         """Claim no more than is drawn now, where that can only fall until the next piece."""

@@ -10,12 +10,10 @@ from sim.deeds import CannotDo, deed
 from sim.faults import bounds
 from twins.device_supply import DeviceSupply
 from twins.evse import Evse
-from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
+from twins.supply import AC_PHASE_V, LEAST_PILOT_A, EvseState, Supply, phases_of
 
 __all__ = ["EnableEvse", "LimitEvse", "ResetEvse", "StartCharge", "StopCharge"]
 
-LEAST_PILOT_A: Final = 6.0
-"""The least current that a control pilot can offer (IEC 61851-1); less than that is none."""
 _TOKEN: Final = 20
 """Characters of a token at most, as platforms have it."""
 
@@ -31,6 +29,10 @@ class LimitEvse:
     limit_kw: float = field(default=inf, metadata=bounds(low=0.0, high=5_000.0))
     limit_a: float = field(default=inf, metadata=bounds(low=0.0, high=2_000.0))
 
+    def lack(self, evse: Supply) -> str:
+        """Of DC there is no limit of current."""
+        return "limit_a is of AC outlets; limit_kw" if self.limit_a < inf and evse.model.kind != "ac" else ""
+
     def do(self, evse: Supply, source: str) -> None:
         """Limit it for this source."""
         _reach(evse)
@@ -40,8 +42,6 @@ class LimitEvse:
     def _by_current(self, evse: Supply) -> float:
         if self.limit_a == inf:
             return inf
-        if evse.model.kind != "ac":
-            raise CannotDo("limit_a is of AC outlets; limit_kw")
         offered_a = self.limit_a if self.limit_a >= LEAST_PILOT_A else 0.0
         return offered_a * phases_of(evse.model) * AC_PHASE_V / 1_000.0
 
@@ -70,7 +70,8 @@ class StartCharge:
         """As if the platform had asked for it."""
         _reach(evse)
         if not evse.start(self.token or source[:_TOKEN]):
-            raise CannotDo(f"no charge can begin: it is {_word(evse)}{' already' if evse.is_starting else ''}")
+            already = " already" if evse.is_starting else ""
+            raise CannotDo(f"no charge can begin: it is {_word(evse)}{already}", is_busy=evse.is_starting)
 
 
 @deed("evse.stop", on=Supply, zh="停止充电")

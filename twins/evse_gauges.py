@@ -15,7 +15,7 @@ from zlib import crc32
 
 from sim.gauges import Gauge
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.evse import Evse, LockState
+from twins.evse import PARAMETERS_FROM, Evse, LockState
 from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 __all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "is_plugged", "pilot_of", "serial_of", "step_of"]
@@ -80,7 +80,7 @@ def step_of(outlet: Supply, t: SimTime) -> Step:
         return _STEPS[outlet.state.value]
     model, since_s = outlet.model, t - outlet.lock.since
     if since_s < model.handshake_s:
-        return Step.HANDSHAKE if since_s < 0.5 * model.handshake_s else Step.PARAMETERS
+        return Step.HANDSHAKE if since_s < PARAMETERS_FROM * model.handshake_s else Step.PARAMETERS
     return Step.INSULATION_TEST if since_s < model.handshake_s + model.insulation_test_s else Step.PRECHARGE
 
 
@@ -155,6 +155,8 @@ def _ac_readers(outlet: Supply) -> dict[str, tuple[str, Reader]]:
         "phases": ("1", lambda _t: float(phases)),
         "rated_a": ("A", lambda _t: outlet.model.evse_max_kw * a_per_kw),
         "allowed_a": ("A", lambda _t: outlet.ceiling_kw * a_per_kw),
+        "fail_safe_s": ("s", lambda _t: outlet.fail_safe.timeout_s if outlet.fail_safe is not None else 0.0),
+        "fail_safe_a": ("A", lambda _t: outlet.fail_safe.limit_a if outlet.fail_safe is not None else 0.0),
         "cable": ("1", lambda _t: float(is_plugged(outlet)) + float(is_plugged(outlet) and _is_locked(outlet))),
     }
     for phase in (1, 2, 3):
@@ -221,8 +223,5 @@ def _demand_a(evse: Evse, t: SimTime) -> float:
 
 def _soc_pct(outlet: Supply, t: SimTime) -> float:
     """The vehicle's charge, once it has told it with its parameters."""
-    is_told = outlet.started_s is not None or (outlet.is_starting and step_of(outlet, t) >= Step.PARAMETERS)
-    if isinstance(outlet, Evse) and (outlet.bms is None or outlet.bms.is_silent):
-        return nan
     soc, _ = outlet.vehicle_at(t)
-    return 100.0 * soc if soc is not None and is_told and is_plugged(outlet) else nan
+    return 100.0 * soc if soc is not None else nan

@@ -34,6 +34,8 @@ class RideThroughConfig:
 class FeedState(Enum):
     """What the feed gives."""
 
+    path_form = "grid.feed"
+
     NORMAL = "normal"
     SAG = "sag"
     OUTAGE = "outage"

@@ -15,6 +15,7 @@ from sim.deeds import CannotDo
 from sim.files import ID_PATTERN, key
 from sim.gauges import Gauge
 from sim.kernel import Kernel
+from sim.units import UNIX_S
 from twins.gas_detector import GasDetectorConfig
 
 __all__ = ["OUTPUTS", "FireConfig", "FirePanel", "FirePanelConfig", "PanelEvent", "PanelEventKind"]
@@ -30,6 +31,8 @@ _WORD: Final = 0x10000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirePanelConfig:
     """The fire alarm control panel."""
+
+    path_form = "fire_panel[ID]"
 
     id: str = field(metadata=key("Name of the panel, as in `fire_panel[FP1]`.", pattern=ID_PATTERN))
 
@@ -130,7 +133,7 @@ class FirePanel:
 
     def _note(self, kind: PanelEventKind) -> None:
         self._count += 1
-        unix_s = int(self._kernel.clock.wall(self._kernel.now).timestamp())
+        unix_s = self._kernel.clock.unix_s(self._kernel.now)
         self._log[(self._count - 1) % LOG_LENGTH] = PanelEvent(self._count, kind, 0, 0, _PANEL, 0, unix_s)
 
     def _gauges(self, detectors: int) -> Iterator[Gauge]:
@@ -166,4 +169,4 @@ class FirePanel:
         }
         for name, part in parts.items():
             path = f"{self.path}.event[{slot + 1}].{name}"
-            yield Gauge(path, "s" if name == "unix_s" else "1", lambda _t, part=part: float(part(self._log[slot])))  # type: ignore[misc]
+            yield Gauge(path, UNIX_S if name == "unix_s" else "1", lambda _t, part=part: float(part(self._log[slot])))  # type: ignore[misc]

@@ -23,6 +23,8 @@ __all__ = ["GasDetector", "GasDetectorConfig", "GasLevels", "SetGasLevels"]
 class GasDetectorConfig:
     """One detector on the fire panel's loop."""
 
+    path_form = "gas[ID]"
+
     id: str = field(metadata=key("Name of the detector, as in `gas[G1]`.", pattern=ID_PATTERN))
     place: PlaceConfig = field(metadata=key("Where it hangs."))
     roof: Literal["canopy", "open"] = field(default="canopy", metadata=key("What is overhead."))

@@ -41,6 +41,8 @@ class CoolingConfig:
 class HouseConfig:
     """What comes and goes with the weather, beside the constant `grid.house_load_kw`."""
 
+    path_form = "house"
+
     lighting_kw: float = field(
         default=0.0, metadata=key("Lights of the site, from dusk to dawn.", unit="kW", low=0, high=10_000)
     )

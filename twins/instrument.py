@@ -18,7 +18,7 @@ from twins.device_supply import Presence
 __all__ = ["Instrument"]
 
 _BOUNDS = {"_c": (-60.0, 200.0), "_pct": (0.0, 100.0), "_v": (0.0, 1e6), "_a": (-1e5, 1e5), "_kw": (-1e6, 1e6),
-           "_kwh": (0.0, 1e10), "_hz": (0.0, 100.0)}  # fmt: skip
+           "_kwh": (0.0, 1e10), "_hz": (0.0, 100.0), "_m_s": (0.0, 150.0), "_w_m2": (-50.0, 2_000.0)}  # fmt: skip
 """What can be read at all, by the unit at a name's end (ours)."""
 _SLACK_KWH = 1e-3
 
@@ -26,7 +26,7 @@ _SLACK_KWH = 1e-3
 class Instrument(Twin):
     """State `<path>.device`; alarms `device_silent`, `device_nonsense`; events `device.*`.
 
-    `value(name)` is the last reading of that name, `nan` while there is none or the device is silent.
+    `value(name)` is of the last reading, `nan` where that had none of this name or the device is silent.
     """
 
     rank = Rank.GRID
@@ -38,6 +38,7 @@ class Instrument(Twin):
         self._watchdog_s = watchdog_s
         self._on_change = on_change
         self._values: dict[str, float] = {}
+        self._registers: dict[str, float] = {}
         self._heard_s = kernel.now
         self._is_nonsense = False
         self.presence = State(f"{path}.device", Presence.UNKNOWN)
@@ -91,7 +92,8 @@ class Instrument(Twin):
         self.presence.set(now, Presence.PRESENT)
         if was_silent:
             self._kernel.emit("alarm.cleared", self.path, {"alarm": "device_silent"})
-        self._values.update({name: float(value) for name, value in args.items() if value is not None})
+        self._values = {name: float(value) for name, value in args.items() if value is not None}
+        self._registers.update({name: value for name, value in self._values.items() if name.endswith("_kwh")})
         self._on_change()
 
     def _not_believed(self, what: str) -> None:
@@ -109,6 +111,6 @@ class Instrument(Twin):
             low, high = next((bounds for end, bounds in _BOUNDS.items() if name.endswith(end)), (-1e12, 1e12))
             if not isfinite(value) or not low <= value <= high:
                 return f"{name} {value:g}, where {low:g} to {high:g} can be"
-            if name.endswith("_kwh") and value < self._values.get(name, 0.0) - _SLACK_KWH:
-                return f"{name} {value:g}, which was {self._values[name]:g}"
+            if name.endswith("_kwh") and value < self._registers.get(name, 0.0) - _SLACK_KWH:
+                return f"{name} {value:g}, which was {self._registers[name]:g}"
         return ""

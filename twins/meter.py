@@ -23,7 +23,7 @@ from sim.sums import Sum
 from sim.units import SECONDS_PER_HOUR, SimTime
 from twins.instrument import Instrument
 
-__all__ = ["LOW_VOLTAGE_KV", "METER_CLASSES", "FeederMeterConfig", "Flows", "Meter", "MeterConfig", "Supply"]
+__all__ = ["LOW_VOLTAGE_KV", "METER_CLASSES", "Busbar", "FeederMeterConfig", "Flows", "Meter", "MeterConfig"]
 
 LOW_VOLTAGE_KV = 0.4
 METER_CLASSES = (0.2, 0.5, 1.0, 2.0)
@@ -57,7 +57,7 @@ class MeterConfig(FeederMeterConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
+class Busbar:
     """What all meters of a station stand on: the busbar's voltage, and the power factor of every load."""
 
     voltage_pu: Signal
@@ -84,20 +84,20 @@ class Meter:
     """
 
     def __init__(
-        self, kernel: Kernel, path: str, power_kw: Sum, on_phases: Sequence[Sum], supply: Supply, error_pct: float
+        self, kernel: Kernel, path: str, power_kw: Sum, on_phases: Sequence[Sum], busbar: Busbar, error_pct: float
     ) -> None:
         """`on_phases` is what hangs on one phase alone, of L1, L2 and L3; the rest of `power_kw` is alike on all."""
         self.path = path
         self._factor = 1.0 + error_pct / 100.0
         self._power_kw = power_kw
-        self._supply = supply
+        self._busbar = busbar
         self._on_phases = on_phases if any(one.parts for one in on_phases) else ()
         self.device: Instrument | None = None
         kernel.show_later(self._gauges)
 
     def flows(self, t: SimTime) -> Flows:
         """What it sees at `t`, with its error."""
-        volts_pu = self._supply.voltage_pu.at(t)
+        volts_pu = self._busbar.voltage_pu.at(t)
         powers = self._split(self._power_kw.at(t), [one.at(t) for one in self._on_phases])
         return Flows(powers, 1_000.0 * LOW_VOLTAGE_KV / sqrt(3.0) * volts_pu, volts_pu > _DEAD_PU)
 
@@ -119,7 +119,7 @@ class Meter:
         """Of a phase, or of all three added up; 0 where there is no voltage."""
         if not flows.is_live:
             return 0.0
-        return 1_000.0 * flows.power_kw[which] / (self._supply.power_factor * flows.voltage_v)
+        return 1_000.0 * flows.power_kw[which] / (self._busbar.power_factor * flows.voltage_v)
 
     def _neutral_a(self, flows: Flows) -> float:
         """In the neutral: three currents a third of a turn apart, added up."""
@@ -128,13 +128,16 @@ class Meter:
 
     def _power_factor(self, flows: Flows, which: int) -> float:
         """Of a phase or of all; `nan` while nothing flows."""
-        return self._supply.power_factor if flows.is_live and flows.power_kw[which] > 0.0 else nan
+        return self._busbar.power_factor if flows.is_live and flows.power_kw[which] > 0.0 else nan
+
+    def own_gauges(self) -> Iterator[Gauge]:
+        """What it shows itself, whoever stands in its place."""
+        return chain(self._of_flows(), *(self._of(which) for which in _WHOLE_AND_PHASES))
 
     def _gauges(self) -> Iterator[Gauge]:
         """Its own, or what the device reads that stands in its place."""
-        gauges = chain(self._of_flows(), *(self._of(which) for which in _WHOLE_AND_PHASES))
         device = self.device
-        for gauge in gauges:
+        for gauge in self.own_gauges():
             if device is None:
                 yield gauge
             else:
@@ -143,17 +146,17 @@ class Meter:
 
     def _of_flows(self) -> Iterator[Gauge]:
         """The gauges that are of no phase alone, and voltages."""
-        path, flows, supply = self.path, self.flows, self._supply
+        path, flows, busbar = self.path, self.flows, self._busbar
         volts_v = 1_000.0 * LOW_VOLTAGE_KV / sqrt(3.0)
 
         def voltage_v(t: SimTime) -> float:
-            return volts_v * supply.voltage_pu.at(t)
+            return volts_v * busbar.voltage_pu.at(t)
 
         def between_v(t: SimTime) -> float:
             return sqrt(3.0) * voltage_v(t)
 
         def frequency_hz(t: SimTime) -> float:
-            return supply.frequency_hz if supply.voltage_pu.at(t) > _DEAD_PU else nan
+            return busbar.frequency_hz if busbar.voltage_pu.at(t) > _DEAD_PU else nan
 
         yield Gauge(f"{path}.frequency_hz", "Hz", frequency_hz)
         yield Gauge(f"{path}.voltage_v", "V", voltage_v)
@@ -169,7 +172,7 @@ class Meter:
     def _of(self, which: int) -> Iterator[Gauge]:
         """The gauges of the whole (0), or of a phase."""
         path, on = self.path, f"_l{which}" if which else ""
-        per_kva = self._supply.power_factor
+        per_kva = self._busbar.power_factor
         kvar_kw, kva_kw = sqrt(1.0 / per_kva**2 - 1.0), 1.0 / per_kva
         for name, unit, pick in (
             (f"power{on}_kw", "kW", lambda now: now.power_kw[which]),

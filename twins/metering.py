@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sim.kernel import Kernel
 from sim.sums import Sum
 from twins.grid import Grid
-from twins.meter import Meter, Supply
+from twins.meter import Busbar, Meter
 from twins.pile import Pile
 from twins.supply import ONE_PHASE_KW
 
@@ -30,13 +30,13 @@ def site_meters(kernel: Kernel, grid: Grid, piles: Iterable[Pile]) -> Mapping[st
             by_feeder[pile.config.feeder][number % 3].append(Sum("", "kW", [evse.power_kw, own_kw]))
             number += 1
     config = grid.config
-    supply = Supply(grid.feed.voltage_pu, config.power_factor, config.frequency_hz)
+    busbar = Busbar(grid.feed.voltage_pu, config.power_factor, config.frequency_hz)
     meters = []
     for feeder in config.feeders:
         on_phases = [Sum("", "kW", parts) for parts in by_feeder[feeder.id]]
         path, power_kw = f"grid.feeder[{feeder.id}].meter", grid.feeders[feeder.id]
-        meters.append(Meter(kernel, path, power_kw, on_phases, supply, feeder.meter.error_pct))
+        meters.append(Meter(kernel, path, power_kw, on_phases, busbar, feeder.meter.error_pct))
     on_phases = [Sum("", "kW", [part for one in by_feeder.values() for part in one[phase]]) for phase in range(3)]
     path = f"grid.meter[{config.meter.id}]"
-    meters.append(Meter(kernel, path, grid.power_kw, on_phases, supply, config.meter.error_pct))
+    meters.append(Meter(kernel, path, grid.power_kw, on_phases, busbar, config.meter.error_pct))
     return {meter.path: meter for meter in meters}

@@ -7,15 +7,16 @@ unshielded sensor reads too much in the sun. All figures are ours, and predict n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from math import exp, inf, isnan
+from math import exp, inf, isnan, nan
 from typing import Literal
 
 from sim.faults import Contribution, bounds, fault
 from sim.files import ID_PATTERN, key
+from sim.gauges import Gauge
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal, State
 from sim.sums import Sum
@@ -142,10 +143,27 @@ class EnvSensor:
         kernel.add(*self.readings, self.state)
 
     def follow(self, device: Instrument) -> None:
-        """A real device stands here: what it reads of temperature and humidity is what this sensor says."""
-        self.temp_c.report(device.value("read_c"))
-        if not isnan(device.value("read_pct")) or device.is_silent:
-            self.humidity_pct.report(device.value("read_pct"))
+        """A real device stands here: what it reads is what this sensor says; the rest stays the twin's.
+
+        What it has told once and tells no more is that of a cut wire, as temperature and humidity of a silent one are.
+        """
+        for reading, names in self._read_as:
+            value = next((told for name in names if not isnan(told := device.value(name))), nan)
+            is_missed = device.is_silent and reading in (self.temp_c, self.humidity_pct)
+            if not isnan(value) or is_missed or reading.reported is not None:
+                reading.report(value)
+
+    def own_gauges(self) -> Iterator[Gauge]:
+        """What it says itself, by each name that a device's map may have for it."""
+        for reading, names in self._read_as:
+            yield from (Gauge(f"{self.path}.{name}", reading.unit, reading.would_be) for name in names)
+
+    @property
+    def _read_as(self) -> tuple[tuple[Reading, tuple[str, ...]], ...]:
+        return (
+            (self.temp_c, ("read_c", "temp_c")), (self.humidity_pct, ("read_pct", "humidity_pct")),
+            (self.wind_m_s, ("wind_m_s",)), (self.sun_w_m2, ("sun_w_m2",)),
+        )  # fmt: skip
 
     def _reading(
         self, name: str, unit: str, parts: Sequence[Signal | Sum], scale: float = 1.0, cut_wire: float = 0.0

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from math import nan
 from typing import Final
 
+from sim.clock import Clock
 from sim.gauges import Gauge
 from sim.signals import Signal
 from sim.sums import Sum
-from sim.units import SimTime
+from sim.units import UNIX_S, SimTime
 from twins.pile import Pile
 from twins.stack import SplitStack
 from twins.supply import Supply
@@ -19,7 +20,7 @@ __all__ = ["pile_gauges"]
 _HEARTBEATS: Final = 65_536
 
 
-def pile_gauges(pile: Pile) -> Iterator[Gauge]:
+def pile_gauges(pile: Pile, clock: Clock) -> Iterator[Gauge]:
     """Every gauge of one pile, by paths such as `pile[A01].air_in_c`; modules that it does not know are `nan`."""
     cabinet = pile.cabinet
     # the cabinet is one node of heat: what its fans blow out is as warm as it is
@@ -33,6 +34,7 @@ def pile_gauges(pile: Pile) -> Iterator[Gauge]:
     yield Gauge(f"{pile.path}.fan_duty_pct", "%", lambda t: 100.0 * _at(fan_share, t))
     yield Gauge(f"{pile.path}.derated_pct", "%", lambda t: 100.0 * (1.0 - _at(derating, t)))
     yield Gauge(f"{pile.path}.heartbeats", "1", lambda t: float(int(t) % _HEARTBEATS))
+    yield Gauge(f"{pile.path}.unix_s", UNIX_S, lambda t: float(clock.unix_s(t)))
     count = _module_count(pile)
     yield Gauge(f"{pile.path}.modules_total", "1", lambda _t: float(count) if count else nan)
     yield Gauge(f"{pile.path}.modules_failed", "1", lambda _t: float(_failed(pile)) if count else nan)

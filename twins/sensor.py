@@ -9,6 +9,7 @@ from sim.faults import Contribution, Knob
 from sim.kernel import Kernel
 from sim.signals import Signal
 from sim.sums import Sum
+from sim.units import SimTime
 
 __all__ = ["CUT_WIRE_C", "Reading"]
 
@@ -42,6 +43,10 @@ class Reading(Sum):
     def is_sound(self) -> bool:
         """Whether it follows what is."""
         return self.stuck_at.value == inf and not self.is_broken.value
+
+    def would_be(self, now: SimTime) -> float:
+        """What it would say itself, were it sound."""
+        return self._sound_scale * sum(part.at(now) for part in self.parts)
 
     def report(self, value: float) -> None:
         """A real sensor says this from now on, whatever is; `nan`: its wire is cut."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sim.addresses import is_loopback
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import ID_PATTERN, Document, Misfit, did_you_mean, key, read_yaml, told_by
 from twins.device_supply import DeviceTerms
+from twins.networks import is_loopback
 from twins.station_file import StationFile, find_station, read_station, station_names
 from twins.vehicle import vehicle_models
 
@@ -54,7 +54,7 @@ class OcppDriverConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModbusDriverConfig:
-    """A meter or a sensor that is polled by Modbus TCP, by a register map."""
+    """A charger, a meter or a sensor that is polled by Modbus TCP, by a register map."""
 
     kind: Literal["modbus"] = field(metadata=key("The protocol."))
     host: str = field(metadata=key("Where it listens, or its gateway.", count=(1, 200)))
@@ -64,6 +64,10 @@ class ModbusDriverConfig:
     map: str = field(metadata=key("Name of its register map.", pattern=ID_PATTERN))
     maps: str = field(default="", metadata=key("Folder of maps of one's own, relative to this file."))
     poll_s: float = field(default=1.0, metadata=key("How often it is read.", unit="s", low=0.05, high=3_600))
+    connector: int = field(default=1, metadata=key("Of a charger: which of its connectors it is.", low=1, high=256))
+    token: str = field(
+        default="", metadata=key("Of a charger: who charges there; left out, pile and connector: A01-1.", count=(0, 20))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,7 @@ class SlotConfig:
             raise Misfit("armed", f"{self.behind} is not armed", "armed: true, once energy may flow in the device")
         if self.driver is None:
             raise Misfit("driver", "missing", "give it: how the device is reached")
-        if isinstance(self.driver, ModbusDriverConfig):
+        if not self.is_charger:
             self._check_instrument()
             return
         if self.max_kw <= 0.0:
@@ -116,16 +120,14 @@ class SlotConfig:
             raise Misfit("vehicle", "given" if self.vehicle else "missing", "with behind: shadow, and only there")
 
     def _check_instrument(self) -> None:
-        if self.behind == "shadow":
-            raise Misfit("behind", "shadow of a meter or sensor", "hardware: what it reads is what the station has")
         for name in ("max_kw", "reserve_kw", "vehicle"):
             if getattr(self, name):
                 raise Misfit(name, "given beside a meter or sensor", "leave it out: it is of chargers")
 
     @property
     def is_charger(self) -> bool:
-        """Whether a charger leads."""
-        return self.is_device and isinstance(self.driver, OcppDriverConfig)
+        """Whether a charger leads: all that speak OCPP are, and those polled in the place of an EVSE."""
+        return self.is_device and (isinstance(self.driver, OcppDriverConfig) or self.at.startswith("pile["))
 
     @property
     def is_device(self) -> bool:
@@ -170,8 +172,8 @@ def read_slots(path: Path) -> Document[SlotFile]:
     return document
 
 
-def check_slots(path: Path) -> None:
-    """A slot file checked against the station that it names; FileProblems with every finding."""
+def check_slots(path: Path) -> tuple[Document[SlotFile], Document[StationFile]]:
+    """A slot file checked against the station that it names, with that; FileProblems with every finding."""
     document = read_slots(path)
     name = document.value.station
     try:
@@ -183,9 +185,11 @@ def check_slots(path: Path) -> None:
         found = path.parent / found
     if not found.exists():
         raise FileProblems([document.problem("station", f"no file {found}", "a path relative to this file")])
-    problems = slot_problems(document, read_station(found).value)
+    station = read_station(found)
+    problems = slot_problems(document, station.value)
     if problems:
         raise FileProblems(problems)
+    return document, station
 
 
 def slot_problems(document: Document[SlotFile], station: StationFile) -> list[FileProblem]:
@@ -204,7 +208,7 @@ def _misplaced(document: Document[SlotFile], station: StationFile) -> Iterator[F
     instruments += [f"grid.feeder[{feeder.id}].meter" for feeder in station.grid.feeders]
     for at, slot in enumerate(document.value.things):
         here = f"things[{at}]"
-        if isinstance(slot.driver, ModbusDriverConfig):
+        if isinstance(slot.driver, ModbusDriverConfig) and not slot.is_charger:
             if slot.at not in instruments:
                 what = f"the station has no meter or sensor {slot.at}"
                 yield document.problem(f"{here}.at", what, did_you_mean(slot.at, instruments))
@@ -231,6 +235,7 @@ def _repeated(document: Document[SlotFile]) -> Iterator[FileProblem]:
     places: dict[str, str] = {}
     connectors: dict[tuple[int, str, int], str] = {}
     hosts: dict[int, tuple[str, str]] = {}
+    units: dict[tuple[str, int, int, int], str] = {}
     passwords: dict[tuple[int, str], str] = {}
     for at, slot in enumerate(document.value.things):
         here = f"things[{at}]"
@@ -238,6 +243,12 @@ def _repeated(document: Document[SlotFile]) -> Iterator[FileProblem]:
             yield document.problem(f"{here}.at", f"{slot.at} stands at {places[slot.at]} too", "each thing once")
         places.setdefault(slot.at, here)
         driver = slot.driver
+        if isinstance(driver, ModbusDriverConfig) and slot.is_charger:
+            outlet = (driver.host, driver.port, driver.unit, driver.connector)
+            if outlet in units:
+                what = f"connector {driver.connector} of unit {driver.unit} there is {units[outlet]} already"
+                yield document.problem(f"{here}.driver.connector", what, "a connector of its own")
+            units.setdefault(outlet, here)
         if not isinstance(driver, OcppDriverConfig):
             continue
         if slot.is_device and not driver.password and not is_loopback(driver.host):

@@ -16,6 +16,7 @@ from twins import bus_faults as _bus_faults  # what registers faults or deeds an
 from twins import contactor as _contactor
 from twins import control_deeds as _control_deeds
 from twins import evse_deeds as _evse_deeds
+from twins import fail_safe as _fail_safe
 from twins import fire_deeds as _fire_deeds
 from twins import house_deeds as _house_deeds
 from twins import transformer_deeds as _transformer_deeds
@@ -38,6 +39,7 @@ from twins.grid import Grid
 from twins.guests import Guests
 from twins.house import House
 from twins.instrument import Instrument
+from twins.instrument_shadow import InstrumentShadow
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
 from twins.meter import Meter
@@ -65,7 +67,7 @@ __all__ = ["Station"]
 
 _GUEST = ".vehicle.bms"
 _FAULTS = (_bus_faults, _contactor)
-_DEEDS = (_control_deeds, _evse_deeds, _fire_deeds, _house_deeds, _transformer_deeds)
+_DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
 class Station:
@@ -266,9 +268,10 @@ class Station:
         self.devices: dict[str, DeviceEvse] = {}
         self.shadows: dict[str, Shadow] = {}
         self.instruments: dict[str, Instrument] = {}
+        self.instrument_shadows: dict[str, InstrumentShadow] = {}
         for path, slot in self._slots.items():
             if not slot.is_charger:
-                self.instruments[path] = self._instrument(path, slot.watchdog_s)
+                self.instruments[path] = self._instrument(path, slot)
         models = {**vehicle_models(), **self.file.known_vehicles()}
         for pile in self.piles.values():
             for number, (evse, config) in enumerate(zip(pile.evses, pile.config.evses, strict=True), start=1):
@@ -279,15 +282,20 @@ class Station:
                         air_c = self.microclimate.air_c(self._roofs[config.reaches[0]])
                         self.shadows[evse.path] = Shadow(self.kernel, evse, model, air_c)
 
-    def _instrument(self, path: str, watchdog_s: float) -> Instrument:
-        """A real meter or sensor in the place of the one at this path."""
+    def _instrument(self, path: str, slot: SlotConfig) -> Instrument:
+        """A real meter or sensor in the place of the one at this path; in shadow that is compared with it."""
         thing = self.things[path]
 
         def changed() -> None:
             if isinstance(thing, EnvSensor):
                 thing.follow(device)
+            if shadow is not None:
+                shadow.compare()
 
-        device = Instrument(self.kernel, path, watchdog_s, changed)
+        device = Instrument(self.kernel, path, slot.watchdog_s, changed)
+        shadow = None
+        if slot.behind == "shadow" and isinstance(thing, Meter | EnvSensor):
+            shadow = self.instrument_shadows[path] = InstrumentShadow(self.kernel, device, thing.own_gauges())
         if isinstance(thing, Meter):
             thing.device = device
         return device

@@ -154,6 +154,7 @@ def _faces(document: Document[StationFile], piles: Sequence[tuple[int, PileConfi
     outlets = {pile.id: len(pile.evses) for _, pile in piles}
     points = charge_points(platform, outlets) if platform is not None else ()
     links = {identity: "a charge point" for identity, _, _ in points}
+    ports: dict[int, str] = {}
     for at, face in enumerate(document.value.endpoints):
         here = f"endpoints[{at}]"
         if isinstance(face, ModbusEndpointConfig):
@@ -161,5 +162,10 @@ def _faces(document: Document[StationFile], piles: Sequence[tuple[int, PileConfi
                 what = f"{face.id} is the name of {links[face.id]} too"
                 yield document.problem(f"{here}.id", what, "a name of its own")
             links.setdefault(face.id, here)
+            if face.port in ports:
+                what = f"port {face.port} is that of {ports[face.port]} too"
+                yield document.problem(f"{here}.port", what, "a port of its own; 0 takes any free one")
+            if face.port:
+                ports.setdefault(face.port, here)
         elif face is not platform:
             yield document.problem(here, "a second face to a platform", "one")

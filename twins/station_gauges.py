@@ -22,7 +22,7 @@ __all__ = ["station_gauges"]
 def station_gauges(station: Station) -> Iterator[Gauge]:
     """Of piles and their outlets, the transformer's controller, environment sensors and the house."""
     for pile in station.piles.values():
-        yield from pile_gauges(pile)
+        yield from pile_gauges(pile, station.kernel.clock)
         for evse in pile.evses:
             yield from evse_gauges(evse)
     if isinstance(station.grid.transformer, DryTransformer):

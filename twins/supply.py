@@ -18,11 +18,14 @@ from twins.ports import PlatformPort
 
 if TYPE_CHECKING:
     from twins.control import Control
+    from twins.fail_safe import FailSafe
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["AC_PHASE_V", "ONE_PHASE_KW", "EvseState", "Supply", "phases_of"]
+__all__ = ["AC_PHASE_V", "LEAST_PILOT_A", "ONE_PHASE_KW", "EvseState", "Supply", "phases_of"]
 
 AC_PHASE_V = 230.0
+LEAST_PILOT_A = 6.0
+"""The least current that a control pilot can offer (IEC 61851-1); less than that is none."""
 ONE_PHASE_KW = 7.4
 """An AC outlet of more than a phase of 32 A has three."""
 _SAME = 1e-9
@@ -50,6 +53,7 @@ class Supply(Twin):
     obeys a new grant within the instant.
     """
 
+    path_form = "pile[ID].connector[N]"
     rank = Rank.PILE
     obeys_at_once = True
 
@@ -80,12 +84,18 @@ class Supply(Twin):
         self.ceiling_kw = self.cap_kw = model.evse_max_kw
         self._block_kw = inf
         self._limits: dict[str, float] = {}
+        self.fail_safe: FailSafe | None = None
         self._faulted_s = 0.0
         self._warnings: list[str] = []
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
 
     # What others ask of it
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel that it lives in."""
+        return self._kernel
 
     @property
     @abstractmethod

@@ -104,7 +104,7 @@ class _Binder:
         if point.type == "text":
             if not point.of:
                 text = (point.text or "").replace("{shows}", self.shows)
-                return Always(text_words(text[: 2 * point.registers], point.registers))
+                return Always(text_words(text, point.registers))
             texts = {word: text_words(str(text), point.registers) for word, text in point.codes.items()}
             return self._coded(placed, quantities[0], texts, None, is_measured=False)
         kind, is_measured = KINDS[point.type], point.write is None
@@ -131,7 +131,7 @@ class _Binder:
         scale = point.scale
         if is_measured and quantity.unit in TRANSFORMED:
             scale /= self.ct_ratio
-        return Number(quantity, kind, order, scale, point.add, bits, is_measured=is_measured)
+        return Number(quantity, kind, order, scale, point.add, bits, is_measured=is_measured, most=point.most)
 
     def _coded(
         self, placed: PlacedPoint, quantity: Quantity, codes: Mapping[str, tuple[int, ...]],
@@ -165,9 +165,9 @@ class _Binder:
         for _, call in write.calls:
             spec, thing = DEEDS.get(call.do), self.station.find(target(call))
             if not isinstance(thing, spec.on):
-                there = "nothing there" if thing is None else f"a {type(thing).__name__}"
+                there = "nothing is there" if thing is None else "it takes no such deed"
                 what = f"asks {call.do} of {target(call)}: {there}"
-                self._miss(placed, "write", what, f"`target`: the path of a {spec.on.__name__}")
+                self._miss(placed, "write", what, f"`target`: {spec.whose}")
                 return None
         point = placed.point
         has_way_back = shown is not None and not isinstance(shown, Always)

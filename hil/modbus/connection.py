@@ -54,6 +54,12 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=_UNSENT_BYTES)
         self._arm()
 
+    @property
+    def peer(self) -> str:
+        """Its master's address; empty where that is not known."""
+        address = self._transport.get_extra_info("peername")
+        return str(address[0]) if address else ""
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, whoever ended it."""
         if self._timer is not None:
@@ -116,6 +122,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         session = self.session
+        if session.is_over:
+            self._transport.abort()
+            return
         if session.is_waiting:
             self._host.await_turn(self)
         if session.is_full != self._is_paused and not self._transport.is_closing():
@@ -143,7 +152,4 @@ class Connection(asyncio.BufferedProtocol):
             return
         now = self._loop.time()
         self.session.tick(now)
-        if self.session.is_over:
-            self._transport.abort()
-            return
         self.flush(now)

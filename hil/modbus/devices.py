@@ -50,9 +50,12 @@ class _Port:
         self._key = key
         self._config = config
         self._own: Mapping[str, MapFile] = {}
-        if config.maps:
+        folder = document.path.parent / config.maps
+        if config.maps and not folder.is_dir():
+            self.problems.append(document.problem(f"{key}.maps", f"no such folder: {folder}", "one with maps, *.yaml"))
+        elif config.maps:
             try:
-                self._own = maps_of(document.path.parent / config.maps)
+                self._own = maps_of(folder)
             except FileProblems as refused:
                 self.problems += refused.problems
 

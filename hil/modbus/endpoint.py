@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from socket import socket
 from typing import Any, Final
 
 from hil.door import Door
+from hil.listening import shown_host
 from hil.modbus.registers import MappedUnit
 from hil.modbus.server import ModbusServer
 from hil.modbus.tls import server_context
@@ -21,22 +23,30 @@ class ModbusEndpoint:
     """One port of the station file with its devices."""
 
     def __init__(
-        self, bus: Bus, units: Mapping[BusDevice, MappedUnit], door: Door, folder: Path, host: str = "127.0.0.1"
-    ) -> None:
-        """`units` are those of `bound_units` for this bus; `folder` is the station file's."""
+        self, bus: Bus, units: Mapping[BusDevice, MappedUnit], door: Door, folder: Path,
+        listening: socket | None = None,
+    ) -> None:  # fmt: skip
+        """`units` are those of `bound_units` for this bus; `folder` is the station file's.
+
+        `listening` is a socket that holds the port already; the endpoint closes it.
+        """
         self.bus = bus
         self.units = units
-        self.host = host
         self.on_failure: Callable[[Exception], None] | None = None
         """Told of faults of ours while masters are served; left out, the loop's own handler is."""
         self._door = door
         self._folder = folder
+        self._listening = listening
         self._server: ModbusServer | None = None
 
     @property
     def url(self) -> str:
         """Where it listens, or is to listen: port 0 until it has taken a free one."""
-        return self._server.url if self._server is not None else f"tcp://{self.host}:{self.bus.config.port}"
+        return (
+            self._server.url
+            if self._server is not None
+            else f"tcp://{shown_host(self.bus.config.host)}:{self.bus.config.port}"
+        )
 
     async def start(self) -> None:
         """Listen; raises `PortInUse`, and `UsageError` for TLS files that cannot be used."""
@@ -44,7 +54,7 @@ class ModbusEndpoint:
         context = server_context(tls, self._folder) if tls is not None else None
         by_number = {device.unit: unit for device, unit in self.units.items()}
         server = ModbusServer(self.bus, by_number, self._door, self.on_failure, context)
-        await server.start(self.host)
+        await server.start(self._listening)
         self._server = server
 
     async def stop(self) -> None:

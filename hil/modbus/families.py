@@ -26,7 +26,7 @@ def misfit(family: str, shows: str, station: Station) -> tuple[str, str] | None:
     """(what is wrong, what would be right) where a map of this family cannot show what stands at this path."""
     form, right = _FORMS[family]
     if not re.fullmatch(form, shows):
-        return f"{shows} is none of its family, {family}", right
+        return f"it is of the family {family} and cannot show {shows}", right
     if family != "house" and station.find(shows) is None:
         head = shows.partition("[")[0]
         known = [path for path in station.things if re.fullmatch(form, path)]

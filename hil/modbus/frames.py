@@ -13,6 +13,8 @@ from typing import Final, Protocol
 from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import DecodePDU
 
+from hil.modbus.checksums import Pieces
+
 __all__ = ["MAX_PDU_BYTES", "Adu", "BadLength", "Framing", "RtuFraming", "TcpFraming"]
 
 MAX_PDU_BYTES: Final = 253
@@ -43,6 +45,9 @@ class Framing(Protocol):
     silence_s: float
     """Quiet on the wire for so long ends whatever frame was begun; inf: it does not."""
 
+    frame_bytes: int
+    """Bytes of a frame beside its PDU."""
+
     def take(self, buffer: bytearray, *, is_silent: bool = False) -> Adu | None:
         """Cut the next whole request off the front of the buffer, with what before it is none; None: there is none yet.
 
@@ -58,6 +63,7 @@ class TcpFraming:
     """Modbus TCP. Frames of another protocol than 0 are skipped."""
 
     silence_s = inf
+    frame_bytes = _MBAP.size
 
     def take(self, buffer: bytearray, *, is_silent: bool = False) -> Adu | None:
         """Cut off the next request."""
@@ -89,6 +95,7 @@ class RtuFraming:
     """
 
     silence_s = 0.1  # ours: far above what a network puts between the bytes of a frame, below a master's patience
+    frame_bytes = 3
 
     def take(self, buffer: bytearray, *, is_silent: bool = False) -> Adu | None:
         """Cut off the next request."""
@@ -144,9 +151,10 @@ def _is_sound(buffer: bytearray, at: int, size: int) -> bool:
 
 def _next_sound(buffer: bytearray) -> int:
     """Where, past the front, a whole frame of a known function stands; 0 if nowhere."""
+    pieces = Pieces(buffer)
     for at in range(1, len(buffer) - _RTU_LEAST + 1):
         size = _size(buffer, at)
-        if 0 < size <= len(buffer) - at and _is_sound(buffer, at, size):
+        if 0 < size <= len(buffer) - at and pieces.is_sound(at, size):
             return at
     return 0
 

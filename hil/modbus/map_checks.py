@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from hil.modbus.map_file import MapFile, PlacedPoint
-from hil.modbus.map_points import RegisterPoint, WriteConfig
+from hil.modbus.map_file import Block, MapFile, PlacedPoint
+from hil.modbus.map_points import CoilPoint, Point, RegisterPoint, WriteConfig
 from hil.modbus.unit import Table
 from sim.deeds import DEEDS
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, read_yaml
+from sim.yaml_nodes import read_text
 
 __all__ = ["map_names", "map_path", "maps_of", "read_map", "shipped_map"]
 
 _SHIPPED = Path(__file__).parent / "maps"
 _LAST_ADDRESS = 65_535
+_HEX_ADDRESS = re.compile(r"\bat:\s*0x")
 
 
 def map_names() -> tuple[str, ...]:
@@ -81,24 +84,36 @@ def _names(document: Document[MapFile], placed: list[PlacedPoint]) -> Iterator[F
 
 def _places(document: Document[MapFile], placed: list[PlacedPoint]) -> Iterator[FileProblem]:
     last: dict[Table, PlacedPoint] = {}
+    form = "#06x" if _HEX_ADDRESS.search(read_text(document.path)) else "d"
     for one in sorted(placed, key=lambda one: (one.table, one.first)):
         before = last.get(one.table)
         if one.end - 1 > _LAST_ADDRESS:
             yield document.problem(f"{one.key}.at", f"{one.name} ends at {one.end - 1}", f"up to {_LAST_ADDRESS}")
         if before is not None and before.end > one.first:
             line = document.root.line_of(before.key)
-            what = f"{one.name} at {one.first:#06x} lies in {before.name}, {before.first:#06x} to {before.end - 1:#06x}"
-            yield document.problem(f"{one.key}.at", f"{what} (line {line})", f"{before.end:#06x} or further on")
+            taken = f"{before.name}, {before.first:{form}} to {before.end - 1:{form}}"
+            what = f"{one.name} at {one.first:{form}} lies in {taken} (line {line})"
+            yield document.problem(f"{one.key}.at", what, f"{before.end:{form}} or further on")
         if before is None or one.end > before.end:
             last[one.table] = one
 
 
 def _repeats(document: Document[MapFile]) -> Iterator[FileProblem]:
     for at, block in enumerate(document.value.repeat):
-        if block.of and block.count > 1 and "{n}" not in block.of:
+        if block.count == 1 or "{n}" in block.of:
+            continue
+        if block.of:
             yield document.problem(
                 f"repeat[{at}].of", f"{block.of} is the same each time", '{n} in it: "connector[{n}]"'
             )
+        elif _reads(block):
+            what = f"missing: its points read the same {block.count} times"
+            yield document.problem(f"repeat[{at}].of", what, 'a path with {n} in it: "connector[{n}]"')
+
+
+def _reads(block: Block) -> bool:
+    points: tuple[Point, ...] = (*block.input, *block.holding, *block.coil, *block.discrete)
+    return any(list(point.quantities) for point in points)
 
 
 def _deeds(document: Document[MapFile]) -> Iterator[FileProblem]:
@@ -112,6 +127,15 @@ def _deeds(document: Document[MapFile]) -> Iterator[FileProblem]:
                 if int(word, 0) >> bits:
                     yield document.problem(f"{here}.codes.{word}", "does not fit", f"at most {(1 << bits) - 1:#x}")
             yield from _calls(document, here, point.write)
+            if isinstance(point, CoilPoint) and point.write.do:
+                yield from _switches(document, here, point.write)
+
+
+def _switches(document: Document[MapFile], here: str, write: WriteConfig) -> Iterator[FileProblem]:
+    taken = {one.name: one.type for one in DEEDS.get(write.do).parameters} if write.do in DEEDS.names() else {}
+    if taken.get(write.argument, "bool") in ("int", "float"):
+        what = f"a coil is on or off, and {write.argument} of {write.do} is a number"
+        yield document.problem(f"{here}.with", what, "`codes`, with the deed for 0 and for 1")
 
 
 def _calls(document: Document[MapFile], here: str, write: WriteConfig) -> Iterator[FileProblem]:
@@ -137,6 +161,6 @@ def _calls(document: Document[MapFile], here: str, write: WriteConfig) -> Iterat
         elif write.argument not in known:
             right = did_you_mean(write.argument, known)
             yield document.problem(f"{here}.with", f"{call.do} takes no {write.argument}", right)
-        elif known[write.argument].choices:
-            what = f"{write.argument} of {call.do} is a word"
+        elif known[write.argument].choices or known[write.argument].type == "str":
+            what = f"{write.argument} of {call.do} is a {'word' if known[write.argument].choices else 'text'}"
             yield document.problem(f"{here}.with", what, "`codes`, with the deed for each value")

@@ -52,7 +52,9 @@ class MapFile:
         "meter", "transformer", "env", "ac_pile", "dc_pile", "house", "fire_panel", "gas_detector"
     ] = field(metadata=key("What it may show."))  # fmt: skip
     source: str = field(metadata=key("Where the addresses are from.", count=(1, 1_000)))
-    trust: Literal["verified", "own"] = field(metadata=key("Of a public source, or our own choice."))
+    trust: Literal["verified", "partly", "own"] = field(
+        metadata=key("Of a public source, so but for what its comment tells, or our own choice.")
+    )
     identification: Identification = field(metadata=key("What the device says of itself."))
     registers: int = field(default=125, metadata=key("Registers in one read or write at most.", low=1, high=125))
     words: Words = field(default="high_first", metadata=key("Which word of a longer value comes first."))

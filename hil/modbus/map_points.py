@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hil.modbus.map_codes import check_values, check_words
 from hil.modbus.values import KINDS
 from sim.events import Scalar
 from sim.files import ID_PATTERN, Misfit, key
@@ -42,8 +43,7 @@ class WriteConfig:
             raise Misfit("with", "missing", "the argument that the value is; `codes` for a deed that takes none")
         if self.codes and (self.argument or self.args or self.target):
             raise Misfit("codes", "given beside with, args or target", "args and target with each deed")
-        for word in self.codes:
-            _whole("codes", word)
+        check_values(self.codes)
 
     @property
     def calls(self) -> Iterator[tuple[str, DeedCall]]:
@@ -86,6 +86,9 @@ class RegisterPoint:
     absent: int | None = field(
         default=None, metadata=key("Its bits while there is nothing to read; by default NaN, 0x8000, 0xFFFF.", low=0)
     )
+    most: int | None = field(
+        default=None, metadata=key("The highest number it shows of a quantity; what is more reads so.", low=1)
+    )
     constant: float | None = field(default=None, metadata=key("It always shows this number."))
     text: str | None = field(default=None, metadata=key("It always shows this text."))
     bits: tuple[Flag, ...] = field(default=(), metadata=key("What each of its bits shows.", count=(0, 64)))
@@ -103,6 +106,7 @@ class RegisterPoint:
             raise Misfit("of", "missing", right)
         if self.codes and not self.of:
             raise Misfit("codes", "given without a quantity", "`of` with its path")
+        check_words(self.codes)
         if self.scale == 0.0:
             raise Misfit("scale", "0", "another number: 10 where a register counts tenths")
         if kind is None:
@@ -116,6 +120,10 @@ class RegisterPoint:
             raise Misfit("constant", f"{self.constant:g} does not fit", f"{kind.low:g} to {kind.high:g}")
         if self.absent is not None and self.absent >> 16 * kind.registers:
             raise Misfit("absent", f"{self.absent:#x} does not fit {self.type}", f"{4 * kind.registers} digits of hex")
+        if self.most is not None and (not self.of or self.codes):
+            raise Misfit("most", "given without a quantity that is shown as a number", "`of` with its path, no `codes`")
+        if self.most is not None and not self._fits(self.most):
+            raise Misfit("most", f"{self.most} does not fit", f"up to {kind.high:g}")
         self._check_codes()
         self._check_bits()
 
@@ -154,7 +162,7 @@ class RegisterPoint:
                 raise Misfit(path, what, f"at most {2 * self.registers} in {self.registers} registers")
         if self.of and not self.codes:
             raise Misfit("codes", "missing", "what the text is for each word of the state")
-        for name in ("constant", "bits", "write", "absent"):
+        for name in ("constant", "bits", "write", "absent", "most"):
             if getattr(self, name) not in (None, ()):
                 raise Misfit(name, "given with a text", "a type of numbers")
 
@@ -220,12 +228,3 @@ class CoilPoint:
 
 Point = RegisterPoint | CoilPoint
 """Whatever has an address."""
-
-
-def _whole(path: str, word: str) -> None:
-    try:
-        value = int(word, 0)
-    except ValueError:
-        raise Misfit(f"{path}.{word}", "no whole number", "the number that is written, as 1 or 0x55") from None
-    if value < 0:
-        raise Misfit(f"{path}.{word}", "below 0", "the bits that are written, as 1 or 0x55")

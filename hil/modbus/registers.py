@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from hil.door import Door
@@ -16,10 +17,12 @@ from hil.modbus.writing import carry_out
 from sim.units import SimTime
 from twins.bus import BusDevice
 from twins.station import Station
+from twins.supply import Supply
 
 __all__ = ["MappedUnit"]
 
 _MOST_PLANS = 1_000
+_HEARD_S = 0.5
 _REGISTERS: tuple[Table, ...] = ("holding", "input")
 
 
@@ -59,12 +62,16 @@ class MappedUnit:
         self._door = door
         self._faults = ValueFaults(station.kernel, device, points)
         self._plans: dict[tuple[Table, int, int], _Plan] = {}
+        self._watched = list(_watched(station, mapped, device.config.shows))
+        self._heard_s = -inf
         self._at: dict[Table, dict[int, BoundPoint]] = {"coil": {}, "discrete": {}, "holding": {}, "input": {}}
         for point in points:
             self._at[point.table].update(dict.fromkeys(range(point.first, point.end), point))
 
     def read(self, table: Table, first: int, count: int) -> Sequence[int]:
         """`count` registers (0 to 65535) or bits (0, 1) from address `first`; raises `Refusal`."""
+        if self._watched:
+            self._hear()
         plan = self._plans.get((table, first, count)) or self._planned(table, first, count)
         now = self._kernel.now
         words: list[int] = []
@@ -78,17 +85,42 @@ class MappedUnit:
         return words[plan.skip : plan.skip + count] if plan.has_more else words
 
     def write(self, table: Table, first: int, values: Sequence[int]) -> None:
-        """Write registers or bits from address `first` on: all of them, or none and `Refusal`."""
+        """Write registers or bits from address `first` on: all of them, or none and `Refusal`.
+
+        Masters write coils as a picture of all of them: those of several that are as they are written are left alone.
+        """
         self._check_count(table, len(values))
-        at, end = first, first + len(values)
+        if self._watched:
+            self._hear()
+        at, end, takes_any = first, first + len(values), False
+        is_picture = table == "coil" and len(values) > 1
         written = []
         while at < end:
             point = self._at[table].get(at)
-            if point is None or point.write is None or point.first != at or point.end > end:
+            if point is None or point.first != at or point.end > end:
                 raise Refusal(Code.ADDRESS)
-            written.append((point.write, values[at - first : point.end - first]))
+            words = values[at - first : point.end - first]
+            is_so = is_picture and point.shown is not None and point.shown.read(self._kernel.now) == tuple(words)
+            if point.write is None and not is_so:
+                raise Refusal(Code.ADDRESS)
+            if point.write is not None:
+                takes_any = True
+                if not is_so:
+                    written.append((point.write, words))
             at = point.end
+        if not takes_any:
+            raise Refusal(Code.ADDRESS)
         carry_out(self._station, self._door, self.device.path, written)
+
+    def _hear(self) -> None:
+        """Who waits for masters hears of this one, twice a second at most."""
+        now = self._kernel.now
+        if now < self._heard_s + _HEARD_S:
+            return
+        self._heard_s = now
+        for outlet in self._watched:
+            if outlet.fail_safe is not None and outlet.fail_safe.timeout_s > 0.0:
+                self._door.ask("modbus", self.device.path, "evse.hear", outlet.path)
 
     def _check_count(self, table: Table, count: int) -> None:
         if table in _REGISTERS and count > self.map.registers:
@@ -121,6 +153,15 @@ class MappedUnit:
         plan = _Plan(tuple(points), tuple(reads), tuple(bases), skip, has_more=skip > 0 or at > end)
         self._plans[table, first, count] = plan
         return plan
+
+
+def _watched(station: Station, mapped: MapFile, shows: str) -> Iterator[Supply]:
+    """The outlets whose fail-safe this map sets."""
+    for placed in mapped.placed():
+        for _, call in placed.point.write.calls if placed.point.write is not None else ():
+            outlet = station.find(placed.path(call.target, shows)) if call.do == "evse.fail_safe" else None
+            if isinstance(outlet, Supply):
+                yield outlet
 
 
 def _source(shown: Shown, bases: list[Callable[[SimTime], Any]]) -> tuple[Callable[[Any], tuple[int, ...]], int]:

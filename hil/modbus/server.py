@@ -14,6 +14,7 @@ from ssl import SSLContext
 from typing import Any, Final
 
 from hil.door import Door
+from hil.listening import one_family
 from hil.modbus.connection import Connection
 from hil.modbus.frames import Framing, RtuFraming, TcpFraming
 from hil.modbus.gateway import Gateway
@@ -21,6 +22,7 @@ from hil.modbus.session import Session
 from hil.modbus.unit import Unit
 from sim.errors import PortInUse
 from twins.bus import Bus
+from twins.networks import is_among
 
 __all__ = ["ModbusServer"]
 
@@ -59,6 +61,7 @@ class ModbusServer:
         self._door = door
         self._tls = tls
         self._on_failure = on_failure or _told_to_the_loop
+        self._networks = bus.config.networks
         self._gateway = Gateway(bus, units)
         self._gateway.on_failure = self._on_failure
         self._framing: Framing = RtuFraming() if bus.config.transport == "rtu_tcp" else TcpFraming()
@@ -76,13 +79,15 @@ class ModbusServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port}"
 
-    async def start(self, host: str = "127.0.0.1") -> None:
-        """Listen at the station file's port; 0 there takes any free one, see `port`.
+    async def start(self, listening: socket.socket | None = None) -> None:
+        """Listen at the station file's host and port; 0 there takes any free one, see `port`.
+
+        `listening` is a socket that holds it already.
 
         Raises PortInUse: the address is taken, not ours, or not allowed.
         """
-        self.host, self.port = host, self.bus.config.port
-        await self._listen()
+        self.host, self.port = one_family(self.bus.config.host), self.bus.config.port
+        await self._listen(listening)
         self.bus.on_cut = self._cut_or_whole
         if self.bus.is_cut.value:
             self._cut_or_whole()
@@ -104,7 +109,7 @@ class ModbusServer:
 
     def admit(self, connection: Connection, now: float) -> Session | None:
         """A session for a connection that has come about; None: it is turned away."""
-        if self.bus.is_cut.value or self._is_failed:
+        if self.bus.is_cut.value or self._is_failed or not self._may_come(connection):
             return None
         if len(self._connections) >= self.bus.config.connections:
             sessions = [taken.session for taken in self._connections.values()]
@@ -118,6 +123,9 @@ class ModbusServer:
         self._connections[session] = connection
         self.bus.connections = len(self._connections)
         return session
+
+    def _may_come(self, connection: Connection) -> bool:
+        return not self._networks or is_among(connection.peer, self._networks)
 
     def dismiss(self, session: Session) -> None:
         """A connection is gone."""
@@ -192,12 +200,13 @@ class ModbusServer:
 
     # The socket that listens
 
-    async def _listen(self) -> None:
+    async def _listen(self, held: socket.socket | None = None) -> None:
         tls: dict[str, Any] = {"ssl_handshake_timeout": _HANDSHAKE_S} if self._tls is not None else {}
         loop = asyncio.get_running_loop()
         try:
+            where: dict[str, Any] = {"sock": held} if held else {"host": self.host, "port": self.port}
             self._listener = await loop.create_server(
-                lambda: Connection(self), self.host, self.port, ssl=self._tls, backlog=_BACKLOG, **tls
+                lambda: Connection(self), ssl=self._tls, backlog=_BACKLOG, **where, **tls
             )
         except (OSError, OverflowError) as error:
             told = getattr(error, "strerror", None) or error

@@ -12,12 +12,16 @@ __all__ = ["Session"]
 
 _PATIENCE_S = 10.0
 _MOST_OPEN = 32
+_MOST_UNREAD_BYTES = 4_096
+_MOST_NOISE_BYTES = 2_048
+_NOISE_BYTES_OF_A_REQUEST = 64  # how much may be looked through in vain in the time of a request, or less
 
 
 class Session:
-    """Never holds more than what came with one read and `_MOST_OPEN` requests, if whoever reads minds `is_full`.
+    """Never holds more than a few reads and `_MOST_OPEN` requests, if whoever reads minds `is_full`.
 
-    `is_over`: it has been silent for too long, or left a frame unfinished, and the connection is to be cut.
+    `is_over`: it has been silent for too long, left a frame unfinished, or sent noise and nothing else for too long,
+    and the connection is to be cut.
     """
 
     def __init__(self, gateway: Gateway, framing: Framing, idle_s: float, now: float) -> None:
@@ -32,6 +36,8 @@ class Session:
         self._active_at = now
         self._begun_at = inf
         self._is_ended = False
+        self._is_unread = False
+        self._noise_bytes = 0
         self.has_asked = False
         self.is_over = False
         self.is_stuck = False
@@ -40,17 +46,18 @@ class Session:
     @property
     def is_full(self) -> bool:
         """Whether nothing more should be read for now."""
-        return len(self._found) + len(self._open) >= _MOST_OPEN
+        is_behind = self._is_unread and len(self._buffer) >= _MOST_UNREAD_BYTES
+        return is_behind or len(self._found) + len(self._open) >= _MOST_OPEN
 
     @property
     def is_waiting(self) -> bool:
         """Whether `serve` has something to do."""
-        return bool(self._found) and len(self._open) < _MOST_OPEN
+        return (self._is_unread or bool(self._found)) and len(self._open) < _MOST_OPEN
 
     @property
     def is_done(self) -> bool:
         """Whether everything is answered and nothing more can come: the connection is to be closed in order."""
-        return self._is_ended and not self._found and not self._open
+        return self._is_ended and not self._is_unread and not self._found and not self._open
 
     @property
     def silent_since(self) -> float:
@@ -58,28 +65,31 @@ class Session:
         return self._active_at
 
     def received(self, data: bytes, now: float) -> None:
-        """Take bytes in."""
+        """Take bytes in; `serve` looks what they are."""
         if self._is_ended:
             return
         if self._buffer and now >= self._heard_at + self._framing.silence_s:
             self._find(now, is_silent=True)
         self._heard_at = now
         self._buffer += data
-        self._find(now)
+        self._is_unread = True
+        if self._begun_at == inf:
+            self._begun_at = now
 
     def ended(self) -> None:
         """The master will send nothing more."""
         self._is_ended = True
 
     def serve(self, now: float, most: int) -> int:
-        """Carry out up to `most` of the requests that are here; how many it were."""
+        """Carry out up to `most` of the requests that are here; how many it were, noise counted in their time."""
+        noise_bytes = self._find(now) if self._is_unread else 0
         served = 0
-        while served < most and self.is_waiting:
+        while served < most and self._found and len(self._open) < _MOST_OPEN:
             request = Request(self._found.popleft(), self)
             self._open.append(request)
             self._gateway.take(request, now)
             served += 1
-        return served
+        return served + noise_bytes // _NOISE_BYTES_OF_A_REQUEST
 
     def outgoing(self, now: float) -> bytes:
         """Answers that may go out by now."""
@@ -113,20 +123,28 @@ class Session:
         """The connection is gone."""
         self._gateway.forget(self)
 
-    def _find(self, now: float, *, is_silent: bool = False) -> None:
-        """Cut the buffer into requests; what is left is a frame that was begun."""
-        before = len(self._found)
+    def _find(self, now: float, *, is_silent: bool = False) -> int:
+        """Cut the buffer into requests; what is left is a frame that was begun. How many bytes were none."""
+        before, noise_bytes = len(self._found), len(self._buffer)
         try:
             while (adu := self._framing.take(self._buffer, is_silent=is_silent)) is not None:
                 self._found.append(adu)
+                noise_bytes -= len(adu.pdu) + self._framing.frame_bytes
         except BadLength:
             self._buffer.clear()
             self._is_ended = True
+        self._is_unread = False
+        noise_bytes -= len(self._buffer)
         if len(self._found) > before:
             self.has_asked = True
             self._active_at = now
             self._begun_at = inf
+            self._noise_bytes = 0
+        else:
+            self._noise_bytes += noise_bytes
+            self.is_over = self.is_over or self._noise_bytes > _MOST_NOISE_BYTES
         if not self._buffer:
             self._begun_at = inf
         elif self._begun_at == inf:
             self._begun_at = now
+        return noise_bytes

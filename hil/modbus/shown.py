@@ -57,13 +57,16 @@ class Always:
 
 
 class Number:
-    """A quantity, scaled: `raw = value * scale + add`; the bits `absent` while it is `nan`."""
+    """A quantity, scaled: `raw = value * scale + add`; the bits `absent` while it is `nan`.
+
+    What is beyond the ends of its range reads as the end, or as the last before it where the end is `absent`.
+    """
 
     def __init__(
         self, quantity: Signal | Sum | Gauge, kind: Kind, order: Words, scale: float, add: float, absent: int,
-        *, is_measured: bool,
+        *, is_measured: bool, most: float | None = None,
     ) -> None:  # fmt: skip
-        """Compiles how it is read."""
+        """Compiles how it is read; `most` is the highest raw value."""
         self.quantity = quantity
         self.kind = kind
         self.order: Words = order
@@ -71,6 +74,7 @@ class Number:
         self.add = add
         self.is_measured = is_measured
         self.absent = kind.words(absent, order)
+        self._low, self._high = _ends(kind, absent, most)
         self.read: Read = self._compiled(quantity.at)
         self.shared: tuple[Callable[[SimTime], Any], Callable[[Any], tuple[int, ...]]] | None = None
         """(what several are worked out from, its registers of that), where the quantity is such a gauge."""
@@ -81,12 +85,16 @@ class Number:
         """The registers of a value."""
         if value != value:
             return self.absent
-        return self.kind.words(self.kind.bits(value * self.scale + self.add), self.order)
+        return self.kind.words(self.bits(value), self.order)
+
+    def bits(self, value: float) -> int:
+        """The bits of a value that is not `nan`."""
+        return self.kind.bits(min(max(value * self.scale + self.add, self._low), self._high))
 
     def _compiled(self, value: Callable[[Any], float]) -> Callable[[Any], tuple[int, ...]]:
         """Registers of what `value` gives, without a call more than is needed."""
         scale, add, words = self.scale, self.add, self.words
-        low, high, is_high_first = self.kind.low, self.kind.high, self.order == "high_first"
+        low, high, is_high_first = self._low, self._high, self.order == "high_first"
 
         def long(source: Any) -> tuple[int, ...]:
             return words(value(source))
@@ -107,6 +115,15 @@ class Number:
         if self.kind.registers == 1:
             return short
         return real if self.kind.name == "f32" else long
+
+
+def _ends(kind: Kind, absent: int, most: float | None) -> tuple[float, float]:
+    """The lowest and the highest raw value; 0 stays one where it says `absent` too, as counters have it."""
+    low, high = kind.low, kind.high
+    if not kind.is_float:
+        low += low < 0 and absent == kind.bits(low)
+        high -= absent == kind.bits(high)
+    return low, high if most is None else min(most, high)
 
 
 class Coded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from ssl import PROTOCOL_TLS_SERVER, SSLContext, SSLError, TLSVersion
+from ssl import CERT_REQUIRED, PROTOCOL_TLS_SERVER, SSLContext, SSLError, TLSVersion
 
 from sim.errors import UsageError
 from twins.buses import TlsConfig
@@ -12,10 +12,15 @@ __all__ = ["server_context"]
 
 
 def server_context(config: TlsConfig, folder: Path) -> SSLContext:
-    """The context of a port; paths are relative to `folder`, the station file's. Raises UsageError naming the file."""
-    certificate, private_key = folder / config.certificate, folder / config.private_key
-    for path, what in ((certificate, "certificate"), (private_key, "key")):
-        if not path.is_file():
+    """The context of a port; paths are relative to `folder`, the station file's. Raises UsageError naming the file.
+
+    With an authority masters show a certificate that it has signed, or the handshake fails.
+    """
+    certificate, private_key, authority = (
+        folder / path for path in (config.certificate, config.private_key, config.authority)
+    )
+    for path, what in ((certificate, "certificate"), (private_key, "key"), (authority, "authority")):
+        if (what != "authority" or config.authority) and not path.is_file():
             raise UsageError(f"tls.{what}: there is no file {path}; a PEM file, relative to the station file")
     context = SSLContext(PROTOCOL_TLS_SERVER)
     context.minimum_version = TLSVersion.TLSv1_2
@@ -24,6 +29,12 @@ def server_context(config: TlsConfig, folder: Path) -> SSLContext:
     except (SSLError, OSError) as error:
         told = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
         raise UsageError(f"tls: {certificate} and {private_key} are no certificate and its key: {told}") from None
+    if config.authority:
+        context.verify_mode = CERT_REQUIRED
+        try:
+            context.load_verify_locations(authority)
+        except (SSLError, OSError):
+            raise UsageError(f"tls.authority: {authority} holds no certificate; a PEM file of one or more") from None
     return context
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import floor, inf
 
 from hil.modbus.binding import BoundPoint
 from hil.modbus.shown import ENERGIES, TRANSFORMED, Number
 from hil.modbus.unit import Refusal
 from hil.modbus.values import Kind
 from sim.kernel import Kernel
-from sim.units import SimTime
+from sim.units import UNIX_S, SimTime
 from twins.bus import BusDevice
 
 __all__ = ["ValueFaults"]
@@ -64,7 +64,7 @@ class ValueFaults:
         self.is_clean = not (
             device.is_frozen.value or device.is_energy_stuck.value or device.is_not_available.value
             or device.is_swapped.value or device.energy_left_kwh.value < inf
-            or device.ct_ratio.value != 1.0 or device.energy_offset_kwh.value != 0.0
+            or device.ct_ratio.value != 1.0 or device.energy_offset_kwh.value != 0.0 or device.has_drifted
         )  # fmt: skip
 
     def _caught(self, point: BoundPoint, t: SimTime) -> Words | Refusal:
@@ -80,9 +80,16 @@ class ValueFaults:
             words = shown.absent
         elif isinstance(shown, Number) and shown.is_measured and shown.quantity.unit in TRANSFORMED:
             words = self._transformed(point, shown, t)
+        elif isinstance(shown, Number) and shown.quantity.unit == UNIX_S and device.has_drifted:
+            words = shown.words(self._by_its_clock(shown.quantity.at(t), t))
         else:
             words = shown.read(t)
         return words[::-1] if device.is_swapped.value and point.is_number else words
+
+    def _by_its_clock(self, unix_s: float, t: SimTime) -> float:
+        """What its clock said at an instant; one before the run it knows as it was."""
+        then = SimTime(t - (self._kernel.clock.unix_s(t) - unix_s))
+        return unix_s + floor(self._device.clock_offset_s(then))
 
     def _transformed(self, point: BoundPoint, number: Number, t: SimTime) -> Words:
         if number.quantity.unit not in ENERGIES:
@@ -97,7 +104,7 @@ class ValueFaults:
         if value != value:
             return None
         if self._rolling is None:
-            return number.kind.bits(value * number.scale + number.add)
+            return number.bits(value)
         grown = value - self._rolling[id(point)]
         return _rolled(number, self._device.energy_left_kwh.value, grown)
 

@@ -87,6 +87,6 @@ KINDS: Final = {
 
 
 def text_words(text: str, registers: int) -> tuple[int, ...]:
-    """A text in so many registers: UTF-8, two bytes each, filled up with zeros; it has to fit."""
-    raw = text.encode().ljust(2 * registers, b"\0")
-    return struct.unpack(f">{registers}H", raw)
+    """A text in so many registers: UTF-8, two bytes each, filled up with zeros or cut after a whole character."""
+    fits = text.encode()[: 2 * registers].decode(errors="ignore")
+    return struct.unpack(f">{registers}H", fits.encode().ljust(2 * registers, b"\0"))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from hil.door import Door
 from hil.modbus.shown import Shown
 from hil.modbus.unit import Code, Refusal
-from sim.deeds import DEEDS
+from sim.deeds import DEEDS, CannotDo
+from sim.errors import UsageError
 from sim.events import Scalar
 from sim.units import SimTime
 from twins.device_supply import DeviceSupply
@@ -63,8 +64,12 @@ def carry_out(station: Station, door: Door, actor: str, written: Sequence[tuple[
         thing = station.find(call.target)
         if thing is None or (isinstance(thing, DeviceSupply) and thing.absence):
             raise Refusal(Code.FAILURE)
-        if station.switchboard.problem(call.verb, call.target, call.args):
-            raise Refusal(Code.VALUE)
+        try:
+            station.switchboard.check(call.verb, call.target, call.args)
+        except CannotDo:
+            raise Refusal(Code.FAILURE) from None
+        except UsageError:
+            raise Refusal(Code.VALUE) from None
     calls.sort(key=lambda call: call.turn)
     if sum(call.turn == 1 for call in calls) > 1:
         raise Refusal(Code.VALUE)

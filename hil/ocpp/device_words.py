@@ -29,6 +29,7 @@ _SCALES: Final = {"Wh": 1e-3, "W": 1e-3, "Percent": 1e-2, "kWh": 1.0, "kW": 1.0,
                   "Celcius": 1.0}  # fmt: skip
 _UNITS: Final = {"register_kwh": "Wh", "power_kw": "W", "voltage_v": "V", "current_a": "A", "soc": "Percent",
                  "temp_c": "Celsius"}  # fmt: skip
+_OF_PHASES: Final = ("current_a", "voltage_v")
 
 
 class Nonsense(ValueError):
@@ -46,11 +47,18 @@ def end_reason(reason: str) -> str:
 
 
 def reading_of(payload: Payload) -> dict[str, Scalar]:
-    """The last values of a MeterValues that concern the whole outlet; Nonsense for one that is no number."""
+    """The last values of a MeterValues that concern the whole outlet; Nonsense for one that is no number.
+
+    Current and voltage that are told by phases alone are the mean of those to neutral.
+    """
     found: dict[str, Scalar] = {}
+    phases: dict[str, dict[str, float]] = {}
     for sampled in _sampled(payload):
         name = _NAMES.get(sampled.get("measurand", "Energy.Active.Import.Register"))
-        if name is None or "phase" in sampled or sampled.get("location", "Outlet") != "Outlet":
+        phase = sampled.get("phase", "")
+        if name is None or sampled.get("location", "Outlet") != "Outlet":
+            continue
+        if phase and not (name in _OF_PHASES and phase.removesuffix("-N") in ("L1", "L2", "L3")):
             continue
         if sampled.get("format", "Raw") != "Raw":
             continue
@@ -61,8 +69,11 @@ def reading_of(payload: Payload) -> dict[str, Scalar]:
             raise Nonsense(f"{name}: {str(text)[:40]!r} {unit}") from None
         if not isfinite(value):
             raise Nonsense(f"{name}: {str(text)[:40]!r}")
-        found[name] = value
-    return found
+        if phase:
+            phases.setdefault(name, {})[phase.removesuffix("-N")] = value
+        else:
+            found[name] = value
+    return {name: sum(each.values()) / len(each) for name, each in phases.items()} | found
 
 
 def _sampled(payload: Payload) -> Iterator[dict[str, Any]]:

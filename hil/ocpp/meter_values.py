@@ -1,4 +1,4 @@
-"""What a connector's meter shows, and how OCPP writes it: one sampledValue a measurand.
+"""What a connector's meter shows, and how OCPP writes it: a sampledValue a measurand, or one for each phase of it.
 
 OCPP 1.6 edition 2, sections 7.31 (Measurand), 7.42 (SampledValue) and 7.45 (UnitOfMeasure).
 """
@@ -22,7 +22,8 @@ class Sample:
     """The meter of one connector at one moment.
 
     energy_wh: the register, at least 0, never falling. power_w, current_a: into the vehicle, negative when it feeds
-    back. voltage_v: at the connector. soc_pct (0 to 100) and temp_c: None when not known.
+    back. voltage_v: at the connector. soc_pct (0 to 100) and temp_c: None when not known. With three `phases` current
+    and voltage are those of each, which are alike.
     """
 
     energy_wh: float
@@ -31,6 +32,7 @@ class Sample:
     voltage_v: float
     soc_pct: float | None = None
     temp_c: float | None = None
+    phases: int = 1
 
 
 class Metered(Protocol):
@@ -45,15 +47,16 @@ class _Measurand:
     unit: str
     digits: int
     read: Callable[[Sample], float | None]
+    phase: str = ""
 
 
 _TABLE: Final = {
     "Energy.Active.Import.Register": _Measurand("Wh", 0, lambda sample: float(whole_wh(sample.energy_wh))),
     "Power.Active.Import": _Measurand("W", 1, lambda sample: max(sample.power_w, 0.0)),
     "Power.Active.Export": _Measurand("W", 1, lambda sample: max(-sample.power_w, 0.0)),
-    "Current.Import": _Measurand("A", 2, lambda sample: max(sample.current_a, 0.0)),
-    "Current.Export": _Measurand("A", 2, lambda sample: max(-sample.current_a, 0.0)),
-    "Voltage": _Measurand("V", 1, lambda sample: sample.voltage_v),
+    "Current.Import": _Measurand("A", 2, lambda sample: max(sample.current_a, 0.0), "L{}"),
+    "Current.Export": _Measurand("A", 2, lambda sample: max(-sample.current_a, 0.0), "L{}"),
+    "Voltage": _Measurand("V", 1, lambda sample: sample.voltage_v, "L{}-N"),
     "SoC": _Measurand("Percent", 1, lambda sample: sample.soc_pct),
     "Temperature": _Measurand("Celsius", 1, lambda sample: sample.temp_c),
 }
@@ -73,5 +76,10 @@ def meter_value(sample: Sample, names: Iterable[str], timestamp: str, context: C
         value = measurand.read(sample)
         if value is not None and isfinite(value):
             text = f"{value:z.{measurand.digits}f}"
-            values.append({"value": text, "context": context, "measurand": name, "unit": measurand.unit})
+            told: Payload = {"value": text, "context": context, "measurand": name, "unit": measurand.unit}
+            if measurand.phase and sample.phases > 1:
+                phases = range(1, sample.phases + 1)
+                values += [told | {"phase": measurand.phase.format(number)} for number in phases]
+            else:
+                values.append(told)
     return {"timestamp": timestamp, "sampledValue": values} if values else None

@@ -76,6 +76,7 @@ class EvseConnector:
             voltage_v=evse.voltage_v(t),
             soc_pct=soc * 100.0 if soc is not None else None,
             temp_c=temp_c,
+            phases=phases_of(evse.model),
         )
 
     def start(self, id_tag: str, now: float) -> bool:

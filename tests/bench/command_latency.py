@@ -1,8 +1,9 @@
-"""From a command by REST to its effect in the twin, at real pace: `python tests/bench/command_latency.py`.
+"""From a written limit to its effect in the twin, at real pace: `python tests/bench/command_latency.py`.
 
 The station has twenty piles, all charging, its face to the embedded CSMS and its Modbus ports; a client in a process of
-its own limits one outlet after another. Measured by the one monotonic clock of the machine: from just before the
-request is written to the new segment of the outlet's power, and to the answer; meanwhile how late the loop is.
+its own limits one outlet after another, by REST and by Modbus (function 6) in turn. Measured by the one monotonic clock
+of the machine: from just before the request is written to the new segment of the outlet's power, to the answer, and to
+the answer of the pile's voltage and current read next; meanwhile how late the loop is.
 Between two commands the client asks a bare echo in another process: what the machine itself takes, so that other work
 on it moves both. `--pollers N` more clients read every signal of the station ten times a second each.
 """
@@ -18,12 +19,13 @@ import platform
 import re
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -84,8 +86,24 @@ class Client:
         return response.status, json.loads(response.read())
 
 
+class Master:
+    """One connection to the piles' Modbus port: frames by hand, so that no library's time is measured."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self._connection = socket.create_connection((str(parts.hostname), parts.port or 0))
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, unit: int, function: int, first: int, value: int) -> bytes:
+        """What follows the function in the answer."""
+        self._connection.sendall(struct.pack(">HHHBBHH", 1, 0, 6, unit, function, first, value))
+        answer = self._connection.recv(260)
+        assert answer[7] == function, answer.hex()
+        return answer[8:]
+
+
 def command(url: str, count: int, gap_s: float) -> dict[str, list[Any]]:
-    """`rows`: (number of the command, sent, answered) in nanoseconds; outlets that charge, in turn, 12 or 24 kW.
+    """`rows`: (face, sent, answered, the meter read: nanoseconds; whether it showed the limit); outlets in turn.
 
     `bare`: the round trips to an echo, one between two commands, in milliseconds.
     """
@@ -96,15 +114,35 @@ def command(url: str, count: int, gap_s: float) -> dict[str, list[Any]]:
     _, plan = client.ask("GET", "station")
     outlets = [evse["path"] for pile in plan["piles"] for evse in pile["evses"]
                if evse["state"] == "charging" and pile["kind"] == "dc"]  # fmt: skip
+    _, wires = client.ask("GET", "endpoints")
+    units = {path.removesuffix(".allowed_kw"): row for row in wires for path in row["signals"].values()
+             if row["table"] == "holding" and path.endswith(".allowed_kw")}  # fmt: skip
+    master = Master(units[outlets[0]]["url"])
+
+    def by_rest(outlet: str, limit_kw: float) -> None:
+        body = {"verb": "evse.limit", "target": outlet, "args": {"limit_kw": limit_kw}}
+        status, done = client.ask("POST", "commands", body)
+        assert status == 200, done
+
+    def by_modbus(outlet: str, limit_kw: float) -> None:
+        master.ask(units[outlet]["unit"], 6, 1020, round(10.0 * limit_kw))
+
+    # the lower of both faces' limits holds, so that each of the four changes the power
+    turns: list[tuple[str, Callable[[str, float], None], float]] = [
+        ("REST", by_rest, 20.0), ("Modbus", by_modbus, 12.0), ("Modbus", by_modbus, 30.0), ("REST", by_rest, 30.0)
+    ]  # fmt: skip
+    shown_kw = (20.0, 12.0, 20.0, 30.0)
     rows = []
     for number in range(count):
-        limit_kw = 12.0 if number // len(outlets) % 2 == 0 else 24.0
-        body = {"verb": "evse.limit", "target": outlets[number % len(outlets)], "args": {"limit_kw": limit_kw}}
+        face, write, limit_kw = turns[number % 4]
+        outlet = outlets[number // 4 % len(outlets)]
         sent = time.monotonic_ns()
-        status, done = client.ask("POST", "commands", body)
+        write(outlet, limit_kw)
         answered = time.monotonic_ns()
-        assert status == 200, done
-        rows.append((done["seq"], sent, answered))
+        _, volts, amps = struct.unpack(">BHH", master.ask(units[outlet]["unit"], 4, 1003, 2))
+        read = time.monotonic_ns()
+        is_there = abs(volts * amps / 100_000.0 - shown_kw[number % 4]) < 0.01 * shown_kw[number % 4] + 0.1
+        rows.append((face, sent, answered, read, is_there))
         pause_s = 0.5 * gap_s * (0.5 + (number * 0.618) % 1.0)
         time.sleep(pause_s)
         bare.append(round_trip(connection))
@@ -153,9 +191,8 @@ def percentiles(values: Sequence[float]) -> str:
 
 def measure(count: int, gap_s: float, pollers: int) -> None:
     """Run the station, the clients beside it, and print the figures."""
-    began: list[int] = []
-    effects: dict[int, int] = {}
-    rows: list[tuple[int, int, int]] = []
+    effects: list[int | None] = []
+    rows: list[tuple[str, int, int, int, bool]] = []
     bare: list[float] = []
     figures: list[dict[str, float | None]] = []
     with tempfile.TemporaryDirectory() as scratch, closing(bound("127.0.0.1", 0)) as listening:
@@ -179,13 +216,13 @@ def measure(count: int, gap_s: float, pollers: int) -> None:
             rows.extend(answer["rows"])
             bare.extend(answer["bare"])
 
-        def asked(seq: int, _t: SimTime, order: Command) -> None:
-            if order.source == "rest":
-                began[:] = [seq]
+        def asked(_seq: int, _t: SimTime, order: Command) -> None:
+            if order.source in ("rest", "modbus"):
+                effects.append(None)
 
         def changed() -> None:
-            if began:
-                effects.setdefault(began.pop(), time.monotonic_ns())
+            if effects and effects[-1] is None:
+                effects[-1] = time.monotonic_ns()
 
         talking = threading.Thread(target=talk)
         bench = Bench(Plan(loaded=load_scenario(busy_station(folder)), pace=read_pace("real"), seed=1,
@@ -197,13 +234,18 @@ def measure(count: int, gap_s: float, pollers: int) -> None:
         document = bench.run().document
         talking.join()
     assert "error" not in document, document["error"]
-    acted = [(effects[seq] - sent) / 1e6 for seq, sent, _ in rows if seq in effects]
-    answered = [(done - sent) / 1e6 for _, sent, done in rows]
+    assert len(effects) == len(rows)
     late = figures[0]
     print(f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; "
           f"{count} commands, one each {1000 * gap_s:.0f} ms, {pollers} pollers")  # fmt: skip
-    print(f"command to effect ({len(acted)} of {len(rows)} changed the power): {percentiles(acted)}")
-    print(f"command to answer: {percentiles(answered)}")
+    for face in ("REST", "Modbus"):
+        own = [(effect, *row[1:]) for effect, row in zip(effects, rows, strict=True) if row[0] == face]
+        acted = [(effect - sent) / 1e6 for effect, sent, *_ in own if effect is not None]
+        shown = sum(row[-1] for row in own)
+        print(f"{face}, write to effect ({len(acted)} of {len(own)} changed the power): {percentiles(acted)}")
+        print(f"{face}, write to answer: {percentiles([(done - sent) / 1e6 for _, sent, done, *_ in own])}")
+        print(f"{face}, write to the meter read ({shown} showed the limit): "
+              f"{percentiles([(read - sent) / 1e6 for _, sent, _, read, _ in own])}")  # fmt: skip
     print(f"a bare echo in between, there and back: {percentiles(bare)}")
     print(f"loop lateness: p50 {late['p50']} ms, p99 {late['p99']} ms, max {late['max']} ms")
     print(f"goal {GOAL_MS:g} ms p99")

@@ -1,7 +1,8 @@
 """A second Voltyard plays a charger in a slot of the first, on sockets only: how fast the site's allocation reaches it.
 
-Two cars share 100 kW: one at a simulated outlet, one at the other process's. Each round that process is killed while it
-charges. Times are of the first station's recording, whose clock is the wall's.
+Two cars share a site's power: one at a simulated outlet, one at the other process's, which is a DC pile that speaks
+OCPP or a wallbox with a fail-safe that is polled by Modbus. Each round that process is killed while it charges. Times
+are of the first station's recording, whose clock is the wall's.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.verdict import EXIT_CODES
+from sim.errors import UsageError
 from sim.reading import Run
 
-__all__ = ["Measured", "play"]
+__all__ = ["MODBUS", "OCPP", "WATCHDOG_S", "Measured", "Wire", "play"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 5
 WATCHDOG_S = 3.0
+NIMBLE = "import voltyard; voltyard.open(); import twins.charging; twins.charging.PLUG_S = 2.0; voltyard.main()"
+"""Drivers of both stations plug in after two seconds instead of 25, which by the clock are only waited for."""
 AT, OTHER = "pile[A02].connector[1]", "pile[A01].connector[1]"
 STATION = """\
 voltyard: 1
@@ -34,17 +40,22 @@ grid:
   transformer: {{id: T1, rating_kva: 315, no_load_loss_kw: 0.5, load_loss_kw: 3}}
   feeders: [{{id: F1, breaker_a: 500}}]
   meter: {{id: M1, class: 0.5}}
-control: {{policy: equal_share, site_limit_kw: 100}}
-piles: [{{id: {piles}, model: quick, feeder: F1, evses: [{{reaches: [B01]}}], place: {{x_m: 0, y_m: 0, step_x_m: 3}}}}]
-bays: [{{id: {bays}, kind: fast, place: {{x_m: 0, y_m: 1, step_x_m: 3}}}}]
+control: {{policy: equal_share, site_limit_kw: {site_kw}}}
+piles:
+  - {{id: {piles}, model: {model}, feeder: F1, evses: [{{reaches: [B01]}}], place: {{x_m: 0, y_m: 0, step_x_m: 3}}}}
+bays: [{{id: {bays}, kind: {bay}, place: {{x_m: 0, y_m: 1, step_x_m: 3}}}}]
 weather: {{monthly_mean_c: [20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20]}}
 demand: {{arrivals: {{profile: two_peaks, sessions_per_day: 1}}, vehicles: [{{model: lfp_60_400v, share: 1}}]}}
 tariff: {{energy_cny_kwh: 1, service_cny_kwh: 0.5}}
 pile_models:
   - {{name: quick, rated_kw: 120, evse_count: 1, evse_max_kw: 120, no_load_loss_kw: 0.5, loss_ratio: 0.04,
      standby_kw: 0.05, handshake_s: 0, insulation_test_s: 0, precharge_s: 0}}
-endpoints: [{{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${{csms}}/{{charge_point}}"}}]
+  - {{name: ac_22, kind: ac, rated_kw: 22, evse_count: 1, evse_max_kw: 22, no_load_loss_kw: 0.01, loss_ratio: 0.01,
+     standby_kw: 0.01, handshake_s: 0, insulation_test_s: 0, precharge_s: 0}}
+endpoints: [{endpoint}]
 """
+FACE = '{kind: ocpp, version: "1.6", charge_points: per_cabinet, url: "${csms}/{charge_point}"}'
+UNIT = '{{kind: modbus, id: bus, port: {port}, devices: [{{unit: 1, map: keba_p30, shows: "pile[X01].connector[1]"}}]}}'
 SCENARIO = """\
 scenario: 1
 title: {{en: Looped back, zh: 回环}}
@@ -62,10 +73,31 @@ things:
   - at: "{AT}"
     behind: hardware
     armed: true
-    max_kw: 120
+    max_kw: {{max_kw}}
     watchdog_s: {WATCHDOG_S:g}
-    driver: {{{{kind: ocpp, port: {{port}}, charge_point: X01}}}}
+    driver: {{driver}}
 """
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How the second process is reached, and what both share."""
+
+    model: str
+    bay: str
+    site_kw: float
+    max_kw: float
+    freed_kw: float
+    """The other has the freed power once it draws more than this."""
+    driver: str
+    command: tuple[str, ...]
+
+
+OCPP = Wire("quick", "fast", 100.0, 120.0, 80.0, "{{kind: ocpp, port: {port}, charge_point: X01}}",
+            ("run", "--pace", "real", "--csms", "ws://127.0.0.1:{port}"))  # fmt: skip
+MODBUS = Wire("ac_22", "slow", 30.0, 22.0, 20.0,
+              "{{kind: modbus, host: 127.0.0.1, port: {port}, map: keba_p30, poll_s: 0.5}}",
+              ("serve", "--port", "0"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,35 +121,43 @@ class Measured:
     """The most that both were seen to draw together."""
 
 
-def play(folder: Path) -> Measured:
-    """One round, some 45 s of wall time."""
+def play(folder: Path, wire: Wire = OCPP) -> Measured:
+    """One round, some 15 s of wall time."""
     port = _free_port()
+    is_ours = wire is OCPP  # the port that the first process listens on
+    told = {"site_kw": f"{wire.site_kw:g}", "model": wire.model, "bay": wire.bay}
+    endpoint = FACE if is_ours else UNIT.format(port=port)
+    driver = wire.driver.format(port=port)
     files = {
-        "main-station.yaml": STATION.format(id="MAIN", piles="A01..A02", bays="B01..B02"),
-        "peer-station.yaml": STATION.format(id="PEER", piles="X01", bays="B01"),
-        "main.yaml": SCENARIO.format(name="main", duration_h=44.0 / 3_600.0), "main.csv": CAR.format(t=7),
+        "main-station.yaml": STATION.format(id="MAIN", piles="A01..A02", bays="B01..B02", endpoint=FACE, **told),
+        "peer-station.yaml": STATION.format(id="PEER", piles="X01", bays="B01", endpoint=endpoint, **told),
+        "main.yaml": SCENARIO.format(name="main", duration_h=0.1), "main.csv": CAR.format(t=7),
         "peer.yaml": SCENARIO.format(name="peer", duration_h=0.1), "peer.csv": CAR.format(t=0),
-        "slots.yaml": SLOTS.format(port=port),
+        "slots.yaml": SLOTS.format(max_kw=f"{wire.max_kw:g}", driver=driver),
     }  # fmt: skip
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     main = _voltyard("run", folder / "main.yaml", "--slots", folder / "slots.yaml", "--out", folder / "out")
-    _wait_for(port)
-    csms = f"ws://127.0.0.1:{port}"
-    peer = _voltyard("run", folder / "peer.yaml", "--pace", "real", "--csms", csms, "--out", folder / "peer")
+    if is_ours:
+        _wait_for(port)
+    else:
+        _wait_for_recording(folder / "out" / "run.sqlite")
+    verb, *options = (word.format(port=port) for word in wire.command)
+    peer = _voltyard(verb, folder / "peer.yaml", *options, "--out", folder / "peer")
     try:
-        _until_charging(folder / "out" / "run.sqlite", main)
-        time.sleep(3.0)
+        _until(folder / "out", main, lambda run: _is_shared(run, wire))
         peer.send_signal(signal.SIGKILL)
-        assert main.wait(60.0) in (0, 1)
+        _until(folder / "out", main, _is_freed)
+        main.send_signal(signal.SIGTERM)
+        assert main.wait(60.0) == EXIT_CODES["aborted"]
     finally:
         for process in (main, peer):
             process.kill()
             process.wait()
-    return _measured(folder / "out")
+    return _measured(folder / "out", wire)
 
 
-def _measured(out: Path) -> Measured:
+def _measured(out: Path, wire: Wire) -> Measured:
     with Run(out) as run:
         events = list(run.events())
         commands = [(row.t_s, row.verb, row.args) for row in run.commands() if row.source == "slot"]
@@ -125,10 +165,10 @@ def _measured(out: Path) -> Measured:
     began = next(t for t, verb, _ in commands if verb == "began")
     limited = next(t for t, verb, _ in commands if verb == "limited" and t >= began)
     rival = next(event.t_s for event in events if event.kind == "session.started" and event.subject == OTHER)
-    lowered = next(t for t, kw in device_kw if t >= rival and 0.0 < kw < 51.0)
-    shared = next(t for t, kw in other_kw if t >= rival and kw > 45.0)
+    lowered = next(t for t, kw in device_kw if t >= rival and 0.0 < kw < 0.51 * wire.site_kw)
+    shared = next(t for t, kw in other_kw if t >= rival and kw > 0.45 * wire.site_kw)
     lost = next(event.t_s for event in events if event.kind == "device.lost")
-    freed = next(t for t, kw in other_kw if t >= lost and kw > 80.0)
+    freed = next(t for t, kw in other_kw if t >= lost and kw > wire.freed_kw)
     together = [kw + next((own for t_own, own in reversed(other_kw) if t_own <= t), 0.0) for t, kw in device_kw]
     with sqlite3.connect(out / "csms.sqlite") as database:
         (stopped,) = database.execute(
@@ -150,22 +190,38 @@ def _rows(out: Path, name: str) -> list[tuple[float, float]]:
     return [(t, a + c) for (data,) in chunks for t, a, _, c, _ in struct.iter_unpack("<5d", data)]
 
 
-def _until_charging(recording: Path, main: subprocess.Popen[bytes]) -> None:
-    """Until both cars charge, as the recording says while it is written."""
+def _until(out: Path, main: subprocess.Popen[bytes], is_so: Callable[[Run], bool]) -> None:
+    """Until the recording says so while it is written."""
     while main.poll() is None:
         try:
-            with sqlite3.connect(f"file:{recording}?mode=ro", uri=True) as database:
-                query = "SELECT count(*) FROM events WHERE kind = 'session.started'"
-                if database.execute(query).fetchone()[0] == 2:
+            with Run(out) as run:
+                if is_so(run):
                     return
-        except sqlite3.OperationalError:
+        except (UsageError, sqlite3.OperationalError):
             pass
         time.sleep(0.1)
-    raise AssertionError("the run ended before both cars charged")
+    raise AssertionError("the run ended before that")
+
+
+def _is_shared(run: Run, wire: Wire) -> bool:
+    """The other car charges, and the device has reported since that it draws less."""
+    rival = next((event.t_s for event in run.events("session.started", OTHER)), None)
+    share_kw = 0.51 * wire.site_kw
+    return rival is not None and any(
+        row.verb == "reading" and row.t_s >= rival and 0.0 < float(row.args.get("power_kw") or 0.0) < share_kw
+        for row in run.commands() if row.source == "slot"
+    )  # fmt: skip
+
+
+def _is_freed(run: Run) -> bool:
+    """The device's transaction has been ended, and told to the CSMS under test."""
+    return any(event.subject == AT for event in run.events("session.ended")) and any(
+        frame.action == "StopTransaction" and frame.link == "A02" and frame.kind == "result" for frame in run.frames()
+    )
 
 
 def _voltyard(*words: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "voltyard", *map(str, words)]
+    command = [sys.executable, "-c", NIMBLE, *map(str, words)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -178,6 +234,14 @@ def _wait_for(port: int) -> None:
     raise AssertionError("nobody listens on the slot's port")
 
 
+def _wait_for_recording(path: Path) -> None:
+    for _ in range(400):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the first process has not begun")
+
+
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -185,17 +249,23 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """Print the medians and the worst of all rounds."""
+    """Print the medians and the worst of all rounds, wire by wire."""
+    for name, wire in (("OCPP", OCPP), ("Modbus", MODBUS)):
+        print(name)
+        _print(wire)
+
+
+def _print(wire: Wire) -> None:
     rounds = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
-            rounds.append(play(Path(folder)))
+            rounds.append(play(Path(folder), wire))
     for name, title in (
         ("join_s", "from a device's start to its confirmed limit"),
         ("lowered_s", "from another's start until the device reports its smaller share"),
         ("shared_s", "from another's start until that has its share"),
         ("freed_s", f"from the lost plug until its power is with the others (watchdog {WATCHDOG_S:g} s)"),
-        ("most_kw", "most that both drew together, of 100 kW"),
+        ("most_kw", f"most that both drew together, of {wire.site_kw:g} kW"),
     ):
         values = [float(getattr(one, name)) for one in rounds]
         print(f"| {title} | {statistics.median(values):.3f} | {max(values):.3f} |")

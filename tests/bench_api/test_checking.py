@@ -49,13 +49,45 @@ def test_a_users_map_stands_behind_his_port(tmp_path: Path) -> None:
     assert row["signals"] == {"power": "grid.meter[M1].power_kw"}
 
 
+def test_a_map_alone_is_told_what_its_family_never_has(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN.replace("of: power_kw", "of: power_kilowatt"), encoding="utf-8")
+    (problem,) = check_files([path])
+    assert str(problem) == (
+        f"{path}:10: input[0].of: no thing of the family meter has power_kilowatt; did you mean power_kw?"
+    )
+    path.write_text(OWN.replace("of: power_kw", 'of: "/grid.meter[MAIN].anything"'), encoding="utf-8")
+    assert check_files([path]) == []
+    blocks = """\
+repeat:
+  - count: 2
+    step: 100
+    of: "connector[{n}]"
+    input:
+      - {at: 0, name: soc, type: u16, of: soc_pct}
+      - {at: 1, name: room, type: u16, of: set_c}
+"""
+    path.write_text(OWN.replace("family: meter", "family: dc_pile").partition("input:")[0] + blocks, encoding="utf-8")
+    (problem,) = check_files([path])
+    assert "repeat[0].input[1].of: no thing of the family dc_pile has connector[1].set_c" in str(problem)
+
+
+def test_what_is_missing_names_its_own_keys(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN.replace('identification: {vendor: V, product: P, revision: "1"}\n', ""), encoding="utf-8")
+    (problem,) = check_files([path])
+    assert str(problem).endswith(
+        "identification: missing; give it: What the device says of itself, with vendor, product, revision"
+    )
+
+
 @pytest.mark.parametrize(
     ("own", "port", "file", "said"),
     [
         (OWN.replace("power_kw", "power_kva"), PORT, "site.yaml",
          "endpoints[2].devices[0].map: map own, input[0].of: reads grid.meter[M1].power_kva, which this station does"),
         (OWN.replace("at: 0", "at: 65535"), PORT, "own.yaml", "input[0].at: power ends at 65536; up to 65535"),
-        (OWN, PORT.replace("maps: maps", "maps: none"), "none", "no such folder; a folder with maps"),
+        (OWN, PORT.replace("maps: maps", "maps: none"), "site.yaml", "endpoints[2].maps: no such folder: "),
         (OWN, PORT.replace("map: own", "map: onw"), "site.yaml", "devices[0].map: no map is called onw; did you mean"),
         (OWN.replace("name: own", "name: sdm630"), PORT, "own.yaml", "2: name: sdm630 is shipped; a name of its own"),
     ],
@@ -72,7 +104,7 @@ def test_a_map_that_does_not_fit_is_told_of_the_station_and_of_its_scenario(
         (problem,) = check_files([one])
         assert Path(problem.file).name == file
         assert said in str(problem)
-        assert problem.line > 0 or file == "none"
+        assert problem.line > 0
 
 
 def test_what_is_nothing_of_ours_is_told(tmp_path: Path) -> None:
@@ -104,3 +136,73 @@ def test_shipped_files_are_checked_by_their_names() -> None:
 def test_slot_files_are_listed() -> None:
     (row,) = [row for row in LISTINGS["slots"](None) if row["name"] == "foreign-charger"]
     assert row["things"] == {"pile[A03].connector[1]": "shadow"} and row["station"] == "forecourt"
+
+
+SLOTS = """\
+slots: 1
+station: public
+things:
+  - at: "AT"
+    behind: hardware
+    armed: true
+TERMS    driver: {kind: modbus, host: 192.0.2.7, map: MAP}
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "name", "terms", "said"),
+    [
+        ("grid.meter[M1]", "sdm63", {}, "7: things[0].driver.map: no map sdm63; did you mean sdm630?"),
+        ("grid.meter[M1]", "env_rs485", {}, "7: things[0].driver.map: grid.meter[M1] is none of its family, env"),
+        ("pile[A01].connector[1]", "sdm630", {"max_kw": 60, "reserve_kw": 60},
+         "9: things[0].driver.map: map sdm630 is of the family meter, and pile[A01].connector[1] is DC"),
+        ("pile[A01].connector[1]", "keba_p30", {"max_kw": 60, "reserve_kw": 60},
+         "9: things[0].driver.map: map keba_p30 is of the family ac_pile"),
+        ("pile[A01].connector[1]", "dc_pile", {"max_kw": 60, "reserve_kw": 20},
+         "8: things[0].reserve_kw: 20 kW, and map dc_pile has no fail-safe: what was granted never lapses; 60 kW"),
+        ("pile[A01].connector[1]", "dc_pile", {"max_kw": 60},
+         "4: things[0].reserve_kw: 0 kW, and map dc_pile has no fail-safe"),
+        ("pile[A01].connector[1]", "dc_pile", {"max_kw": 60, "reserve_kw": 60}, ""),
+        ("grid.meter[M1]", "sdm630", {}, ""),
+    ],
+)  # fmt: skip
+def test_the_maps_of_a_slot_file_are_looked_at(
+    tmp_path: Path, at: str, name: str, terms: dict[str, int], said: str
+) -> None:
+    lines = "".join(f"    {key}: {value}\n" for key, value in terms.items())
+    path = tmp_path / "slots.yaml"
+    path.write_text(SLOTS.replace("AT", at).replace("MAP", name).replace("TERMS", lines), encoding="utf-8")
+    found = [str(problem).removeprefix(f"{path}:") for problem in check_files([path])]
+    assert [one.startswith(said) for one in found] == ([True] if said else []), found
+
+
+POOR = """\
+map: 1
+name: poor
+title: {en: Poor, zh: 简陋}
+device: Poor charger
+family: dc_pile
+source: "ours"
+trust: own
+identification: {vendor: V, product: P, revision: "1"}
+holding:
+  - {at: 0, name: air, type: f32, of: air_in_c}
+  - {at: 2, name: limit, type: u16, write: {do: evse.limit, with: limit_kw, target: "connector[1]"}}
+"""
+
+
+def test_what_a_charger_lacks_is_told_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "poor.yaml").write_text(POOR, encoding="utf-8")
+    text = SLOTS.replace("AT", "pile[A01].connector[1]").replace("MAP", "poor, maps: own")
+    path = tmp_path / "slots.yaml"
+    path.write_text(text.replace("TERMS", "    max_kw: 60\n    reserve_kw: 60\n"), encoding="utf-8")
+    said = [str(problem).partition("driver.map: ")[2] for problem in check_files([path])]
+    assert said == [
+        "map poor shows no limit: none could be read back; a point that reads allowed_kw or allowed_a",
+        "map poor shows no state; a point that reads step, pilot or state",
+        "map poor shows no power; a point that reads metered_kw, or voltage and current",
+    ]
+    poorer = POOR.replace("evse.limit, with: limit_kw", "evse.enable, with: is_on")
+    (tmp_path / "own" / "poor.yaml").write_text(poorer, encoding="utf-8")
+    assert "writes no limit of connector 1: who takes none may not charge" in str(check_files([path])[0])

@@ -17,7 +17,7 @@ from bench_api.paces import read_pace
 from bench_api.report import write_report
 from bench_api.report_facts import VERDICTS
 from bench_api.report_lists import MOST_EVENTS, MOST_SESSIONS
-from bench_api.report_tables import tariff_table
+from bench_api.report_tables import gap_table, tariff_table
 from scenarios.loader import find_scenario, load_scenario
 from sim.clock import Clock
 from sim.errors import UsageError
@@ -330,3 +330,12 @@ def test_without_recorded_events_silence_is_not_taken_for_calm(tmp_path: Path, c
     assert page.text.count("未记录事件（--record kpi）") == 3
     assert re.findall(r'aria-label="(\w+)"', page.html) == pictures
     assert ("In pictures" in page.text) is bool(pictures)
+
+
+def test_gaps_of_instruments_are_rows_with_their_signs() -> None:
+    gap = {"slot": "grid.meter[M1]", "quantity": "power_kw", "unit": "kW", "readings": 1_200, "mean": 0.25,
+           "largest": -3.5}  # fmt: skip
+    (row,) = gap_table([gap])
+    assert (row["quantity"], row["readings"], row["mean"], row["largest"]) == ("power_kw", "1,200", "+0.250", "-3.500")
+    assert "M1" in row["place"]["en"] and "M1" in row["place"]["zh"]
+    assert gap_table([]) == []

@@ -201,8 +201,9 @@ def test_a_modbus_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path, ref
         port = taken.getsockname()[1]
         mine.write_text(mine.read_text(encoding="utf-8").replace("port: 0", f"port: {port}"), encoding="utf-8")
         code, said = refused(str(kept_up), "--port", "0", "--out", str(tmp_path / "run"))
-    assert code == 3
+    assert (code, len(said.splitlines())) == (3, 1)
     assert f"cannot listen on 127.0.0.1:{port}" in said
+    assert not (tmp_path / "run").exists(), "no run has begun"
 
 
 def test_a_map_that_does_not_fit_is_told_before_anything_begins(
@@ -239,6 +240,8 @@ def test_beyond_loopback_the_token_opens(kept_up: Path, tmp_path: Path) -> None:
     secret.write_text("open sesame\n")
     options = ("--host", "0.0.0.0", "--token-file", str(secret), "--out", str(tmp_path / "run"))
     with serving(kept_up, *options) as up:
+        modbus = [line.split()[0] for line in up.said if " modbus-tcp " in line]
+        assert modbus and all(one.startswith("tcp://127.0.0.1:") for one in modbus), "which knows no token"
         url = str(up.client.base_url).replace("0.0.0.0", "127.0.0.1") + "health"
         for header, status in ((None, 401), ("Bearer wrong", 401), ("Bearer open sesame", 200)):
             headers = {"Authorization": header} if header else {}

@@ -50,7 +50,7 @@ def morning(tmp_path: Path) -> Path:
 
 def test_the_same_digits_for_any_number_of_workers(morning: Path, tmp_path: Path) -> None:
     texts, tables = set(), set()
-    for workers in ("1", "2", "3"):
+    for workers in ("1", "3"):
         table = tmp_path / f"{workers}.csv"
         shown = sweep(morning, "--seeds", "1..3", *GRID, "--workers", workers, "--json", "--csv", table)
         assert shown.returncode == 0, shown.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -255,9 +256,20 @@ def test_the_probe_says_what_conforms_but_is_not_accepted(
 
 
 def test_tls_to_a_plain_port_is_one_line_and_no_traceback() -> None:
-    with Csms().serving() as url:
-        command = [sys.executable, "-m", "voltyard", "probe", "--csms", url.replace("ws://", "wss://")]
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+
+        def answer() -> None:
+            connection, _ = plain.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        url = f"wss://127.0.0.1:{plain.getsockname()[1]}"
+        command = [sys.executable, "-m", "voltyard", "probe", "--csms", url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        answering.join()
     assert done.returncode == 3
     assert "TLS handshake failed" in done.stderr and "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 1

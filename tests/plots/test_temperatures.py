@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from contextlib import closing
 from math import inf
 from pathlib import Path
+from struct import pack
 
 import pytest
 
@@ -50,6 +53,20 @@ def test_those_nearest_to_their_levels_are_drawn_with_their_peaks(hot: Path) -> 
     assert {"A04 44.0 °C, 00:00", "A05 45.0 °C, 00:00", "A06 46.0 °C, 00:00"} <= set(said)
     assert not any(text.startswith(("A02", "A03")) for text in said)
     assert said.count("Air 38.5 °C, 12:00") == 2, "in both panels"
+
+
+def test_what_was_never_recorded_or_only_for_a_moment_is_no_trouble(write: Callable[..., Path]) -> None:
+    air, cabinet = "weather.air_temp_c", "pile[A01].cabinet_temp_c"
+    folder = write({air: flat(30.0), cabinet: flat(40.0)})
+    with closing(sqlite3.connect(folder / "run.sqlite")) as db:
+        db.execute("UPDATE chunks SET t1_s = 0.01, t0_s = 0.005 WHERE signal_id = 1")
+        db.execute("UPDATE chunks SET data = ? WHERE signal_id = 1", (pack("<5d", 0.005, 40.0, 0.0, 0.0, inf),))
+        db.commit()
+    assert "A01 40.0 °C, 00:00" in texts(folder)
+    with closing(sqlite3.connect(folder / "run.sqlite")) as db:
+        db.execute("DELETE FROM chunks")
+        db.commit()
+    assert not any("°C," in text for text in texts(folder))
 
 
 def test_levels_are_lines_that_say_what_is_done(hot: Path) -> None:

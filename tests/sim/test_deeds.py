@@ -18,9 +18,12 @@ from sim.units import SimTime
 
 
 class Valve:
+    path_form = "valve[ID]"
+
     def __init__(self) -> None:
         self.opening = 0.0
         self.is_rusty = self.is_turning = False
+        self.has_motor = True
         self.asked_by = ""
 
 
@@ -31,6 +34,9 @@ class OpenValve:
 
     opening_pct: float = field(metadata=bounds(low=0.0, high=100.0))
     after_s: float = field(default=inf, metadata=bounds(low=0.0))
+
+    def lack(self, valve: Valve) -> str:
+        return "" if valve.has_motor else "it has no motor"
 
     def do(self, valve: Valve, source: str) -> None:
         if valve.is_rusty:
@@ -74,12 +80,23 @@ def test_what_cannot_be_done_now_is_refused_with_its_reason() -> None:
     assert (event.data["reason"], event.data["is_busy"]) == ("it turns already", True)
 
 
+def test_what_a_thing_lacks_is_told_beforehand_and_is_no_matter_of_the_arguments() -> None:
+    valve = Valve()
+    valve.has_motor = False
+    event = ask(valve, "testvalve.open", "valve", {"opening_pct": 40.0})
+    assert (event.kind, event.data["reason"], valve.opening) == ("command.refused", "it has no motor", 0.0)
+    board = Switchboard(Kernel(Clock(datetime(2022, 6, 14), "Asia/Shanghai"), 1), {"valve": valve}.get)
+    with pytest.raises(CannotDo, match="no motor"):
+        board.check("testvalve.open", "valve", {"opening_pct": 40.0})
+    assert board.problem("testvalve.open", "valve", {"opening_pct": 40.0}) == "it has no motor"
+
+
 @pytest.mark.parametrize(
     ("verb", "target", "args", "said"),
     [
         ("testvalve.opn", "valve", {}, "did you mean 'testvalve.open'"),
         ("testvalve.open", "pipe", {"opening_pct": 1.0}, "nothing is at 'pipe'"),
-        ("testvalve.open", "wall", {"opening_pct": 1.0}, "for a Valve, and 'wall' is a object"),
+        ("testvalve.open", "wall", {"opening_pct": 1.0}, "is for valve[ID], and 'wall' is none"),
         ("testvalve.open", "valve", {"opening_pct": 101.0}, "out of bounds"),
         ("testvalve.open", "valve", {"opening_pct": "wide"}, "is not a number"),
         ("testvalve.open", "valve", {"openng_pct": 1.0}, "did you mean 'opening_pct'"),

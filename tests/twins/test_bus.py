@@ -94,6 +94,23 @@ def test_unit_ids_change_hands_and_back_in_any_order(site: tuple[Kernel, Station
     assert units_of(station) == {10: [10], 11: [11], 12: [12], 99: [3]}
 
 
+def test_exchanges_that_overlap_leave_each_other_as_they_are_when_one_is_over(site: tuple[Kernel, Station]) -> None:
+    _, station = site
+    inject, clear = station.faults.inject, station.faults.clear
+    inject("unit.address_swapped", "link[field].unit[10]", {"with_unit": 11}, alias="one")
+    inject("unit.address_swapped", "link[field].unit[10]", {"with_unit": 12}, alias="two")
+    clear("one")
+    assert units_of(station) == {3: [3], 10: [12], 11: [11], 12: [10]}
+    inject("unit.address_swapped", "link[field].unit[11]", {"with_unit": 3}, alias="three")
+    clear("two")
+    assert units_of(station) == {3: [11], 10: [10], 11: [3], 12: [12]}
+    inject("unit.address_swapped", "link[field].unit[3]", {"with_unit": 11}, alias="the same")
+    clear("three")
+    assert units_of(station) == {3: [11], 10: [10], 11: [3], 12: [12]}
+    clear("the same")
+    assert units_of(station) == {3: [3], 10: [10], 11: [11], 12: [12]}
+
+
 def test_counters_and_ratios_add_up(site: tuple[Kernel, Station]) -> None:
     _, station = site
     device = station.buses["field"].devices[3]

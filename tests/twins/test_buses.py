@@ -50,6 +50,19 @@ def test_a_range_takes_units_in_order(tmp_path: Path) -> None:
             "{kind: modbus, id: f, tls: {certificate: a, key: b}, devices: [{unit: 1, map: a, shows: x}]}",
             "tls: given; with transport tls, and only there",
         ),
+        (
+            "{kind: modbus, id: f, host: 0.0.0.0, devices: [{unit: 1, map: a, shows: x}]}",
+            "host: 0.0.0.0 is beyond loopback, and Modbus asks nobody for a token; `allow` with the networks",
+        ),
+        (
+            "{kind: modbus, id: f, host: 192.0.2.1, transport: tls, tls: {certificate: a, key: b},"
+            " devices: [{unit: 1, map: a, shows: x}]}",
+            "host: 192.0.2.1 is beyond loopback",
+        ),
+        (
+            "{kind: modbus, id: f, allow: [10.0.0.0/8, 192.168.1.7/24], devices: [{unit: 1, map: a, shows: x}]}",
+            "allow[1]: '192.168.1.7/24' is no network (192.168.1.7/24 has host bits set); a network as 192.168.10.0/24",
+        ),
         ("{kind: modbus, id: f, devices: []}", "devices: this list of 0 is too short"),
         ("{kind: modbs, id: f}", "kind: modbs is not known here; did you mean modbus?"),
     ],
@@ -59,6 +72,19 @@ def test_what_does_not_fit_is_told_by_its_key(tmp_path: Path, line: str, said: s
     assert said in found
 
 
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "allow: [192.168.10.0/24, 192.168.20.7]",
+        "allow: [0.0.0.0/0]",
+        "transport: tls, tls: {certificate: a, key: b, authority: c}",
+    ],
+)
+def test_a_port_beyond_loopback_says_who_may_come(tmp_path: Path, guard: str) -> None:
+    line = f"{{kind: modbus, id: f, host: 0.0.0.0, {guard}, devices: [{{unit: 1, map: a, shows: x}}]}}"
+    assert problems(tmp_path, line) == []
+
+
 def test_one_face_to_a_platform_and_a_name_for_each_port(tmp_path: Path) -> None:
     port = "{kind: modbus, id: field9, devices: [{unit: 1, map: a, shows: x}]}"
     found = problems(tmp_path, PLATFORM, port, port)
@@ -66,6 +92,17 @@ def test_one_face_to_a_platform_and_a_name_for_each_port(tmp_path: Path) -> None
         "a second face to a platform",
         f"field9 is the name of endpoints[{TWO_OUTLET.count('- kind:') + 1}] too",
     ]
+
+
+def test_two_ports_do_not_share_a_number(tmp_path: Path) -> None:
+    ports = [
+        f"{{kind: modbus, id: {name}, port: {port}, devices: [{{unit: 1, map: a, shows: x}}]}}"
+        for name, port in (("a", 1502), ("b", 0), ("c", 1502), ("d", 0))
+    ]
+    (found,) = problems(tmp_path, *ports)
+    first = TWO_OUTLET.count("- kind:")
+    what = f"endpoints[{first + 2}].port: port 1502 is that of endpoints[{first}] too"
+    assert what in found and found.endswith("a port of its own; 0 takes any free one")
 
 
 def test_a_port_is_not_called_as_a_charge_point_is(tmp_path: Path) -> None:

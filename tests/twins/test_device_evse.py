@@ -135,6 +135,8 @@ def test_a_charge_of_a_device_is_the_stations(slot: Callable[..., Slot]) -> None
     feeder = played.station.grid.feeders[played.station.piles["A01"].config.feeder]
     assert device.power_kw.at(played.kernel.now) == 40.0 and feeder.at(played.kernel.now) > 40.0
     assert device.vehicle_at(played.kernel.now) == (0.31, None) and device.voltage_v(played.kernel.now) == 400.0
+    metered_kw = played.kernel.gauges[f"{AT}.metered_kw"]
+    assert metered_kw.at(played.kernel.now) == 40.0, "by its own meter, not with the error of the one in its place"
     played.says("ended", reason="driver", register_kwh=5.0 + 40.0 * 20.0 / 3600.0)
     played.says("status", state="finishing", code="NoError")
     played.to(30.0)
@@ -145,6 +147,7 @@ def test_a_charge_of_a_device_is_the_stations(slot: Callable[..., Slot]) -> None
     assert row.cost_cny > 0.0 and row.power_max_kw == 40.0
     played.says("status", state="available", code="NoError")
     assert bay.occupied.value is Occupancy.FREE and not played.station.visits.present
+    assert device.vehicle_at(played.kernel.now) == (None, None)
     assert played.station.money.check(played.kernel.now) == []
     energy_book(played.station, played.kernel.now).check()
     assert (played.platform.begun, played.platform.stopped, played.platform.misordered) == (1, 1, 0)

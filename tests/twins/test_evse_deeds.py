@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sim.deeds import DEEDS
 from twins.evse import EvseState
 
 Sites = Callable[..., Any]
@@ -129,3 +130,24 @@ def test_the_site_is_limited_by_a_platform_and_given_back(asked: Sites) -> None:
     assert site.at("control.site_limit_kw") == 50.0
     assert site.ask("control.limit", "control") == ""
     assert site.at("pile[A01].power_kw") == pytest.approx(both_kw, rel=0.02)
+
+
+def test_sure_deeds_are_done_or_known_beforehand_to_be_for_others(asked: Sites) -> None:
+    site = asked()  # a pile of DC, a house without lights and cooling
+    samples = {
+        "evse.limit": ({}, {"limit_kw": 5.0}, {"limit_a": 16.0}), "evse.enable": ({"is_on": False}, {"is_on": True}),
+        "control.limit": ({},), "house.lights": ({"position": "on"},), "house.cooling": ({"set_c": 20.0},),
+        "house.cooling_switch": ({"is_on": True},),
+    }  # fmt: skip
+    told: list[str] = []
+    for verb, many in samples.items():
+        assert DEEDS.get(verb).is_sure
+        target = {"evse": EVSE, "control": "control", "house": "house"}[verb.partition(".")[0]]
+        for args in many:
+            beforehand = site.station.switchboard.problem(verb, target, args)
+            assert site.ask(verb, target, **args) == (beforehand or "")
+            told += [f"{verb} {beforehand}"] if beforehand else []
+    assert told == [
+        "evse.limit limit_a is of AC outlets; limit_kw", "house.lights the house has no lights that are switched",
+        "house.cooling the house has no cooling", "house.cooling_switch the house has no cooling",
+    ]  # fmt: skip

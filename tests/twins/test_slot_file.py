@@ -58,7 +58,6 @@ def test_a_slot_file_says_which_things_are_devices(tmp_path: Path) -> None:
         ("watchdog_s: 6", "watchdog_s: 1", "9: things[0].watchdog_s: 1 is out of range; at least 2"),
         ("A01].c", "A91].c", "4: things[0].at: the station has no EVSE pile[A91].connector[1]; did you mean"),
         ("kind: ocpp, ", "kind: canbus, ", "10: things[0].driver.kind: canbus is not known here"),
-        ("{kind: ocpp, port: 9100, charge_point: X01}", METER, "7: things[0].max_kw: given beside a meter or sensor"),
         ("port: 9100", "port: 0", "10: things[0].driver.port: 0 is out of range; at least 1"),
         ("charge_point: X01", "charge_point: X01, volts: 5", "10: things[0].driver.volts: unknown key"),
         ("behind: twin", "behind: twin\n    armed: true", "13: things[1].armed: given beside a twin; leave it out"),
@@ -89,8 +88,20 @@ def test_meters_and_sensors_are_found_by_their_paths(tmp_path: Path) -> None:
     assert said.startswith(
         "4: things[0].at: the station has no meter or sensor grid.meter[M2]; did you mean grid.meter[M1]"
     )
-    (said,) = refusals(path, text.replace("AT", '"grid.meter[M1]"').replace("hardware", "shadow"))
-    assert said.startswith("5: things[0].behind: shadow of a meter or sensor")
+    (said,) = refusals(path, text.replace("AT", '"grid.meter[M1]"') + "\n    max_kw: 5")
+    assert said.startswith("8: things[0].max_kw: given beside a meter or sensor")
+
+
+def test_a_charger_is_polled_in_the_place_of_an_evse(tmp_path: Path) -> None:
+    path = tmp_path / "slots.yaml"
+    polled = GOOD.replace("{kind: ocpp, port: 9100, charge_point: X01}", METER.replace("sdm630", "dc_pile"))
+    path.write_text(polled, encoding="utf-8")
+    check_slots(path)
+    (slot,) = read_slots(path).value.devices.values()
+    assert slot.is_charger
+    second = polled.partition("  - at:")[2].partition("  - at:")[0].replace("A01", "A03")
+    (said,) = refusals(path, polled + "  - at:" + second)
+    assert said.startswith("19: things[2].driver.connector: connector 1 of unit 1 there is things[0] already")
 
 
 def test_two_slots_have_two_connectors(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hil.ocpp.outlets import EvseConnector
 from twins.evse import EvseState
 
 # Letters and steps
@@ -85,9 +86,11 @@ def test_contactors_and_what_the_vehicle_tells_come_with_the_steps(every: Callab
     one.to(arrived + 1.0)
     assert unit.read("input", 1002, 1) == [400], "mated"
     assert unit.read("input", 1007, 1) == [0xFFFF], "no charge told yet"
+    assert told_by(one) == (None, None), "nor to the platform"
     assert unit.read("input", 1015, 1) == [0b100_1100], "BMS supplied, plug locked"
     one.to(arrived + 5.0)
     assert unit.read("input", 1007, 1) == [10]
+    assert told_by(one)[0] == pytest.approx(10.0) and told_by(one)[1] is not None
     one.to(arrived + 60.0)
     assert unit.read("input", 1015, 1) == [0b111_1111]
     voltage, current, demand_v, demand_a = unit.read("input", 1003, 4)
@@ -95,6 +98,12 @@ def test_contactors_and_what_the_vehicle_tells_come_with_the_steps(every: Callab
     assert unit.read("input", 1016, 1) == [0xFFFF]
     one.to(arrived + 20.0 + 3 * 60.0)
     assert unit.read("input", 1014, 1) == [3]
+
+
+def told_by(one: Any) -> tuple[float | None, float | None]:
+    """Charge and temperature of the first outlet's vehicle in OCPP."""
+    sample = EvseConnector(one.station.evses[0]).sample(one.kernel.now)
+    return sample.soc_pct, sample.temp_c
 
 
 def first_at(one: Any, is_met: Callable[[], bool]) -> float:

@@ -37,6 +37,8 @@ WRITES: list[tuple[str, str, int, tuple[int, ...], Done]] = [
     ("abb", "holding", 0x4105, (1,), lambda one: not one.station.evses[15].is_charging),
     ("keba", "holding", 5004, (8_000,), lambda one: one.at("pile[C01].connector[1].current_a") == near(8.0)),
     ("keba", "holding", 5014, (0,), lambda one: one.at("pile[C01].connector[1].current_a") == 0.0),
+    ("keba", "holding", 5016, (9_000,), lambda one: one.at("pile[C01].connector[1].fail_safe_a") == 9.0),
+    ("keba", "holding", 5018, (30,), lambda one: one.at("pile[C01].connector[1].fail_safe_s") == 30.0),
     ("alfen", "holding", 1210, f32(12.5), lambda one: one.at("pile[C02].connector[1].current_l3_a") == near(12.5)),
     ("phoenix", "holding", 300, (9,), lambda one: one.at("pile[C02].connector[1].current_l2_a") == near(9.0)),
     ("phoenix", "coil", 400, (0,), lambda one: one.at("pile[C02].connector[1].power_kw") == 0.0),
@@ -142,5 +144,22 @@ def test_lights_by_hand_and_by_dusk_again(every: Callable[..., Any]) -> None:
     assert (house.read("coil", 3, 3), house.read("discrete", 3, 1)) == ([1, 0, 0], [1])
     house.write("coil", 5, [1])
     assert (house.read("coil", 3, 3), house.read("discrete", 3, 1)) == ([0, 0, 1], [0])
-    assert refusal(house.write, "coil", 5, [0]) is Code.VALUE
-    assert refusal(house.write, "coil", 1, [1]) is Code.ADDRESS, "not wired"
+    house.write("coil", 5, [0])
+    assert house.read("coil", 3, 3) == [0, 0, 0], "held dark by hand"
+
+
+def test_coils_of_an_io_module_are_written_back_as_a_picture(every: Callable[..., Any]) -> None:
+    one = every()
+    one.to(60.0)
+    house = one.devices["house"]
+    picture = house.read("coil", 0, 16)
+    assert picture == [1, 0, 0, 0, 0, 1, *[0] * 10]
+    house.write("coil", 0, picture)
+    assert house.read("coil", 0, 16) == picture
+    by_hand = [0, 0, 0, 1, 0, 0, *[0] * 10]
+    house.write("coil", 0, by_hand)
+    assert house.read("coil", 0, 16) == by_hand and one.at("house.lighting_kw") == 4.0
+    assert refusal(house.write, "coil", 0, [1, 1, *by_hand[2:]]) is Code.ADDRESS, "louvers are not wired"
+    assert house.read("coil", 0, 16) == by_hand
+    for first, values in ((1, [1]), (1, [0]), (6, [0, 0])):
+        assert refusal(house.write, "coil", first, values) is Code.ADDRESS, "nothing there takes anything"

@@ -42,12 +42,16 @@ def test_what_is_shipped_is_in_order_and_bears_its_name() -> None:
         ("", ["1: holding: no point in any table; input, holding, coil, discrete or repeat"]),
         (
             "holding:\n  - {at: 10, name: a, type: u32, of: x}\n  - {at: 11, name: b, type: u16, of: x}\n",
-            ["11: holding[1].at: b at 0x000b lies in a, 0x000a to 0x000b (line 10); 0x000c or further on"],
+            ["11: holding[1].at: b at 11 lies in a, 10 to 11 (line 10); 12 or further on"],
         ),
         (
             "input:\n  - {at: 5, name: t, type: text, registers: 20, text: t}\n  - {at: 6, name: a, type: u16, of: x}\n"
             "  - {at: 20, name: b, type: u16, of: x}\n",
-            ["11: input[1].at: a at 0x0006 lies in t", "12: input[2].at: b at 0x0014 lies in t"],
+            ["11: input[1].at: a at 6 lies in t, 5 to 24", "12: input[2].at: b at 20 lies in t"],
+        ),
+        (
+            "holding:\n  - {at: 0x10, name: a, type: u32, of: x}\n  - {at: 0x11, name: b, type: u16, of: x}\n",
+            ["11: holding[1].at: b at 0x0011 lies in a, 0x0010 to 0x0011 (line 10); 0x0012 or further on"],
         ),
         ("holding:\n  - {at: 65535, name: a, type: f32, of: x}\n", ["10: holding[0].at: a ends at 65536; up to 65535"]),
         ("holding:\n  - {at: 70000, name: a, type: u16, of: x}\n", ["10: holding[0].at: 70000 is out of range"]),
@@ -55,7 +59,7 @@ def test_what_is_shipped_is_in_order_and_bears_its_name() -> None:
         (
             'repeat:\n  - count: 3\n    step: 10\n    of: "connector[{n}]"\n    holding:\n'
             "      - {at: 0, name: a, type: text, registers: 12, text: x}\n",
-            ["14: repeat[0].holding[0].at: a_2 at 0x000a lies in a_1", "14: repeat[0].holding[0].at: a_3 at"],
+            ["14: repeat[0].holding[0].at: a_2 at 10 lies in a_1", "14: repeat[0].holding[0].at: a_3 at"],
         ),
         (
             'repeat:\n  - {count: 8, step: 10000, of: "c[{n}]", holding: [{at: 0, name: a, type: u16, of: x}]}\n',
@@ -151,6 +155,42 @@ def test_what_is_shipped_is_in_order_and_bears_its_name() -> None:
         (
             "holding:\n  - {at: 0, name: a, type: u16, write: {codes: {0x10000: {do: evse.stop}}}}\n",
             ["10: holding[0].write.codes.0x10000: does not fit; at most 0xffff"],
+        ),
+        (
+            'coil:\n  - {at: 0, name: a, write: {codes: {"1": {do: evse.stop}, "0x1": {do: evse.start}}}}\n',
+            ["10: coil[0].write.codes.0x1: 1 is told already, as 1; each value once"],
+        ),
+        (
+            "holding:\n  - {at: 0, name: a, type: u16, of: x, codes: {.nan: 3, 1: 2}}\n",
+            ["10: holding[0].codes..nan: no number is that; `absent`"],
+        ),
+        (
+            "holding:\n  - {at: 0, name: a, type: u16, of: x, codes: {nan: 3, 1: 2}}\n",
+            ["10: holding[0].codes.nan: no number is that; `absent`"],
+        ),
+        (
+            'holding:\n  - {at: 0, name: a, type: u16, of: x, codes: {"1": 3, "1.0": 2}}\n',
+            ["10: holding[0].codes.1.0: 1 is told already, as 1; each number once"],
+        ),
+        (
+            "holding:\n  - {at: 0, name: a, type: u16, write: {do: evse.start, with: token}}\n",
+            ["10: holding[0].write.with: token of evse.start is a text; `codes`, with the deed for each value"],
+        ),
+        (
+            "repeat:\n  - {count: 3, step: 2, holding: [{at: 0, name: a, type: u16, of: x}]}\n",
+            ["10: repeat[0].of: missing: its points read the same 3 times; a path with {n} in it"],
+        ),
+        (
+            "holding:\n  - {at: 0, name: a, type: u16, of: x, codes: {1: 2}, most: 5}\n",
+            ["10: holding[0].most: given without a quantity that is shown as a number"],
+        ),
+        (
+            "holding:\n  - {at: 0, name: a, type: u16, of: x, most: 70000}\n",
+            ["10: holding[0].most: 70000 does not fit; up to 65535"],
+        ),
+        (
+            "coil:\n  - {at: 0, name: a, write: {do: evse.limit, with: limit_kw}}\n",
+            ["10: coil[0].write.with: a coil is on or off, and limit_kw of evse.limit is a number; `codes`, with"],
         ),
         ("holdings:\n  - {at: 0}\n", ["9: holdings: unknown key; did you mean holding?"]),
     ],

@@ -60,7 +60,8 @@ async def matches(client: AsyncModbusTcpClient, one: Any, shows: str, placed: Pl
     else:
         value = one.at(f"{shows}.{point.of}")
         kind = KINDS[point.type]
-        wanted = min(max(value * point.scale + point.add, kind.low), kind.high)
+        is_unsigned = kind.low == 0  # the bits of the end say that there is nothing
+        wanted = min(max(value * point.scale + point.add, kind.low), kind.high - is_unsigned)
         if isnan(value):
             assert isnan(got) or kind.bits(got) == (kind.absent if point.absent is None else point.absent)
         else:

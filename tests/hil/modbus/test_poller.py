@@ -17,7 +17,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from hil.loop import Loop
 from hil.modbus.map_checks import map_names, shipped_map
 from hil.modbus.map_points import RegisterPoint
-from hil.modbus.poller import blocks_of, reading_of
+from hil.modbus.readout import blocks_of, is_number, values_of
 from hil.modbus.values import KINDS
 from hil.slots import Slots, map_problems
 from sim.clock import Clock
@@ -25,6 +25,7 @@ from sim.events import Command, Event
 from sim.kernel import Kernel
 from sim.recording import Recorder
 from sim.units import SimTime
+from twins.device_book import instrument_gaps
 from twins.platform import LocalPlatform
 from twins.slot_file import check_slots, read_slots
 from twins.station import Station
@@ -35,7 +36,7 @@ slots: 1
 station: public
 things:
   - at: "{at}"
-    behind: hardware
+    behind: {behind}
     armed: true
     watchdog_s: 2
     driver: {{kind: modbus, host: 127.0.0.1, port: {port}, unit: 1, map: {map}, poll_s: 0.1}}
@@ -99,13 +100,15 @@ class Bench:
 
 
 @asynccontextmanager
-async def running(folder: Path, at: str, map_name: str) -> AsyncIterator[tuple[Bench, Registers, Any]]:
+async def running(
+    folder: Path, at: str, map_name: str, behind: str = "hardware"
+) -> AsyncIterator[tuple[Bench, Registers, Any]]:
     block = Registers()
     data = [SimData(0, count=2_000, values=0, datatype=DataType.REGISTERS)]
     server = ModbusTcpServer(SimDevice(1, simdata=data, action=block.fill), address=("127.0.0.1", 0))
     await server.serve_forever(background=True)
     port = server.transport.sockets[0].getsockname()[1]
-    bench = Bench(folder, SLOTS.format(at=at, port=port, map=map_name))
+    bench = Bench(folder, SLOTS.format(behind=behind, at=at, port=port, map=map_name))
     await bench.slots.start()
     pacing = asyncio.create_task(bench.loop.real(SimTime(60.0), 1.0))
     try:
@@ -141,16 +144,36 @@ def test_a_meters_registers_are_what_the_station_shows(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_meter_in_shadow_leads_and_is_compared_with_its_twin(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, METER, "sdm630", "shadow") as (bench, block, _):
+            twin_kw = bench.station.grid.power_kw.at(bench.kernel.now)
+            for address, value in ((0x34, 1_000.0 * twin_kw + 5_000.0), (0x00, 229.0), (0x48, 500.0)):
+                block.put(address, value)
+            await bench.until(lambda: bench.shows(f"{METER}.gap.power_kw") == pytest.approx(5.0, abs=0.05))
+            assert bench.shows(f"{METER}.power_kw") == pytest.approx(twin_kw + 5.0)
+            block.put(0x34, 1_000.0 * twin_kw - 1_000.0)
+            block.put(0x48, 502.0)
+            await bench.until(lambda: bench.shows(f"{METER}.gap.power_kw") == pytest.approx(-1.0, abs=0.05))
+            assert bench.shows(f"{METER}.gap.import_kwh") == pytest.approx(2.0, abs=0.01), "its register began anywhere"
+            gaps = {gap.quantity: gap for gap in instrument_gaps(bench.station)}
+            assert gaps["power_kw"].largest == pytest.approx(5.0, abs=0.05) and -1.1 < gaps["power_kw"].mean < 5.1
+            volts = bench.shows(f"{METER}.voltage_l1_v") - 1_000.0 * 0.4 / 3**0.5
+            assert gaps["voltage_l1_v"].largest == pytest.approx(volts, abs=0.5) and gaps["voltage_l1_v"].readings >= 2
+
+    asyncio.run(story())
+
+
 def test_a_map_of_another_kind_of_thing_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "slots.yaml"
-    path.write_text(SLOTS.format(at=METER, port=502, map="env_rs485"), encoding="utf-8")
+    path.write_text(SLOTS.format(behind="hardware", at=METER, port=502, map="env_rs485"), encoding="utf-8")
     document = read_slots(path)
     file = read_station(find_station("public")).value
     kernel = Kernel(Clock(datetime(2022, 6, 14, 8), file.station.timezone), 1)
     station = Station(kernel, file, LocalPlatform(kernel), document.value.devices)
     (problem,) = map_problems(document, station)
-    assert str(problem).startswith(f"{path}:8: things[0].driver.map: {METER} is none of its family, env")
-    path.write_text(SLOTS.format(at=METER, port=502, map="sdm63"), encoding="utf-8")
+    assert str(problem).startswith(f"{path}:8: things[0].driver.map: it is of the family env and cannot show {METER}")
+    path.write_text(SLOTS.format(behind="hardware", at=METER, port=502, map="sdm63"), encoding="utf-8")
     (problem,) = map_problems(read_slots(path), station)
     assert "no map sdm63; did you mean sdm630?" in str(problem)
 
@@ -159,7 +182,7 @@ def test_a_map_of_another_kind_of_thing_is_refused(tmp_path: Path) -> None:
 def test_what_a_map_writes_a_master_reads_by_it(name: str) -> None:
     mapped = shipped_map(name)
     points = 0
-    for block in blocks_of(mapped):
+    for block in blocks_of(mapped, filter(is_number, mapped.placed())):
         assert block.count <= mapped.registers
         registers = [0] * block.count
         for placed in block.points:
@@ -168,7 +191,7 @@ def test_what_a_map_writes_a_master_reads_by_it(name: str) -> None:
             kind = KINDS[point.type]
             words = kind.words(kind.bits(2.0 * point.scale + point.add), mapped.words)
             registers[placed.first - block.first : placed.first - block.first + kind.registers] = words
-        found = dict(reading_of(mapped, block, registers))
+        found = dict(values_of(mapped, block, registers))
         points += len(found)
         for placed in block.points:
             point = placed.point
@@ -206,3 +229,43 @@ def test_a_sensors_readings_are_the_weather_that_the_station_goes_by(tmp_path: P
     kernel.admit()
     kernel.advance(SimTime(7.0))
     assert sensor.state.value is EnvSensorState.OK and sensor.temp_c.at(kernel.now) == 20.0
+
+
+def test_an_environment_sensor_tells_all_that_its_map_has_and_is_compared() -> None:
+    from dataclasses import replace
+
+    from twins.bay import PlaceConfig
+    from twins.instrument import Instrument
+    from twins.instrument_shadow import InstrumentShadow
+    from twins.microclimate import EnvSensor, EnvSensorConfig
+    from twins.weather import Weather
+
+    file = read_station(find_station("public")).value
+    kernel = Kernel(Clock(datetime(2022, 6, 14, 12), file.station.timezone), 1)
+    weather = Weather(kernel, replace(file.weather))
+    config = EnvSensorConfig(id="E1", place=PlaceConfig(x_m=0.0, y_m=0.0), radiation_k=0.0)
+    sensor = EnvSensor(kernel, config, weather.air_temp_c, weather)
+
+    def changed() -> None:
+        sensor.follow(device)
+        shadow.compare()
+
+    device = Instrument(kernel, sensor.path, 5.0, changed)
+    shadow = InstrumentShadow(kernel, device, sensor.own_gauges())
+    own = {gauge.path.removeprefix("env[E1]."): gauge.at(kernel.now) for gauge in sensor.own_gauges()}
+
+    def says(number: int, **args: float) -> None:
+        kernel.post(Command("slot", "E1", "reading", "env[E1].device", args, ("slot", number)))
+        kernel.admit()
+        kernel.advance(kernel.now)
+
+    says(1, temp_c=30.0, read_pct=40.0, wind_m_s=7.0, sun_w_m2=900.0)
+    assert [reading.at(kernel.now) for reading in sensor.readings] == [30.0, 40.0, 7.0, 900.0]
+    assert {gap.name: gap.largest for gap in shadow.gaps} == {
+        "temp_c": pytest.approx(30.0 - own["temp_c"]), "read_pct": pytest.approx(40.0 - own["read_pct"]),
+        "wind_m_s": pytest.approx(7.0 - own["wind_m_s"]), "sun_w_m2": pytest.approx(900.0 - own["sun_w_m2"]),
+    }  # fmt: skip
+    says(2, wind_m_s=8.0)
+    assert sensor.wind_m_s.at(kernel.now) == 8.0 and sensor.temp_c.at(kernel.now) == -50.0, "its element is cut off"
+    says(3, wind_m_s=-1.0)
+    assert sensor.wind_m_s.at(kernel.now) == 8.0

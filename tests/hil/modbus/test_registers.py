@@ -223,7 +223,7 @@ def test_set_points_that_go_together_are_one_deed(site: Sites) -> None:
         ('{unit: 1, map: sdm360, shows: "grid.meter[M1]"}', PILE,
          "devices[0].map: no map is called sdm360; did you mean sdm630?"),
         ('{unit: 1, map: sdm630, shows: "pile[A01]"}', PILE,
-         "devices[0].shows: map sdm630: pile[A01] is none of its family, meter; grid.meter[ID] or"),
+         "devices[0].shows: map sdm630: it is of the family meter and cannot show pile[A01]; grid.meter[ID] or"),
         ('{unit: 1, map: sdm630, shows: "grid.meter[M2]"}', PILE,
          "devices[0].shows: map sdm630: nothing is at grid.meter[M2]; one of: "),
         (DEVICE, PILE.replace("of: power_kw, scale", "of: power_kva, scale"),
@@ -233,7 +233,7 @@ def test_set_points_that_go_together_are_one_deed(site: Sites) -> None:
         (DEVICE, PILE.replace(", faulted: 9", ""),
          "devices[0].map: map own, holding[0].codes: no code for faulted of pile[A01].connector[1].state; a code for"),
         (DEVICE, PILE.replace(', target: "connector[2]"}}', ', target: "connector[3]"}}'),
-         "devices[0].map: map own, holding[5].write: asks evse.limit of pile[A01].connector[3]: nothing there"),
+         "devices[0].map: map own, holding[5].write: asks evse.limit of pile[A01].connector[3]: nothing is there"),
         (DEVICE, PILE.replace("family: dc_pile", "family: ac_pile"),
          "devices[0].shows: map own: pile[A01] is DC; a pile of AC"),
     ],
@@ -272,7 +272,7 @@ def test_lights_go_back_to_dusk_and_dawn_by_no_register_and_so_come_last(site: S
     before = list(unit.read("coil", 0, 16))
     seen = len(one.events)
     # two of them are done in any case; what nobody takes is refused before
-    assert refused(unit.write, "coil", 2, [0, 1]) is Code.ADDRESS
+    assert refused(unit.write, "coil", 2, [1, 1]) is Code.ADDRESS
     assert [event for event in one.events[seen:] if event.kind.startswith("command")] == []
     assert list(unit.read("coil", 0, 16)) == before
     unit.write("coil", 3, [1, 0])

@@ -203,6 +203,36 @@ def test_a_flood_leaves_the_others_their_turns(serve: Serve, play: Play) -> None
     play(story())
 
 
+def test_noise_on_an_rtu_port_is_cut_off_and_leaves_the_others_their_turns(serve: Serve, play: Play) -> None:
+    noise = b"\x0f\xf7" * 1_024
+
+    async def noisy(served: Any) -> None:
+        while True:
+            async with connections(served) as [(reader, writer)]:
+                with suppress(ConnectionError):
+                    for _ in range(20):
+                        writer.write(noise)
+                    assert await reader.read() == b""
+            nonlocal cut_off
+            cut_off += 1
+
+    async def story() -> None:
+        async with serve(transport="rtu_tcp") as served:
+            noises = [asyncio.ensure_future(noisy(served)) for _ in range(5)]
+            await until(lambda: cut_off >= 5)
+            honest = await client_of(served, FramerType.RTU)
+            for _ in range(20):
+                assert not (await honest.read_holding_registers(0, count=60, device_id=2)).isError()
+            honest.close()
+            assert not any(task.done() for task in noises)
+            for task in noises:
+                task.cancel()
+            await asyncio.gather(*noises, return_exceptions=True)
+
+    cut_off = 0
+    play(story())
+
+
 def test_whoever_does_not_read_is_not_read_from(serve: Serve, play: Play) -> None:
     async def story() -> None:
         async with serve() as served:
@@ -273,6 +303,7 @@ def test_a_connection_that_never_asked_gives_way_to_a_newcomer(make_port: Callab
     server = ModbusServer(port.bus, port.units, port.door)
     first, second, third = (Taken(server, now) for now in (0.0, 1.0, 2.0))
     first.session.received(READ, 2.5)
+    first.session.serve(2.5, 1)
     assert Taken(server, 2.9).made is None  # the second has been there for less than two seconds
     newcomer = Taken(server, 3.1)
     assert newcomer.made is not None

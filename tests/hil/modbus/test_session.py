@@ -145,3 +145,25 @@ def test_quiet_on_an_rtu_wire_ends_a_frame(make_port: MakePort) -> None:
     session.received(frame[:5], 2.0)
     session.received(frame, 2.3)  # nobody had called `tick` in between
     assert session.serve(2.3, 9) == 1
+
+
+def test_noise_on_an_rtu_wire_takes_its_share_of_a_turn_and_is_cut_off_in_the_end(make_port: MakePort) -> None:
+    session = Session(make_port(transport="rtu_tcp").gateway, RtuFraming(), 300.0, 0.0)
+    frame, noise = bytes.fromhex("010300000001840A"), b"\x0f\xf7" * 512
+    for second in range(10):
+        session.received(noise + frame, float(second))
+        assert session.serve(float(second), 9) >= 1 + len(noise) // 64
+        assert session.outgoing(float(second)) and not session.is_over  # a master on a bad line
+    for second in range(10, 14):
+        session.received(noise, float(second))
+        session.serve(float(second), 9)
+    assert session.is_over
+
+
+def test_what_nobody_has_looked_at_is_not_piled_up(make_port: MakePort) -> None:
+    session = Session(make_port(transport="rtu_tcp").gateway, RtuFraming(), 300.0, 0.0)
+    reads = 0
+    while not session.is_full:
+        session.received(b"\x0f\xf7" * 1_024, 0.0)
+        reads += 1
+    assert reads == 2 and session.is_waiting

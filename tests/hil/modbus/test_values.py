@@ -82,3 +82,8 @@ def test_texts_are_filled_up_with_zeros(text: str, registers: int) -> None:
     words = text_words(text, registers)
     assert len(words) == registers
     assert struct.pack(f">{registers}H", *words).decode().rstrip("\0") == text.rstrip("\0")
+
+
+def test_a_text_is_cut_after_its_last_whole_character() -> None:
+    assert struct.pack(">2H", *text_words("a电表", 2)).decode() == "a电"
+    assert struct.pack(">2H", *text_words("ab电表", 2)) == b"ab\0\0"

@@ -356,7 +356,9 @@ def test_a_peer_that_does_not_read_is_cut() -> None:
     run(body)
 
 
-def test_a_peer_that_pings_and_does_not_read_is_cut() -> None:
+def test_a_peer_that_pings_and_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hil.ocpp.connection._MAX_UNSENT_BYTES", 256 * 1024)  # of 4 MB, which take seconds to fill
+
     async def body() -> None:
         async with echoing() as (server, echo):
             _, writer, _ = await raw(server)

@@ -1,0 +1,144 @@
+"""One connection to a gateway, shared by all who poll units behind it: one request at a time, writes before reads.
+
+A late answer must not be taken for the next one's, so the connection is given up whenever one does not come in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final, Literal, NamedTuple
+
+from pymodbus import FramerType, ModbusException
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.pdu import ModbusPDU
+
+from hil.modbus.unit import Code, Table
+
+__all__ = ["Address", "Away", "Busy", "Master", "Nonsense"]
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a device that is away is told by its twin
+
+_ACKNOWLEDGE: Final = 5
+_LATER: Final = (_ACKNOWLEDGE, Code.BUSY)
+_NO_WAY: Final = (Code.GATEWAY_PATH, Code.GATEWAY_TARGET)
+_WRITE, _READ = 0, 1
+
+
+class Address(NamedTuple):
+    """A gateway."""
+
+    host: str
+    port: int
+    framing: Literal["tcp", "rtu_tcp"]
+
+
+class Away(Exception):
+    """Nobody is there, or the unit does not answer."""
+
+
+class Busy(Exception):
+    """The device says that it cannot now, and may later."""
+
+
+class Nonsense(Exception):
+    """The device answers with another exception, or not what was asked for."""
+
+
+class Master:
+    """The master of one gateway; for one event loop."""
+
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        """`timeout_s` is for connecting and for each answer."""
+        self.address = address
+        self._timeout_s = timeout_s
+        framer = FramerType.RTU if address.framing == "rtu_tcp" else FramerType.SOCKET
+        self._client = AsyncModbusTcpClient(
+            address.host, port=address.port, framer=framer, timeout=timeout_s, retries=0, reconnect_delay=0
+        )
+        self._is_taken = False
+        self._numbers = count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    async def read(self, unit: int, table: Table, first: int, size: int) -> list[int]:
+        """So many registers, or bits; raises `Away`, `Busy`, `Nonsense`."""
+        client = self._client
+        ask = {
+            "input": client.read_input_registers, "holding": client.read_holding_registers,
+            "coil": client.read_coils, "discrete": client.read_discrete_inputs,
+        }[table]  # fmt: skip
+        async with self._turn(_READ):
+            answer = await self._answer(lambda: ask(first, count=size, device_id=unit))
+        if table in ("coil", "discrete"):
+            bits = getattr(answer, "bits", None) or []
+            if len(bits) < size:
+                raise Nonsense(f"{table} {first:#x}: {len(bits)} bits of {size}")
+            return [int(bit) for bit in bits[:size]]
+        registers: list[int] = list(getattr(answer, "registers", None) or [])
+        if len(registers) != size:
+            raise Nonsense(f"{table} {first:#x}: {len(registers)} registers of {size}")
+        return registers
+
+    async def write(self, unit: int, table: Table, first: int, words: Sequence[int]) -> None:
+        """Write registers, or a coil: one by function 6 or 5, several by 16; raises `Away`, `Busy`, `Nonsense`."""
+        client = self._client
+        async with self._turn(_WRITE):
+            if table == "coil":
+                await self._answer(lambda: client.write_coil(first, bool(words[0]), device_id=unit))
+            elif len(words) == 1:
+                await self._answer(lambda: client.write_register(first, words[0], device_id=unit))
+            else:
+                await self._answer(lambda: client.write_registers(first, list(words), device_id=unit))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
+    async def _answer(self, ask: Callable[[], Awaitable[ModbusPDU]]) -> ModbusPDU:
+        try:
+            async with asyncio.timeout(2.0 * self._timeout_s):
+                if not self._client.connected and not await self._client.connect():
+                    raise Away(f"nobody listens at {self.address.host}:{self.address.port}")
+                answer = await ask()
+        except (ModbusException, OSError, TimeoutError) as error:
+            self._client.close()
+            raise Away(str(error)[:100]) from None
+        except asyncio.CancelledError:
+            self._client.close()  # its answer may still come
+            raise
+        if not answer.isError():
+            return answer
+        code = getattr(answer, "exception_code", 0)
+        if code in _NO_WAY:
+            raise Away(f"exception {code}")
+        raise Busy(f"exception {code}") if code in _LATER else Nonsense(f"exception {code}")
+
+    @asynccontextmanager
+    async def _turn(self, rank: int) -> AsyncIterator[None]:
+        """One request at a time; of those that wait, writes go first."""
+        if self._is_taken:
+            mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heappush(self._waiting, (rank, next(self._numbers), mine))
+            try:
+                await mine
+            except asyncio.CancelledError:
+                if mine.done() and not mine.cancelled():
+                    self._pass_on()
+                raise
+        self._is_taken = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            _, _, waiting = heappop(self._waiting)
+            if not waiting.done():
+                waiting.set_result(None)  # the turn goes over, `_is_taken` stays
+                return
+        self._is_taken = False

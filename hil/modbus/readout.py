@@ -1,0 +1,120 @@
+"""What a master reads of a device by its map: registers and bits become values, words of states, and flags again.
+
+A map's points turned round. What the device says that it has not (NaN, 0x8000) is no value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from hil.modbus.map_file import MapFile, PlacedPoint
+from hil.modbus.map_points import CoilPoint, RegisterPoint
+from hil.modbus.master import Master
+from hil.modbus.unit import Table
+from hil.modbus.values import KINDS
+
+__all__ = ["Block", "Value", "blocks_of", "fetched", "is_number", "values_of"]
+
+_TABLES: tuple[Table, ...] = ("input", "holding", "discrete", "coil")
+_MOST_BITS = 2_000
+
+Value = float | str
+"""A number, or a word of a state; a flag is 1 or 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Registers, or bits, that are read at once, and the points in them."""
+
+    table: Table
+    first: int
+    count: int
+    points: tuple[PlacedPoint, ...]
+
+
+def blocks_of(mapped: MapFile, points: Iterable[PlacedPoint]) -> list[Block]:
+    """These points in as few requests as the device's map allows."""
+    found: list[Block] = []
+    wanted = list(points)
+    for table in _TABLES:
+        for point in sorted((one for one in wanted if one.table == table), key=lambda one: one.first):
+            last = found[-1] if found and found[-1].table == table else None
+            if last is not None and _reaches(mapped, last, point):
+                found[-1] = Block(last.table, last.first, point.end - last.first, (*last.points, point))
+            else:
+                found.append(Block(point.table, point.first, point.end - point.first, (point,)))
+    return found
+
+
+async def fetched(master: Master, unit: int, mapped: MapFile, blocks: Iterable[Block]) -> dict[str, Value]:
+    """What all points of these blocks say now, by path from the device on; raises what the master raises."""
+    found: dict[str, Value] = {}
+    for block in blocks:
+        words = await master.read(unit, block.table, block.first, block.count)
+        found.update(values_of(mapped, block, words))
+    return found
+
+
+def values_of(mapped: MapFile, block: Block, words: Sequence[int]) -> Iterator[tuple[str, Value]]:
+    """(path from the device on, value) of each point of a block that has one now."""
+    for placed in block.points:
+        point = placed.point
+        own = words[placed.first - block.first : placed.end - block.first]
+        if isinstance(point, CoilPoint):
+            value = _of_words(point.words, bool(own[0]))
+            if value is not None:
+                yield _path(placed, point.of), value
+        elif point.type == "text":
+            text = b"".join(word.to_bytes(2, "big") for word in own).split(b"\0")[0].decode("ascii", "replace").strip()
+            yield _path(placed, point.of), next((word for word, code in point.codes.items() if code == text), text)
+        else:
+            yield from _of_number(mapped, placed, point, own)
+
+
+def is_number(placed: PlacedPoint) -> bool:
+    """Points of other things than the device's own (a leading /), codes and texts are no readings of it."""
+    point = placed.point
+    is_own = isinstance(point, RegisterPoint) and bool(point.of) and point.of[0] != "/"
+    return is_own and isinstance(point, RegisterPoint) and not point.codes and point.type in KINDS
+
+
+def _of_number(
+    mapped: MapFile, placed: PlacedPoint, point: RegisterPoint, words: Sequence[int]
+) -> Iterator[tuple[str, Value]]:
+    kind = KINDS[point.type]
+    bits = kind.joined(words, mapped.words)
+    if point.bits:
+        for flag in point.bits:
+            value = _of_words(flag.words, bool(bits >> flag.bit & 1))
+            if value is not None:
+                yield _path(placed, flag.of), value
+        return
+    number = kind.number(bits)
+    if bits == (kind.absent if point.absent is None else point.absent) or (kind.is_float and not isfinite(number)):
+        return
+    if point.most is not None and number > point.most:
+        return
+    if point.codes:  # a code of no word is told as it stands
+        yield _path(placed, point.of), next((word for word, code in point.codes.items() if code == number), f"?{bits}")
+        return
+    yield _path(placed, point.of), (number - point.add) / point.scale
+
+
+def _of_words(words: Collection[str | float], is_set: bool) -> Value | None:
+    """A flag of one word or number tells that; of several it tells nothing sure."""
+    if not words:
+        return float(is_set)
+    return next(iter(words)) if is_set and len(words) == 1 else None
+
+
+def _path(placed: PlacedPoint, of: str) -> str:
+    return placed.path(of, "")
+
+
+def _reaches(mapped: MapFile, block: Block, point: PlacedPoint) -> bool:
+    if block.table in ("coil", "discrete"):
+        return point.first == block.first + block.count and block.count < _MOST_BITS
+    is_near = point.first == block.first + block.count or mapped.gaps == "zero"
+    return is_near and point.end - block.first <= mapped.registers

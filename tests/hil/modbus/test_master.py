@@ -1,0 +1,175 @@
+"""The master of a gateway, before servers that do not keep to the specification."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hil.modbus.master import Address, Away, Busy, Master, Nonsense
+
+TIMEOUT_S = 0.1
+Answer = Callable[[bytes], bytes | None]
+"""What is sent for a request; None hangs up, nothing is nothing."""
+
+
+class Server:
+    """Answers each request as it is told to."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = right
+        self.asked: list[bytes] = []
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readexactly(6)
+                request = head + await reader.readexactly(int.from_bytes(head[4:6], "big"))
+                self.asked.append(request)
+                data = self.answer(request)
+                if data is None:
+                    break
+                writer.write(data)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+def adu(request: bytes, pdu: bytes, unit: int | None = None, tid: bytes | None = None) -> bytes:
+    body = bytes([request[6] if unit is None else unit]) + pdu
+    return (tid or request[:2]) + b"\0\0" + len(body).to_bytes(2, "big") + body
+
+
+def right(request: bytes) -> bytes:
+    function, address, count = request[7], request[8:10], int.from_bytes(request[10:12], "big")
+    if function in (5, 6, 15, 16):
+        return adu(request, request[7:12])
+    if function in (1, 2):
+        return adu(request, bytes([function, (count + 7) // 8]) + b"\xff" * ((count + 7) // 8))
+    return adu(request, bytes([function, 2 * count]) + (address * count))
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[tuple[Server, Master]]:
+    server = Server()
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    master = Master(Address("127.0.0.1", port, "tcp"), TIMEOUT_S)
+    try:
+        yield server, master
+    finally:
+        master.close()
+        listening.close()
+
+
+def exception(code: int) -> Answer:
+    return lambda request: adu(request, bytes([request[7] | 0x80, code]))
+
+
+BAD: dict[str, tuple[Answer, type[Exception]]] = {
+    "hangs up": (lambda _request: None, Away),
+    "is mute": (lambda _request: b"", Away),
+    "answers for another unit": (lambda request: adu(request, right(request)[7:], unit=9), Away),
+    "answers another question": (lambda request: adu(request, right(request)[7:], tid=b"\x7f\x7f"), Away),
+    "sends half of it": (lambda request: right(request)[:-2], Away),
+    "is no Modbus": (lambda _request: b"HTTP/1.1 400 Bad Request\r\n\r\n", Away),
+    "sends too few registers": (lambda request: adu(request, bytes([3, 2, 0, 1])), Nonsense),
+    "sends too many registers": (lambda request: adu(request, bytes([3, 8]) + bytes(8)), Nonsense),
+    "knows no such address": (exception(2), Nonsense),
+    "has failed": (exception(4), Nonsense),
+    "is busy": (exception(6), Busy),
+    "takes its time": (exception(5), Busy),
+    "has no way to the unit": (exception(10), Away),
+    "hears nothing of the unit": (exception(11), Away),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_server_that(name: str) -> None:
+    answer, expected = BAD[name]
+
+    async def story() -> None:
+        async with served() as (server, master):
+            assert await master.read(1, "holding", 0x102, 3) == [0x102] * 3
+            server.answer = answer
+            with pytest.raises(expected):
+                await master.read(1, "holding", 7, 2)
+            server.answer = right
+            assert await master.read(1, "holding", 0x203, 2) == [0x203] * 2, "what comes late is nobody's answer"
+
+    asyncio.run(story())
+
+
+def test_nobody_there() -> None:
+    async def story() -> None:
+        async with served() as (_, master):
+            pass
+        with pytest.raises(Away):
+            await master.read(1, "input", 0, 1)
+
+    asyncio.run(story())
+
+
+def test_one_request_at_a_time_and_writes_before_reads() -> None:
+    async def story() -> None:
+        async with served() as (server, master):
+            reads = [asyncio.create_task(master.read(unit, "input", 0, 1)) for unit in (1, 2, 3)]
+            await asyncio.sleep(0)
+            write = asyncio.create_task(master.write(4, "holding", 5, [6]))
+            await asyncio.gather(*reads, write)
+            assert [request[6] for request in server.asked] == [1, 4, 2, 3]
+            assert server.connections == 1
+
+    asyncio.run(story())
+
+
+def test_who_gives_up_waiting_holds_nobody_up() -> None:
+    async def story() -> None:
+        async with served() as (server, master):
+            first = asyncio.create_task(master.read(1, "input", 0, 1))
+            await asyncio.sleep(0)
+            given_up = asyncio.create_task(master.read(2, "input", 0, 1))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            await first
+            assert await master.read(3, "input", 9, 1) == [9]
+            assert 2 not in [request[6] for request in server.asked]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "function"),
+    [("coil", [1], 5), ("holding", [7], 6), ("holding", [7, 8], 16)],
+)
+def test_functions_of_what_is_written(table: Any, words: list[int], function: int) -> None:
+    async def story() -> None:
+        async with served() as (server, master):
+            await master.write(1, table, 3, words)
+            assert server.asked[0][7] == function
+            assert await master.read(1, "coil", 3, 9) == [1] * 9
+
+    asyncio.run(story())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.binary(max_size=40))
+def test_whatever_is_sent_is_an_answer_or_a_reason(data: bytes) -> None:
+    async def story() -> None:
+        async with served() as (server, master):
+            server.answer = lambda request: request[:2] + data
+            with suppress(Away, Busy, Nonsense):
+                assert len(await master.read(1, "holding", 0, 2)) == 2
+            server.answer = right
+            assert await master.read(1, "holding", 0x102, 1) == [0x102]
+
+    asyncio.run(story())
