@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench_api.ports import still_ports, still_station
 from hil.modbus.family_quantities import misread
-from hil.modbus.map_checks import read_map
+from hil.modbus.map_checks import map_names, map_path, read_map
 from hil.modbus.map_file import MapFile
 from hil.slots import map_problems
 from scenarios import loader
+from scenarios.slots import find_slots, slot_file_names
 from sim.errors import FileProblem, FileProblems
 from sim.files import Document, json_schema
 from sim.yaml_nodes import parse_nodes, read_text
 from twins.replay import read_replay
 from twins.slot_file import SlotFile, check_slots
-from twins.station_file import StationFile, read_station
+from twins.station_file import StationFile, find_station, read_station, station_names
 
 __all__ = ["check_files", "json_schema_of"]
 
 
 def check_files(paths: Sequence[Path]) -> list[FileProblem]:
-    """Every finding in these files; which is which they say themselves."""
+    """Every finding in these files, or in the shipped ones of these names; which is which they say themselves."""
     problems: list[FileProblem] = []
-    for path in paths:
+    for path in (one for named in paths for one in _files(named)):
         try:
             _check(path)
         except FileProblems as found:
@@ -36,6 +37,18 @@ def check_files(paths: Sequence[Path]) -> list[FileProblem]:
 def json_schema_of(kind: str) -> dict[str, Any]:
     """The JSON Schema of `station`, `scenario` or `map` files; UsageError for another word."""
     return json_schema(MapFile) if kind == "map" else loader.json_schema_of(kind)
+
+
+def _files(named: Path) -> list[Path]:
+    """The file itself, or every shipped scenario, slot file, station and map of this name."""
+    name = str(named)
+    if named.suffix or named.exists():
+        return [named]
+    shipped: list[tuple[Collection[str], Callable[[str], Path]]] = [
+        (loader.scenario_names(), loader.find_scenario), (slot_file_names(), find_slots),
+        (station_names(), find_station), (map_names(), map_path),
+    ]  # fmt: skip
+    return [find(name) for names, find in shipped if name in names] or [named]
 
 
 def _check(path: Path) -> None:

@@ -33,6 +33,7 @@ class Listing(Enum):
     SCENARIOS = "scenarios"
     FAULTS = "faults"
     DEEDS = "deeds"
+    SLOTS = "slots"
     STATIONS = "stations"
     PILES = "piles"
     VEHICLES = "vehicles"
@@ -210,7 +211,9 @@ def serve(
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Scenarios, stations, slots, maps (YAML), vehicles (CSV).")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Scenarios, stations, slots, maps (YAML), vehicles (CSV); or shipped names.")
+    ],
 ) -> None:
     """Check files: every problem with file, line, key and what would be right."""
     from bench_api.checking import check_files

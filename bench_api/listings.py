@@ -147,6 +147,20 @@ def _scenarios(_station: str | None) -> list[dict[str, Any]]:
     return rows
 
 
+def _slots(_station: str | None) -> list[dict[str, Any]]:
+    """The shipped slot files."""
+    from scenarios.slots import find_slots, slot_file_names
+    from twins.slot_file import read_slots
+
+    rows = []
+    for name in slot_file_names():
+        slots = read_slots(find_slots(name)).value
+        things = ", ".join(f"{slot.at} {slot.behind}" for slot in slots.things)
+        rows.append({"name": name, "title": f"at {slots.station}: {things}", "station": slots.station,
+                     "things": {slot.at: slot.behind for slot in slots.things}})  # fmt: skip
+    return rows
+
+
 def _expectations(_station: str | None) -> list[dict[str, Any]]:
     from scenarios.expectations import EXPECTATIONS
 
@@ -199,6 +213,7 @@ LISTINGS: dict[str, Callable[[str | None], list[dict[str, Any]]]] = {
     "scenarios": _scenarios,
     "faults": _faults,
     "deeds": _deeds,
+    "slots": _slots,
     "stations": _stations,
     "piles": _piles,
     "vehicles": _vehicles,

@@ -84,6 +84,9 @@ def routes(served: Served) -> APIRouter:
         served.door.present()
         if injection.fault not in FAULTS:
             raise HTTPException(404, f"no fault is called '{injection.fault}'; {_near(injection.fault)}")
+        real = next((path for path in served.station.devices if f"{injection.target}.".startswith(f"{path}.")), None)
+        if real is not None:
+            raise HTTPException(422, f"a real device stands at {real}: faults are of twins; break it where it stands")
         problem = served.catalogue.target_problem(injection.fault, injection.target)
         if problem is not None:
             raise HTTPException(422, problem)

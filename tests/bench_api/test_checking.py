@@ -127,6 +127,17 @@ def test_a_list_of_a_station_that_does_not_fit_is_refused(tmp_path: Path) -> Non
         LISTINGS["endpoints"](str(with_port(tmp_path, port=PORT.replace("map: own", "map: onw"))))
 
 
+def test_shipped_files_are_checked_by_their_names() -> None:
+    assert check_files([Path("foreign-charger"), Path("public"), Path("sdm630")]) == []
+    (problem,) = check_files([Path("foreign-chargr")])
+    assert problem.file == "foreign-chargr"
+
+
+def test_slot_files_are_listed() -> None:
+    (row,) = [row for row in LISTINGS["slots"](None) if row["name"] == "foreign-charger"]
+    assert row["things"] == {"pile[A03].connector[1]": "shadow"} and row["station"] == "forecourt"
+
+
 SLOTS = """\
 slots: 1
 station: public

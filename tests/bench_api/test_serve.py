@@ -264,3 +264,22 @@ def test_a_folder_that_has_a_run_keeps_it(kept_up: Path, tmp_path: Path) -> None
         with Run(folder) as run:
             assert run.meta["is_endless"] == "true"
     assert (out / "state" / "queue.sqlite").exists() and not (out / "earlier-1" / "state").exists()
+
+
+def test_a_real_device_has_no_faults_of_twins_and_its_absence_is_told(kept_up: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "slots.yaml").write_text(
+        "slots: 1\nstation: mine.yaml\nthings:\n  - at: 'pile[A01].connector[2]'\n    behind: hardware\n"
+        f"    armed: true\n    max_kw: 60\n    driver: {{kind: ocpp, port: {port}, charge_point: X01}}\n",
+        encoding="utf-8",
+    )
+    at = "pile[A01].connector[2]"
+    with serving(kept_up, "--slots", str(tmp_path / "slots.yaml"), "--out", str(tmp_path / "run")) as up:
+        stuck = {"fault": "pile.contactor_stuck", "target": at, "parameters": {"position": "open"}}
+        told = up.client.post("faults/active", json=stuck)
+        assert told.status_code == 422 and f"a real device stands at {at}" in told.json()["detail"]
+        asked = up.client.post("commands", json={"verb": "evse.limit", "target": at, "args": {"limit_kw": 5}})
+        assert asked.status_code == 409 and asked.json()["detail"] == "the device has not joined"
+        assert f"{at}: the device has not joined" in up.get("health")["reasons"]
+        assert up.end() == 0
