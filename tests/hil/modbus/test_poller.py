@@ -144,6 +144,35 @@ def test_a_meters_registers_are_what_the_station_shows(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("pdu", [b"\x84", b"\x04\x00", b"\x18\x00\x04\x00\x09\x01\x02", b""])
+def test_a_device_that_answers_nonsense_is_an_alarm_and_the_run_goes_on(tmp_path: Path, pdu: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_here.add(writer)
+        while request := await reader.read(300):
+            writer.write(request[:4] + (len(pdu) + 1).to_bytes(2, "big") + request[6:7] + pdu)
+        writer.close()
+        open_here.remove(writer)
+
+    open_here: set[asyncio.StreamWriter] = set()
+
+    async def story() -> None:
+        device = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = device.sockets[0].getsockname()[1]
+        bench = Bench(tmp_path, SLOTS.format(behind="hardware", at=METER, port=port, map="sdm630"))
+        await bench.slots.start()
+        pacing = asyncio.create_task(bench.loop.real(SimTime(60.0), 1.0))
+        await bench.until(lambda: ("alarm.raised", "device_silent") in bench.alarms())
+        assert (("alarm.raised", "device_nonsense") in bench.alarms()) == bool(pdu)
+        await bench.slots.close()
+        bench.loop.stop()
+        await pacing  # raises what had failed in the loop
+        bench.recorder.close(bench.kernel.now)
+        device.close()
+        await bench.until(lambda: not open_here)
+
+    asyncio.run(story())
+
+
 def test_a_meter_in_shadow_leads_and_is_compared_with_its_twin(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path, METER, "sdm630", "shadow") as (bench, block, _):
