@@ -150,7 +150,7 @@ class SlotFile:
 def read_slots(path: Path) -> Document[SlotFile]:
     """A slot file checked in itself; FileProblems with every finding."""
     document = read_yaml(path, SlotFile)
-    problems = [*_repeated(document)]
+    problems = [*_repeated(document), *_seldom(document)]
     if problems:
         raise FileProblems(problems)
     return document
@@ -213,6 +213,20 @@ def _misplaced(document: Document[SlotFile], station: StationFile) -> Iterator[F
         if slot.vehicle and slot.vehicle not in known:
             what = f"unknown model {slot.vehicle}"
             yield document.problem(f"{here}.vehicle", what, did_you_mean(slot.vehicle, known))
+
+
+def _seldom(document: Document[SlotFile]) -> Iterator[FileProblem]:
+    """Devices that are heard too seldom for their watchdog."""
+    for at, slot in enumerate(document.value.things):
+        driver = slot.driver
+        if driver is None:
+            continue
+        name, every_s = (
+            ("sample_s", driver.sample_s) if isinstance(driver, OcppDriverConfig) else ("poll_s", driver.poll_s)
+        )
+        if every_s >= slot.watchdog_s:
+            what = f"{every_s:g} s: between two readings the watchdog of {slot.watchdog_s:g} s would take it for gone"
+            yield document.problem(f"things[{at}].driver.{name}", what, "less than watchdog_s")
 
 
 def _repeated(document: Document[SlotFile]) -> Iterator[FileProblem]:

@@ -138,7 +138,7 @@ def test_a_meters_registers_are_what_the_station_shows(tmp_path: Path) -> None:
             await bench.until(lambda: bench.alarms()[-1] == ("alarm.raised", "device_silent"))
             assert bench.shows(f"{METER}.power_kw") != bench.shows(f"{METER}.power_kw")  # nothing to read
             assert [event.kind for event in bench.events if event.kind.startswith("device.")] == [
-                "device.joined", "device.nonsense", "device.lost",
+                "device.joined", "device.absent", "device.nonsense", "device.lost",
             ]  # fmt: skip
 
     asyncio.run(story())
