@@ -74,4 +74,5 @@ def instrument_gaps(station: Station) -> list[InstrumentGap]:
 
 def register_steps(station: Station) -> list[RegisterStep]:
     """Where registers of devices were reset, rolled over or replaced, of chargers and of instruments."""
-    return [step for device in (*station.devices.values(), *station.instruments.values()) for step in device.steps]
+    chargers = [step for device in station.devices.values() for step in device.steps]
+    return chargers + [step for device in station.instruments.values() for step in device.steps]
