@@ -11,7 +11,7 @@ import contextlib
 
 from hil.modbus.map_file import MapFile
 from hil.modbus.master import Away, Busy, Master, Nonsense
-from hil.modbus.readout import blocks_of, fetched, is_number
+from hil.modbus.readout import blocks_of, fetched, is_number, with_scales
 from sim.events import Command, Scalar
 from sim.kernel import Kernel
 from twins.slot_file import ModbusDriverConfig
@@ -29,7 +29,7 @@ class Poller:
         self._config = config
         self._mapped = mapped
         self._master = master
-        self._blocks = blocks_of(mapped, filter(is_number, mapped.placed()))
+        self._blocks = blocks_of(mapped, with_scales(mapped, filter(is_number, mapped.placed())))
         self._count = 0
         self._is_polling = self._is_up = False
         self._task: asyncio.Task[None] | None = None

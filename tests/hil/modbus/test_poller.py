@@ -101,10 +101,10 @@ class Bench:
 
 @asynccontextmanager
 async def running(
-    folder: Path, at: str, map_name: str, behind: str = "hardware"
+    folder: Path, at: str, map_name: str, behind: str = "hardware", size: int = 2_000
 ) -> AsyncIterator[tuple[Bench, Registers, Any]]:
     block = Registers()
-    data = [SimData(0, count=2_000, values=0, datatype=DataType.REGISTERS)]
+    data = [SimData(0, count=size, values=0, datatype=DataType.REGISTERS)]
     server = ModbusTcpServer(SimDevice(1, simdata=data, action=block.fill), address=("127.0.0.1", 0))
     await server.serve_forever(background=True)
     port = server.transport.sockets[0].getsockname()[1]
@@ -298,3 +298,19 @@ def test_an_environment_sensor_tells_all_that_its_map_has_and_is_compared() -> N
     assert sensor.wind_m_s.at(kernel.now) == 8.0 and sensor.temp_c.at(kernel.now) == -50.0, "its element is cut off"
     says(3, wind_m_s=-1.0)
     assert sensor.wind_m_s.at(kernel.now) == 8.0
+
+
+def test_a_sunspec_meter_is_read_by_its_own_scale_factors(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, METER, "sunspec_203", size=41_000) as (bench, block, _):
+            power, factor = 40_088, 40_092
+            block.words.update({power: 1_234, factor: 0xFFFF})  # 123.4 W
+            await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(0.1234))
+            block.words[factor] = 1
+            await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(12.34))
+            block.words[factor] = 0x8000
+            await bench.until(lambda: ("alarm.raised", "device_nonsense") in bench.alarms())
+            said = next(event.data["what_said"] for event in bench.events if event.kind == "device.nonsense")
+            assert said == "W_SF -32768, where the map has 2"
+
+    asyncio.run(story())
