@@ -57,6 +57,12 @@ class ModbusDriverConfig:
     map: str = field(metadata=key("Name of its register map.", pattern=ID_PATTERN))
     maps: str = field(default="", metadata=key("Folder of maps of one's own, relative to this file."))
     poll_s: float = field(default=1.0, metadata=key("How often it is read.", unit="s", low=0.05, high=3_600))
+    ct_ratio: float = field(
+        default=1.0,
+        metadata=key(
+            "Of a meter that shows the secondary side: its transformers' ratio, 400 of 2000/5 A.", low=0.001, high=1e5
+        ),
+    )
     connector: int = field(default=1, metadata=key("Of a charger: which of its connectors it is.", low=1, high=256))
     token: str = field(
         default="", metadata=key("Of a charger: who charges there; left out, pile and connector: A01-1.", count=(0, 20))
@@ -105,6 +111,8 @@ class SlotConfig:
         if not self.is_charger:
             self._check_instrument()
             return
+        if isinstance(self.driver, ModbusDriverConfig) and self.driver.ct_ratio != 1.0:
+            raise Misfit("driver", "ct_ratio given with a charger", "leave it out: it is of meters")
         if self.max_kw <= 0.0:
             raise Misfit("max_kw", "missing", "give it: what the bench allows the device (kW)")
         if self.reserve_kw > self.max_kw:

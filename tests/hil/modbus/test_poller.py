@@ -101,14 +101,16 @@ class Bench:
 
 @asynccontextmanager
 async def running(
-    folder: Path, at: str, map_name: str, behind: str = "hardware", size: int = 2_000
+    folder: Path, at: str, map_name: str, behind: str = "hardware", size: int = 2_000, driver: str = ""
 ) -> AsyncIterator[tuple[Bench, Registers, Any]]:
     block = Registers()
     data = [SimData(0, count=size, values=0, datatype=DataType.REGISTERS)]
     server = ModbusTcpServer(SimDevice(1, simdata=data, action=block.fill), address=("127.0.0.1", 0))
     await server.serve_forever(background=True)
     port = server.transport.sockets[0].getsockname()[1]
-    bench = Bench(folder, SLOTS.format(behind=behind, at=at, port=port, map=map_name))
+    bench = Bench(
+        folder, SLOTS.format(behind=behind, at=at, port=port, map=map_name).replace("poll_s", f"{driver}poll_s")
+    )
     await bench.slots.start()
     pacing = asyncio.create_task(bench.loop.real(SimTime(60.0), 1.0))
     try:
@@ -312,5 +314,17 @@ def test_a_sunspec_meter_is_read_by_its_own_scale_factors(tmp_path: Path) -> Non
             await bench.until(lambda: ("alarm.raised", "device_nonsense") in bench.alarms())
             said = next(event.data["what_said"] for event in bench.events if event.kind == "device.nonsense")
             assert said == "W_SF -32768, where the map has 2"
+
+    asyncio.run(story())
+
+
+def test_a_meter_behind_current_transformers_is_multiplied(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, METER, "sdm630", driver="ct_ratio: 400, ") as (bench, block, _):
+            for address, value in ((0x00, 229.0), (0x06, 4.0), (0x34, 2_500.0), (0x46, 50.0), (0x48, 12.5)):
+                block.put(address, value)
+            await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(1_000.0))
+            names = ("voltage_l1_v", "current_l1_a", "import_kwh", "frequency_hz")
+            assert [bench.shows(f"{METER}.{name}") for name in names] == pytest.approx([229.0, 1_600.0, 5_000.0, 50.0])
 
     asyncio.run(story())
