@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.units import SimTime
+from twins.register_step import RegisterStep
 from twins.station import Station
 
-__all__ = ["DeviceBook", "InstrumentGap", "device_books", "instrument_gaps"]
+__all__ = ["DeviceBook", "InstrumentGap", "device_books", "instrument_gaps", "register_steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,9 @@ def instrument_gaps(station: Station) -> list[InstrumentGap]:
         for path, shadow in station.instrument_shadows.items()
         for gap in shadow.gaps
     ]
+
+
+def register_steps(station: Station) -> list[RegisterStep]:
+    """Where registers of devices were reset, rolled over or replaced, of chargers and of instruments."""
+    chargers = [step for device in station.devices.values() for step in device.steps]
+    return chargers + [step for device in station.instruments.values() for step in device.steps]

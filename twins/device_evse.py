@@ -14,6 +14,7 @@ from sim.kernel import Kernel
 from sim.units import FOREVER, SECONDS_PER_HOUR, SimTime
 from twins.device_supply import DeviceSupply, DeviceTerms, Presence
 from twins.ports import PlatformPort
+from twins.register_step import RegisterStep
 from twins.supply import EvseState
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class DeviceEvse(DeviceSupply):
         self.on_ended: Callable[[str], None] = lambda reason: None
         self.on_left: Callable[[], None] = lambda: None
         self.held_kwh = 0.0
+        self.steps: list[RegisterStep] = []
         self._heard_s = kernel.now
         self._nonsense_s: SimTime | None = None
         self._is_distrusted = False
@@ -77,7 +79,7 @@ class DeviceEvse(DeviceSupply):
         if verb == "nonsense":
             self._not_believed(str(command.args["what"]))
         elif verb == "lost":
-            self._is_cut = True
+            self._is_cut = self.meter.was_away = True
             self._kernel.emit("device.lost", self.path, cause=seq)
         elif verb in self._verbs:
             self._heard_s, self._is_cut = now, False
@@ -135,7 +137,7 @@ class DeviceEvse(DeviceSupply):
     def _read(self, args: Mapping[str, Scalar]) -> None:
         """A reading of its meter, in the words of `DeviceMeter.misfit`."""
         now = self._kernel.now
-        if misfit := self.meter.misfit(args, now):
+        if misfit := self._misfit(args, now):
             self._not_believed(misfit)
             return
         if self.is_silent:
@@ -147,6 +149,17 @@ class DeviceEvse(DeviceSupply):
         power_kw = args.get("power_kw")
         if power_kw is not None:
             self._drawn(now, max(0.0, float(power_kw)))
+
+    def _misfit(self, args: Mapping[str, Scalar], now: SimTime) -> str:
+        """Why a reading cannot be; a register that has stepped for good is told, and then can."""
+        misfit = self.meter.misfit(args, now)
+        if (stepped := self.meter.stepped(args, now)) is None:
+            return misfit
+        self._not_believed(misfit)
+        step = RegisterStep(self.path, "register_kwh", now, *stepped)
+        self.steps.append(step)
+        self._kernel.emit("device.register_stepped", self.path, step.told)
+        return self.meter.misfit(args, now)
 
     def _not_believed(self, what: str) -> None:
         if self.presence.value is Presence.PRESENT and self._nonsense_s is None:
@@ -215,7 +228,7 @@ class DeviceEvse(DeviceSupply):
 
     def _register(self, args: Mapping[str, Scalar]) -> None:
         now = self._kernel.now
-        if misfit := self.meter.misfit(args, now):
+        if misfit := self._misfit(args, now):
             self._not_believed(misfit)
         else:
             self.meter.take(args, now, is_charging=self.is_charging)

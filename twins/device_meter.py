@@ -7,6 +7,7 @@ from math import isfinite
 
 from sim.events import Scalar
 from sim.units import SECONDS_PER_HOUR
+from twins.register_step import BELIEVED_AFTER
 
 __all__ = ["DeviceMeter"]
 
@@ -22,7 +23,7 @@ class DeviceMeter:
     """The last believed values: `soc` (0 to 1), `temp_c`, `voltage_v`, `current_a`.
 
     `first_soc` is the first of the vehicle that is there. Of what the register counts, `registered_kwh` belongs to
-    charges of the station and `outside_kwh` to none.
+    charges of the station and `outside_kwh` to none. `was_away` is set by who knows that another device may be there.
     """
 
     def __init__(self, rated_kw: float) -> None:
@@ -30,6 +31,8 @@ class DeviceMeter:
         self._most_kw = OVER * rated_kw + SLACK_KW
         self._register_kwh: float | None = None
         self._read_s = 0.0
+        self._odd_kwh, self._odd_s, self._odd_readings = 0.0, 0.0, 0
+        self.was_away = False
         self._values: dict[str, float] = {}
         self.first_soc: float | None = None
         self.registered_kwh = 0.0
@@ -43,6 +46,31 @@ class DeviceMeter:
         """Another vehicle has come."""
         self._values.clear()
         self.first_soc = None
+
+    def stepped(self, reading: Mapping[str, Scalar], now: float) -> tuple[float, float] | None:
+        """From and to where the register (kWh) has stepped, which is its base from now on; None: not, or not yet sure.
+
+        It is sure where the device was away, or has gone on from the new place for `BELIEVED_AFTER` readings.
+        """
+        to_kwh, from_kwh = _number(reading, "register_kwh"), self._register_kwh
+        if to_kwh is None or from_kwh is None or not isfinite(to_kwh) or to_kwh < 0.0:
+            return None
+        if self._goes_on(from_kwh, self._read_s, to_kwh, now):
+            self._odd_readings, self.was_away = 0, False
+            return None
+        goes_on = self._odd_readings > 0 and self._goes_on(self._odd_kwh, self._odd_s, to_kwh, now)
+        self._odd_readings = self._odd_readings + 1 if goes_on else 1
+        self._odd_kwh, self._odd_s = to_kwh, now
+        if not self.was_away and self._odd_readings < BELIEVED_AFTER:
+            return None
+        self._register_kwh, self._read_s, self._odd_readings, self.was_away = to_kwh, now, 0, False
+        return from_kwh, to_kwh
+
+    def _goes_on(self, from_kwh: float, from_s: float, to_kwh: float, now: float) -> bool:
+        return from_kwh - 1e-9 <= to_kwh <= self._most_after_kwh(from_kwh, from_s, now)
+
+    def _most_after_kwh(self, from_kwh: float, from_s: float, now: float) -> float:
+        return from_kwh + self._most_kw * (now - from_s) / SECONDS_PER_HOUR + SLACK_KWH
 
     def misfit(self, reading: Mapping[str, Scalar], now: float) -> str:
         """Why this reading cannot be at `now` (s); empty where it can.
@@ -62,8 +90,8 @@ class DeviceMeter:
             return f"a register of {register_kwh:g} kWh"
         if self._register_kwh is None:
             return ""
-        most_kwh = self._register_kwh + self._most_kw * (now - self._read_s) / SECONDS_PER_HOUR + SLACK_KWH
-        if not self._register_kwh - 1e-9 <= register_kwh <= most_kwh:
+        if not self._goes_on(self._register_kwh, self._read_s, register_kwh, now):
+            most_kwh = self._most_after_kwh(self._register_kwh, self._read_s, now)
             return f"a register of {register_kwh:g} kWh, where {self._register_kwh:g} to {most_kwh:g} kWh can be"
         return ""
 

@@ -1,7 +1,7 @@
 """The twin of a meter or sensor beside the device that leads: what it would have shown, and the gap between.
 
 The gap is the device's reading less the twin's value of the same instant; of registers, which begin anywhere, less
-their gap at the first reading too.
+their gap at the first reading too, and less what they were set back since.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class InstrumentShadow:
             if isnan(value):
                 continue
             if gauge.unit.endswith("h"):
+                value -= self._device.stepped_kwh(name)
                 value -= self._first.setdefault(name, value)
             signal.set(now, value)
             gap.readings += 1

@@ -64,6 +64,12 @@ class ModbusDriverConfig:
     map: str = field(metadata=key("Name of its register map.", pattern=ID_PATTERN))
     maps: str = field(default="", metadata=key("Folder of maps of one's own, relative to this file."))
     poll_s: float = field(default=1.0, metadata=key("How often it is read.", unit="s", low=0.05, high=3_600))
+    ct_ratio: float = field(
+        default=1.0,
+        metadata=key(
+            "Of a meter that shows the secondary side: its transformers' ratio, 400 of 2000/5 A.", low=0.001, high=1e5
+        ),
+    )
     connector: int = field(default=1, metadata=key("Of a charger: which of its connectors it is.", low=1, high=256))
     token: str = field(
         default="", metadata=key("Of a charger: who charges there; left out, pile and connector: A01-1.", count=(0, 20))
@@ -112,6 +118,8 @@ class SlotConfig:
         if not self.is_charger:
             self._check_instrument()
             return
+        if isinstance(self.driver, ModbusDriverConfig) and self.driver.ct_ratio != 1.0:
+            raise Misfit("driver", "ct_ratio given with a charger", "leave it out: it is of meters")
         if self.max_kw <= 0.0:
             raise Misfit("max_kw", "missing", "give it: what the bench allows the device (kW)")
         if self.reserve_kw > self.max_kw:
@@ -166,7 +174,7 @@ def without_passwords(document: Document[SlotFile]) -> str:
 def read_slots(path: Path) -> Document[SlotFile]:
     """A slot file checked in itself; FileProblems with every finding."""
     document = read_yaml(path, SlotFile)
-    problems = [*_repeated(document)]
+    problems = [*_repeated(document), *_seldom(document)]
     if problems:
         raise FileProblems(problems)
     return document
@@ -229,6 +237,20 @@ def _misplaced(document: Document[SlotFile], station: StationFile) -> Iterator[F
         if slot.vehicle and slot.vehicle not in known:
             what = f"unknown model {slot.vehicle}"
             yield document.problem(f"{here}.vehicle", what, did_you_mean(slot.vehicle, known))
+
+
+def _seldom(document: Document[SlotFile]) -> Iterator[FileProblem]:
+    """Devices that are heard too seldom for their watchdog."""
+    for at, slot in enumerate(document.value.things):
+        driver = slot.driver
+        if driver is None:
+            continue
+        name, every_s = (
+            ("sample_s", driver.sample_s) if isinstance(driver, OcppDriverConfig) else ("poll_s", driver.poll_s)
+        )
+        if every_s >= slot.watchdog_s:
+            what = f"{every_s:g} s: between two readings the watchdog of {slot.watchdog_s:g} s would take it for gone"
+            yield document.problem(f"things[{at}].driver.{name}", what, "less than watchdog_s")
 
 
 def _repeated(document: Document[SlotFile]) -> Iterator[FileProblem]:

@@ -65,12 +65,27 @@ def read_map(path: Path) -> Document[MapFile]:
     import_module("twins.station")  # its deeds
     document = read_yaml(path, MapFile)
     placed = list(document.value.placed())
-    problems = [*_names(document, placed), *_places(document, placed), *_deeds(document), *_repeats(document)]
+    problems = [
+        *_names(document, placed),
+        *_places(document, placed),
+        *_deeds(document),
+        *_repeats(document),
+        *_scales(placed, document),
+    ]
     if path.resolve().parent != _SHIPPED.resolve() and document.value.name in map_names():
         problems.append(document.problem("name", f"{document.value.name} is shipped", "a name of its own"))
     if problems:
         raise FileProblems(list(dict.fromkeys(problems)))
     return document
+
+
+def _scales(placed: list[PlacedPoint], document: Document[MapFile]) -> Iterator[FileProblem]:
+    """Scale factors that are no constant of the map."""
+    constants = {one.name for one in placed if isinstance(one.point, RegisterPoint) and one.point.constant is not None}
+    for one in placed:
+        if isinstance(one.point, RegisterPoint) and one.point.scale_by not in (constants | {""}):
+            what = f"{one.point.scale_by} is no constant of this map"
+            yield document.problem(f"{one.key}.scale_by", what, did_you_mean(one.point.scale_by, constants))
 
 
 def _names(document: Document[MapFile], placed: list[PlacedPoint]) -> Iterator[FileProblem]:

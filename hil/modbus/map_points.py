@@ -79,6 +79,12 @@ class RegisterPoint:
     registers: int = field(default=0, metadata=key("Of a text: how many registers.", low=0, high=125))
     of: str = field(default="", metadata=key(_PATH))
     scale: float = field(default=1.0, metadata=key("It shows the quantity times this, plus `add`."))
+    scale_by: str = field(
+        default="",
+        metadata=key(
+            "Name of the constant point whose power of ten it is in; a master goes by what the device has there."
+        ),
+    )
     add: float = field(default=0.0, metadata=key("What is added to that."))
     codes: Mapping[str, int | str] = field(
         default_factory=dict, metadata=key("What it shows for a word of a state or a number; a text shows texts.")

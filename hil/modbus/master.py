@@ -9,24 +9,29 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Literal, NamedTuple
 
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.pdu import ModbusPDU
+from pymodbus.framer import FRAMER_NAME_TO_CLASS
+from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.transaction import TransactionManager
 
 from hil.modbus.unit import Code, Table
 
 __all__ = ["Address", "Away", "Busy", "Master", "Nonsense"]
 
-logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a device that is away is told by its twin
+_IS_OURS: ContextVar[bool] = ContextVar("is_ours", default=False)
+logging.getLogger("pymodbus.logging").addFilter(lambda _record: not _IS_OURS.get())  # twins tell of their devices
 
 _ACKNOWLEDGE: Final = 5
 _LATER: Final = (_ACKNOWLEDGE, Code.BUSY)
 _NO_WAY: Final = (Code.GATEWAY_PATH, Code.GATEWAY_TARGET)
 _WRITE, _READ = 0, 1
+_READS: Final[dict[Table, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 
 
 class Address(NamedTuple):
@@ -49,6 +54,22 @@ class Nonsense(Exception):
     """The device answers with another exception, or not what was asked for."""
 
 
+class _Answers(TransactionManager):
+    """pymodbus's end of a connection; what it cannot decode is the device's answer, and no failure of the loop."""
+
+    def callback_data(self, data: bytes, addr: tuple[object, ...] | None = None) -> int:
+        """Take what has come in."""
+        try:
+            return super().callback_data(data, addr)
+        except Exception as error:  # its decoders raise whatever the bytes lead them to
+            if self.response_future.done():  # nobody has asked
+                self.close()
+            else:
+                self.response_future.set_exception(Nonsense(f"{data[:16].hex(' ')}: {error}"[:100]))
+                self.response_future.exception()  # or asyncio tells of it when nobody waits
+            return len(data)
+
+
 class Master:
     """The master of one gateway; for one event loop."""
 
@@ -60,6 +81,8 @@ class Master:
         self._client = AsyncModbusTcpClient(
             address.host, port=address.port, framer=framer, timeout=timeout_s, retries=0, reconnect_delay=0
         )
+        decoder = FRAMER_NAME_TO_CLASS[framer](DecodePDU(False))
+        self._client.ctx = _Answers(self._client.comm_params, decoder, 0, False, None, None, None)
         self._is_taken = False
         self._numbers = count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -72,7 +95,7 @@ class Master:
             "coil": client.read_coils, "discrete": client.read_discrete_inputs,
         }[table]  # fmt: skip
         async with self._turn(_READ):
-            answer = await self._answer(lambda: ask(first, count=size, device_id=unit))
+            answer = await self._answer(_READS[table], lambda: ask(first, count=size, device_id=unit))
         if table in ("coil", "discrete"):
             bits = getattr(answer, "bits", None) or []
             if len(bits) < size:
@@ -88,17 +111,18 @@ class Master:
         client = self._client
         async with self._turn(_WRITE):
             if table == "coil":
-                await self._answer(lambda: client.write_coil(first, bool(words[0]), device_id=unit))
+                await self._answer(5, lambda: client.write_coil(first, bool(words[0]), device_id=unit))
             elif len(words) == 1:
-                await self._answer(lambda: client.write_register(first, words[0], device_id=unit))
+                await self._answer(6, lambda: client.write_register(first, words[0], device_id=unit))
             else:
-                await self._answer(lambda: client.write_registers(first, list(words), device_id=unit))
+                await self._answer(16, lambda: client.write_registers(first, list(words), device_id=unit))
 
     def close(self) -> None:
         """Hang up."""
         self._client.close()
 
-    async def _answer(self, ask: Callable[[], Awaitable[ModbusPDU]]) -> ModbusPDU:
+    async def _answer(self, function: int, ask: Callable[[], Awaitable[ModbusPDU]]) -> ModbusPDU:
+        _IS_OURS.set(True)  # in the task that polls, and in what its connection calls back
         try:
             async with asyncio.timeout(2.0 * self._timeout_s):
                 if not self._client.connected and not await self._client.connect():
@@ -107,9 +131,15 @@ class Master:
         except (ModbusException, OSError, TimeoutError) as error:
             self._client.close()
             raise Away(str(error)[:100]) from None
+        except Nonsense:
+            self._client.close()  # where its next answer begins is unknown
+            raise
         except asyncio.CancelledError:
             self._client.close()  # its answer may still come
             raise
+        if answer.function_code & 0x7F != function:
+            self._client.close()
+            raise Nonsense(f"function {answer.function_code} where {function} was asked for")
         if not answer.isError():
             return answer
         code = getattr(answer, "exception_code", 0)

@@ -11,12 +11,15 @@ import contextlib
 
 from hil.modbus.map_file import MapFile
 from hil.modbus.master import Away, Busy, Master, Nonsense
-from hil.modbus.readout import blocks_of, fetched, is_number
+from hil.modbus.readout import blocks_of, fetched, is_number, with_scales
+from hil.modbus.shown import TRANSFORMED
 from sim.events import Command, Scalar
 from sim.kernel import Kernel
 from twins.slot_file import ModbusDriverConfig
 
 __all__ = ["Poller"]
+
+_TRANSFORMED = {unit.lower() for unit in TRANSFORMED}
 
 
 class Poller:
@@ -29,7 +32,7 @@ class Poller:
         self._config = config
         self._mapped = mapped
         self._master = master
-        self._blocks = blocks_of(mapped, filter(is_number, mapped.placed()))
+        self._blocks = blocks_of(mapped, with_scales(mapped, filter(is_number, mapped.placed())))
         self._count = 0
         self._is_polling = self._is_up = False
         self._task: asyncio.Task[None] | None = None
@@ -63,12 +66,18 @@ class Poller:
             except Nonsense as nonsense:
                 self._post("nonsense", what=str(nonsense))
             else:
-                self._post("reading", **read)
+                self._post("reading", **{name: self._primary(name, value) for name, value in read.items()})
                 if not self._is_up:
                     self._is_up = True
                     self._post("joined")
             due = max(due + self._config.poll_s, loop.time())
             await asyncio.sleep(due - loop.time())
+
+    def _primary(self, name: str, value: Scalar) -> Scalar:
+        """What is on the near side of the current transformers, of what the meter has on theirs."""
+        if isinstance(value, float) and name.rpartition("_")[2] in _TRANSFORMED:
+            return value * self._config.ct_ratio
+        return value
 
     def _lost(self) -> None:
         if self._is_up:

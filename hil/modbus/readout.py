@@ -5,20 +5,23 @@ A map's points turned round. What the device says that it has not (NaN, 0x8000) 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from types import MappingProxyType
 
 from hil.modbus.map_file import MapFile, PlacedPoint
 from hil.modbus.map_points import CoilPoint, RegisterPoint
-from hil.modbus.master import Master
+from hil.modbus.master import Master, Nonsense
 from hil.modbus.unit import Table
 from hil.modbus.values import KINDS
 
-__all__ = ["Block", "Value", "blocks_of", "fetched", "is_number", "values_of"]
+__all__ = ["Block", "Value", "blocks_of", "fetched", "is_number", "values_of", "with_scales"]
 
 _TABLES: tuple[Table, ...] = ("input", "holding", "discrete", "coil")
 _MOST_BITS = 2_000
+_MOST_POWER = 10
+"""SunSpec's scale factors are from -10 to 10."""
 
 Value = float | str
 """A number, or a word of a state; a flag is 1 or 0."""
@@ -51,15 +54,29 @@ def blocks_of(mapped: MapFile, points: Iterable[PlacedPoint]) -> list[Block]:
 async def fetched(master: Master, unit: int, mapped: MapFile, blocks: Iterable[Block]) -> dict[str, Value]:
     """What all points of these blocks say now, by path from the device on; raises what the master raises."""
     found: dict[str, Value] = {}
-    for block in blocks:
-        words = await master.read(unit, block.table, block.first, block.count)
-        found.update(values_of(mapped, block, words))
+    read = [(block, await master.read(unit, block.table, block.first, block.count)) for block in blocks]
+    factors: dict[str, float] = {}
+    for block, words in read:
+        factors.update(_factors(mapped, block, words))
+    for block, words in read:
+        found.update(values_of(mapped, block, words, factors))
     return found
 
 
-def values_of(mapped: MapFile, block: Block, words: Sequence[int]) -> Iterator[tuple[str, Value]]:
-    """(path from the device on, value) of each point of a block that has one now."""
+def with_scales(mapped: MapFile, points: Iterable[PlacedPoint]) -> list[PlacedPoint]:
+    """These points, and the constants that say in which power of ten they are."""
+    wanted = list(points)
+    scales = {one.point.scale_by for one in wanted if isinstance(one.point, RegisterPoint)} - {""}
+    return wanted + [one for one in mapped.placed() if one.name in scales]
+
+
+def values_of(
+    mapped: MapFile, block: Block, words: Sequence[int], factors: Mapping[str, float] = MappingProxyType({})
+) -> Iterator[tuple[str, Value]]:
+    """(path from the device on, value) of each point of a block that has one now; `factors` by name of `scale_by`."""
     for placed in block.points:
+        if isinstance(placed.point, RegisterPoint) and placed.point.constant is not None:
+            continue
         point = placed.point
         own = words[placed.first - block.first : placed.end - block.first]
         if isinstance(point, CoilPoint):
@@ -70,7 +87,7 @@ def values_of(mapped: MapFile, block: Block, words: Sequence[int]) -> Iterator[t
             text = b"".join(word.to_bytes(2, "big") for word in own).split(b"\0")[0].decode("ascii", "replace").strip()
             yield _path(placed, point.of), next((word for word, code in point.codes.items() if code == text), text)
         else:
-            yield from _of_number(mapped, placed, point, own)
+            yield from _of_number(mapped, placed, point, own, factors.get(point.scale_by, 1.0))
 
 
 def is_number(placed: PlacedPoint) -> bool:
@@ -80,8 +97,21 @@ def is_number(placed: PlacedPoint) -> bool:
     return is_own and isinstance(point, RegisterPoint) and not point.codes and point.type in KINDS
 
 
+def _factors(mapped: MapFile, block: Block, words: Sequence[int]) -> Iterator[tuple[str, float]]:
+    """(name, by what the device's power of ten is more than the map's) of a block's constants."""
+    for placed in block.points:
+        point = placed.point
+        if not isinstance(point, RegisterPoint) or point.constant is None:
+            continue
+        kind = KINDS[point.type]
+        power = kind.number(kind.joined(words[placed.first - block.first : placed.end - block.first], mapped.words))
+        if not -_MOST_POWER <= power <= _MOST_POWER:
+            raise Nonsense(f"{placed.name} {power:g}, where the map has {point.constant:g}")
+        yield placed.name, 10.0 ** (power - point.constant)
+
+
 def _of_number(
-    mapped: MapFile, placed: PlacedPoint, point: RegisterPoint, words: Sequence[int]
+    mapped: MapFile, placed: PlacedPoint, point: RegisterPoint, words: Sequence[int], factor: float
 ) -> Iterator[tuple[str, Value]]:
     kind = KINDS[point.type]
     bits = kind.joined(words, mapped.words)
@@ -99,7 +129,7 @@ def _of_number(
     if point.codes:  # a code of no word is told as it stands
         yield _path(placed, point.of), next((word for word, code in point.codes.items() if code == number), f"?{bits}")
         return
-    yield _path(placed, point.of), (number - point.add) / point.scale
+    yield _path(placed, point.of), factor * (number - point.add) / point.scale
 
 
 def _of_words(words: Collection[str | float], is_set: bool) -> Value | None:

@@ -11,7 +11,7 @@ import sys
 import uuid
 from datetime import UTC, datetime
 from functools import partial
-from math import floor
+from math import floor, inf
 from typing import Final
 
 from hil.ocpp.csms.engine import CentralSystem
@@ -28,6 +28,9 @@ __all__ = ["SlotPort"]
 
 _BOOT_S: Final = 2.0
 """Who has connected and not booted for so long is asked to (ours)."""
+_LONGEST: Final = 48
+_STRANGERS_S: Final = 60.0
+"""Strangers are told of at most so often: they try again and again, and their names are their own (ours)."""
 
 
 _KEPT: Final = 100
@@ -47,6 +50,7 @@ class SlotPort:
         self._watchdog_s = 600.0
         self._passwords: dict[str, str] = {}
         self._store = Store(keeps=_KEPT)
+        self._stranger_s = -inf
         self._csms: Csms | None = None
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -92,8 +96,7 @@ class SlotPort:
     def opened(self, charge_point: str) -> None:
         """A charger has connected; one that was up before we were is asked to boot."""
         if charge_point not in self._devices:
-            known = ", ".join(self._devices)
-            sys.stderr.write(f"slot port {self._port}: {charge_point} is in no slot; known there: {known}\n")
+            self._tell_of_stranger(charge_point)
         else:
             loop = asyncio.get_running_loop()
             self._asking[charge_point] = loop.call_later(_BOOT_S, self._ask_to_boot, charge_point)
@@ -124,6 +127,13 @@ class SlotPort:
         self._wait_no_more(charge_point)
         for device in self._devices.get(charge_point, ()):
             device.post("lost")
+
+    def _tell_of_stranger(self, charge_point: str) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._stranger_s >= _STRANGERS_S:
+            self._stranger_s = now_s
+            name, known = ascii(charge_point[:_LONGEST]), ", ".join(self._devices)
+            sys.stderr.write(f"slot port {self._port}: {name} is in no slot; known there: {known}\n")
 
     def _is_there(self, charge_point: str) -> bool:
         return self._csms is not None and self._csms.is_connected(charge_point)

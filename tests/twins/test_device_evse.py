@@ -17,7 +17,7 @@ from sim.units import SimTime
 from twins.bay import Occupancy
 from twins.books import energy_book
 from twins.control import ControlConfig
-from twins.device_book import device_books
+from twins.device_book import device_books, register_steps
 from twins.device_evse import DeviceEvse
 from twins.device_supply import Presence
 from twins.platform import LocalPlatform
@@ -245,6 +245,46 @@ def test_nonsense_becomes_an_alarm_and_is_not_believed(slot: Callable[..., Slot]
     played.to(2.0)
     played.says("reading", power_kw=51.0, register_kwh=5.01)
     assert played.alarms()[-1] == ("cleared", "device_nonsense") and played.device.is_charging
+
+
+@pytest.mark.parametrize("to_kwh", [0.0, 9_000.0])
+def test_a_register_that_goes_on_from_elsewhere_is_its_new_base(slot: Callable[..., Slot], to_kwh: float) -> None:
+    played = slot()
+    played.joins()
+    played.begins()
+    played.obeys()
+    played.says("reading", power_kw=50.0, register_kwh=5.0)
+    for number in range(3):
+        played.to(number + 1.0)
+        assert register_steps(played.station) == []
+        played.says("reading", power_kw=50.0, register_kwh=to_kwh + 0.01 * number)
+    (step,) = register_steps(played.station)
+    assert (step.from_kwh, step.to_kwh, step.at_s) == (5.0, to_kwh + 0.02, 3.0)
+    assert played.alarms() == [("raised", "device_nonsense"), ("cleared", "device_nonsense")]
+    played.to(4.0)
+    played.says("reading", power_kw=50.0, register_kwh=to_kwh + 0.03)
+    assert played.device.energy_kwh(played.kernel.now) == pytest.approx(0.01) and played.device.is_charging
+
+
+def test_a_register_that_jumps_about_is_never_believed(slot: Callable[..., Slot]) -> None:
+    played = slot()
+    played.joins()
+    played.says("reading", register_kwh=5.0)
+    for number in range(6):
+        played.says("reading", register_kwh=(0.0, 70.0)[number % 2])
+    assert register_steps(played.station) == [] and played.alarms() == [("raised", "device_nonsense")]
+
+
+def test_who_was_away_may_be_another_device(slot: Callable[..., Slot]) -> None:
+    played = slot()
+    played.joins()
+    played.says("reading", register_kwh=5.0)
+    played.says("lost")
+    played.joins()
+    played.says("reading", register_kwh=0.5)
+    (step,) = register_steps(played.station)
+    assert (step.from_kwh, step.to_kwh) == (5.0, 0.5)
+    assert played.alarms() == [("raised", "device_nonsense"), ("cleared", "device_nonsense")]
 
 
 def test_who_goes_on_with_nonsense_counts_as_gone_until_it_makes_sense(slot: Callable[..., Slot]) -> None:

@@ -59,6 +59,11 @@ def test_a_slot_file_says_which_things_are_devices(tmp_path: Path) -> None:
         ("A01].c", "A91].c", "4: things[0].at: the station has no EVSE pile[A91].connector[1]; did you mean"),
         ("kind: ocpp, ", "kind: canbus, ", "10: things[0].driver.kind: canbus is not known here"),
         ("port: 9100", "port: 0", "10: things[0].driver.port: 0 is out of range; at least 1"),
+        (
+            "port: 9100",
+            "port: 9100, sample_s: 6",
+            "10: things[0].driver.sample_s: 6 s: between two readings the watchdog",
+        ),
         ("charge_point: X01", "charge_point: X01, volts: 5", "10: things[0].driver.volts: unknown key"),
         ("behind: twin", "behind: twin\n    armed: true", "13: things[1].armed: given beside a twin; leave it out"),
         ("A02].c", "A01].c", "11: things[1].at: pile[A01].connector[1] stands at things[0] too; each thing once"),
@@ -87,6 +92,11 @@ def test_meters_and_sensors_are_found_by_their_paths(tmp_path: Path) -> None:
     (said,) = refusals(path, text.replace("AT", '"grid.meter[M2]"'))
     assert said.startswith(
         "4: things[0].at: the station has no meter or sensor grid.meter[M2]; did you mean grid.meter[M1]"
+    )
+    (said,) = refusals(path, text.replace("AT", '"grid.meter[M1]"').replace("630}", "630, poll_s: 10}"))
+    assert said == (
+        "7: things[0].driver.poll_s: 10 s: between two readings the watchdog of 10 s would take it for gone; "
+        "less than watchdog_s"
     )
     (said,) = refusals(path, text.replace("AT", '"grid.meter[M1]"') + "\n    max_kw: 5")
     assert said.startswith("8: things[0].max_kw: given beside a meter or sensor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.framer import FramerRTU
 
 from hil.modbus.master import Address, Away, Busy, Master, Nonsense
 
@@ -58,6 +61,18 @@ def right(request: bytes) -> bytes:
     return adu(request, bytes([function, 2 * count]) + (address * count))
 
 
+async def serve_rtu(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pdu: bytes, over: asyncio.Event
+) -> None:
+    """Answers every frame of eight bytes with this, under a right checksum."""
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            frame = (await reader.readexactly(8))[:1] + pdu
+            writer.write(frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big"))
+    writer.close()
+    over.set()
+
+
 @asynccontextmanager
 async def served() -> AsyncIterator[tuple[Server, Master]]:
     server = Server()
@@ -84,6 +99,18 @@ BAD: dict[str, tuple[Answer, type[Exception]]] = {
     "is no Modbus": (lambda _request: b"HTTP/1.1 400 Bad Request\r\n\r\n", Away),
     "sends too few registers": (lambda request: adu(request, bytes([3, 2, 0, 1])), Nonsense),
     "sends too many registers": (lambda request: adu(request, bytes([3, 8]) + bytes(8)), Nonsense),
+    "says that it failed and not why": (lambda request: adu(request, bytes([request[7] | 0x80])), Nonsense),
+    "has no bytes": (lambda request: adu(request, bytes([3, 0])), Nonsense),
+    "says nothing but the function": (lambda request: adu(request, bytes([3])), Nonsense),
+    "is short of what it counts": (lambda request: adu(request, bytes([3, 4, 0, 0, 0])), Nonsense),
+    "answers function 12": (lambda request: adu(request, bytes([12, 1])), Nonsense),
+    "answers function 17": (lambda request: adu(request, bytes([17, 200, 1])), Nonsense),
+    "answers function 20": (lambda request: adu(request, bytes([20, 5, 9, 6, 1])), Nonsense),
+    "answers function 23": (lambda request: adu(request, bytes([23, 4]) + bytes(4)), Nonsense),
+    "answers function 24": (lambda request: adu(request, bytes([24, 0, 4, 0, 9, 1, 2])), Nonsense),
+    "answers function 43": (lambda request: adu(request, bytes([43, 14, 1])), Nonsense),
+    "answers function 99": (lambda request: adu(request, bytes([99, 1, 2, 3])), Nonsense),
+    "fails another function": (lambda request: adu(request, bytes([0x84, 2])), Nonsense),
     "knows no such address": (exception(2), Nonsense),
     "has failed": (exception(4), Nonsense),
     "is busy": (exception(6), Busy),
@@ -101,10 +128,50 @@ def test_a_server_that(name: str) -> None:
         async with served() as (server, master):
             assert await master.read(1, "holding", 0x102, 3) == [0x102] * 3
             server.answer = answer
+            failures: list[object] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
             with pytest.raises(expected):
                 await master.read(1, "holding", 7, 2)
+            assert failures == []
             server.answer = right
             assert await master.read(1, "holding", 0x203, 2) == [0x203] * 2, "what comes late is nobody's answer"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("function", [3, 0x83, 12, 17, 20, 23, 24, 43, 99])
+@pytest.mark.parametrize("rest", [b"", b"\x00", b"\x04\x00\x00", b"\x0e\x01\x01\x00\x00\x05", b"\xff" * 8])
+def test_nonsense_in_rtu_frames_is_no_failure_of_the_loop(function: int, rest: bytes) -> None:
+    async def story() -> None:
+        failures: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
+        over = asyncio.Event()
+        listening = await asyncio.start_server(
+            lambda reader, writer: serve_rtu(reader, writer, bytes([function]) + rest, over), "127.0.0.1", 0
+        )
+        master = Master(Address("127.0.0.1", listening.sockets[0].getsockname()[1], "rtu_tcp"), 0.05)
+        with pytest.raises((Away, Nonsense)):
+            await master.read(1, "holding", 7, 2)
+        master.close()
+        listening.close()
+        await over.wait()
+        gc.collect()
+        assert failures == []
+
+    asyncio.run(story())
+
+
+def test_only_our_own_masters_are_silent_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with served() as (server, master):
+            server.answer = lambda request: adu(request, bytes([99, 1]))
+            with pytest.raises(Nonsense):
+                await asyncio.create_task(master.read(1, "holding", 0, 1))
+            assert caplog.records == []
+        stranger = AsyncModbusTcpClient("127.0.0.1", port=master.address.port, timeout=0.1, retries=0)
+        await stranger.connect()
+        assert [record.name for record in caplog.records] == ["pymodbus.logging"]
+        stranger.close()
 
     asyncio.run(story())
 

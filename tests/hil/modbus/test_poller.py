@@ -101,14 +101,16 @@ class Bench:
 
 @asynccontextmanager
 async def running(
-    folder: Path, at: str, map_name: str, behind: str = "hardware"
+    folder: Path, at: str, map_name: str, behind: str = "hardware", size: int = 2_000, driver: str = ""
 ) -> AsyncIterator[tuple[Bench, Registers, Any]]:
     block = Registers()
-    data = [SimData(0, count=2_000, values=0, datatype=DataType.REGISTERS)]
+    data = [SimData(0, count=size, values=0, datatype=DataType.REGISTERS)]
     server = ModbusTcpServer(SimDevice(1, simdata=data, action=block.fill), address=("127.0.0.1", 0))
     await server.serve_forever(background=True)
     port = server.transport.sockets[0].getsockname()[1]
-    bench = Bench(folder, SLOTS.format(behind=behind, at=at, port=port, map=map_name))
+    bench = Bench(
+        folder, SLOTS.format(behind=behind, at=at, port=port, map=map_name).replace("poll_s", f"{driver}poll_s")
+    )
     await bench.slots.start()
     pacing = asyncio.create_task(bench.loop.real(SimTime(60.0), 1.0))
     try:
@@ -138,8 +140,37 @@ def test_a_meters_registers_are_what_the_station_shows(tmp_path: Path) -> None:
             await bench.until(lambda: bench.alarms()[-1] == ("alarm.raised", "device_silent"))
             assert bench.shows(f"{METER}.power_kw") != bench.shows(f"{METER}.power_kw")  # nothing to read
             assert [event.kind for event in bench.events if event.kind.startswith("device.")] == [
-                "device.joined", "device.nonsense", "device.lost",
+                "device.joined", "device.absent", "device.nonsense", "device.lost",
             ]  # fmt: skip
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("pdu", [b"\x84", b"\x04\x00", b"\x18\x00\x04\x00\x09\x01\x02", b""])
+def test_a_device_that_answers_nonsense_is_an_alarm_and_the_run_goes_on(tmp_path: Path, pdu: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_here.add(writer)
+        while request := await reader.read(300):
+            writer.write(request[:4] + (len(pdu) + 1).to_bytes(2, "big") + request[6:7] + pdu)
+        writer.close()
+        open_here.remove(writer)
+
+    open_here: set[asyncio.StreamWriter] = set()
+
+    async def story() -> None:
+        device = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = device.sockets[0].getsockname()[1]
+        bench = Bench(tmp_path, SLOTS.format(behind="hardware", at=METER, port=port, map="sdm630"))
+        await bench.slots.start()
+        pacing = asyncio.create_task(bench.loop.real(SimTime(60.0), 1.0))
+        await bench.until(lambda: ("alarm.raised", "device_silent") in bench.alarms())
+        assert (("alarm.raised", "device_nonsense") in bench.alarms()) == bool(pdu)
+        await bench.slots.close()
+        bench.loop.stop()
+        await pacing  # raises what had failed in the loop
+        bench.recorder.close(bench.kernel.now)
+        device.close()
+        await bench.until(lambda: not open_here)
 
     asyncio.run(story())
 
@@ -269,3 +300,31 @@ def test_an_environment_sensor_tells_all_that_its_map_has_and_is_compared() -> N
     assert sensor.wind_m_s.at(kernel.now) == 8.0 and sensor.temp_c.at(kernel.now) == -50.0, "its element is cut off"
     says(3, wind_m_s=-1.0)
     assert sensor.wind_m_s.at(kernel.now) == 8.0
+
+
+def test_a_sunspec_meter_is_read_by_its_own_scale_factors(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, METER, "sunspec_203", size=41_000) as (bench, block, _):
+            power, factor = 40_088, 40_092
+            block.words.update({power: 1_234, factor: 0xFFFF})  # 123.4 W
+            await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(0.1234))
+            block.words[factor] = 1
+            await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(12.34))
+            block.words[factor] = 0x8000
+            await bench.until(lambda: ("alarm.raised", "device_nonsense") in bench.alarms())
+            said = next(event.data["what_said"] for event in bench.events if event.kind == "device.nonsense")
+            assert said == "W_SF -32768, where the map has 2"
+
+    asyncio.run(story())
+
+
+def test_a_meter_behind_current_transformers_is_multiplied(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, METER, "sdm630", driver="ct_ratio: 400, ") as (bench, block, _):
+            for address, value in ((0x00, 229.0), (0x06, 4.0), (0x34, 2_500.0), (0x46, 50.0), (0x48, 12.5)):
+                block.put(address, value)
+            await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(1_000.0))
+            names = ("voltage_l1_v", "current_l1_a", "import_kwh", "frequency_hz")
+            assert [bench.shows(f"{METER}.{name}") for name in names] == pytest.approx([229.0, 1_600.0, 5_000.0, 50.0])
+
+    asyncio.run(story())

@@ -359,6 +359,19 @@ def test_a_signal_makes_it_safe_and_the_recording_repeats_it(tmp_path: Path) -> 
     assert again.returncode == 0, again.stderr
 
 
+def test_a_stranger_is_told_of_once_and_cannot_write_on_the_terminal(
+    played: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story(bench: Bench, _charger: Charger) -> None:
+        port = bench.slots._ports[0]  # what it hears of who connects
+        for _ in range(3):
+            port.opened("\x1b[2Jx\n" + 100 * "y")
+
+    played(story)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'\\x1b[2Jx\\nyyy" in line and len(line) < 150 and "known there: X01" in line
+
+
 async def _connected(charger: Charger, url: str) -> None:
     for _ in range(200):
         try:
