@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan, nan
 from types import MappingProxyType
 
 from hil.modbus.map_file import MapFile, PlacedPoint
@@ -104,7 +104,11 @@ def _factors(mapped: MapFile, block: Block, words: Sequence[int]) -> Iterator[tu
         if not isinstance(point, RegisterPoint) or point.constant is None:
             continue
         kind = KINDS[point.type]
-        power = kind.number(kind.joined(words[placed.first - block.first : placed.end - block.first], mapped.words))
+        bits = kind.joined(words[placed.first - block.first : placed.end - block.first], mapped.words)
+        if bits == kind.absent:  # the device has none of what it scales
+            yield placed.name, nan
+            continue
+        power = kind.number(bits)
         if not -_MOST_POWER <= power <= _MOST_POWER:
             raise Nonsense(f"{placed.name} {power:g}, where the map has {point.constant:g}")
         yield placed.name, 10.0 ** (power - point.constant)
@@ -122,6 +126,8 @@ def _of_number(
                 yield _path(placed, flag.of), value
         return
     number = kind.number(bits)
+    if isnan(factor):
+        return
     if bits == (kind.absent if point.absent is None else point.absent) or (kind.is_float and not isfinite(number)):
         return
     if point.most is not None and number > point.most:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -310,10 +311,13 @@ def test_a_sunspec_meter_is_read_by_its_own_scale_factors(tmp_path: Path) -> Non
             await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(0.1234))
             block.words[factor] = 1
             await bench.until(lambda: bench.shows(f"{METER}.power_kw") == pytest.approx(12.34))
-            block.words[factor] = 0x8000
+            block.words[factor] = 0x8000  # none: what it scales is no reading, all else is
+            await bench.until(lambda: isnan(bench.shows(f"{METER}.power_kw")))
+            assert bench.alarms() == []
+            block.words[factor] = 11
             await bench.until(lambda: ("alarm.raised", "device_nonsense") in bench.alarms())
             said = next(event.data["what_said"] for event in bench.events if event.kind == "device.nonsense")
-            assert said == "W_SF -32768, where the map has 2"
+            assert said == "W_SF 11, where the map has 2"
 
     asyncio.run(story())
 
