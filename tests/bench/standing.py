@@ -197,7 +197,8 @@ async def _stand(bench: Bench, act: Work) -> None:
         ports = modbus_ports(station, plan.loaded.station, door)
         served = Served(
             scenario="standing", station_name="standing", pace="lockstep", station=station, door=door, loop=loop,
-            recorder=bench.recorder,            events=EventRing(kernel), catalogue=StationCatalogue(station.file), ocpp=endpoint,
+            recorder=bench.recorder, events=EventRing(kernel), catalogue=StationCatalogue(station.file),
+            ocpp=endpoint,
             endpoints=lambda: endpoint_rows(station.file, [row for face in ports for row in face.rows()]),
         )  # fmt: skip
         app = create_app(served, host="127.0.0.1", token=None)

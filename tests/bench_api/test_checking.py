@@ -153,7 +153,8 @@ TERMS    driver: {kind: modbus, host: 192.0.2.7, map: MAP}
     ("at", "name", "terms", "said"),
     [
         ("grid.meter[M1]", "sdm63", {}, "7: things[0].driver.map: no map sdm63; did you mean sdm630?"),
-        ("grid.meter[M1]", "env_rs485", {}, "7: things[0].driver.map: it is of the family env and cannot show grid.meter[M1]"),
+        ("grid.meter[M1]", "env_rs485", {},
+         "7: things[0].driver.map: it is of the family env and cannot show grid.meter[M1]"),
         ("pile[A01].connector[1]", "sdm630", {"max_kw": 60, "reserve_kw": 60},
          "9: things[0].driver.map: map sdm630 is of the family meter, and pile[A01].connector[1] is DC"),
         ("pile[A01].connector[1]", "keba_p30", {"max_kw": 60, "reserve_kw": 60},

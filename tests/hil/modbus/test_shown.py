@@ -8,7 +8,7 @@ import pytest
 
 from hil.modbus.map_checks import shipped_map
 from hil.modbus.map_points import RegisterPoint
-from hil.modbus.poller import blocks_of, reading_of
+from hil.modbus.readout import Value, blocks_of, is_number, values_of
 from hil.modbus.shown import Number
 from hil.modbus.values import KINDS
 from sim.gauges import Gauge
@@ -46,9 +46,9 @@ def test_a_hot_winding_is_no_broken_sensor_for_us_and_as_a_master() -> None:
     mapped = shipped_map("transformer_dry")
     assert [point.most for point in mapped.input if isinstance(point, RegisterPoint) and point.of] == [240] * 4
     registers = {0: 190, 1: 240, 2: 241, 4: 65}
-    read: dict[str, float] = {}
-    for block in blocks_of(mapped):
+    read: dict[str, Value] = {}
+    for block in blocks_of(mapped, filter(is_number, mapped.placed())):
         if block.table == "input":
             words = [registers.get(at, 0) for at in range(block.first, block.first + block.count)]
-            read |= dict(reading_of(mapped, block, words))
+            read |= dict(values_of(mapped, block, words))
     assert read == {"winding_a_c": 150.0, "winding_b_c": 200.0, "ambient_c": 25.0}
