@@ -34,17 +34,18 @@ def slot_rows(slots: Mapping[str, SlotConfig]) -> Iterator[Row]:
             yield _row(f"slot.{driver.charge_point}.{driver.connector}", "ocpp", path, url)
         elif isinstance(driver, ModbusDriverConfig):
             protocol, url = f"modbus-{driver.framing.replace('_', '-')}", f"tcp://{driver.host}:{driver.port}"
-            yield _row(f"slot.{path}", protocol, f"{path} ({driver.map})", url) | {"unit": driver.unit}
+            yield _row(f"slot.{path}", protocol, path, url) | {"unit": driver.unit, "map": driver.map}
 
 
 def endpoint_lines(rows: Iterable[Row]) -> Iterator[str]:
-    """The rows for people: address, protocol, id, unit, device; the tables of one device are one line."""
+    """The rows for people: address, protocol, id, unit, map, device; the tables of one device are one line."""
     seen = dict.fromkeys(
         (
             row["url"],
             row["protocol"],
             row["id"],
             f"unit {row['unit']}" if row["unit"] is not None else "",
+            row["map"] or "",
             row["device"],
         )
         for row in rows
@@ -65,5 +66,5 @@ def _charge_points(file: StationFile, csms: str) -> Iterator[Row]:
 
 
 def _row(identity: str, protocol: str, device: str, url: str) -> Row:
-    return {"id": identity, "protocol": protocol, "device": device, "url": url, "unit": None, "table": None,
-            "first": None, "signals": {}}  # fmt: skip
+    return {"id": identity, "protocol": protocol, "device": device, "url": url, "unit": None, "map": None,
+            "table": None, "first": None, "signals": {}}  # fmt: skip

@@ -19,6 +19,7 @@ class Endpoint(BaseModel):
     device: str
     url: str
     unit: int | None = Field(description="Its unit id on a bus.")
+    map: str | None = Field(description="The name of its register map.")
     table: str | None = Field(description="holding, input, coil or discrete.")
     first: int | None = Field(description="The lowest address of the table.")
     signals: dict[str, str] = Field(description="Signals or gauges by the names of the points that show them.")

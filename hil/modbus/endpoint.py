@@ -78,5 +78,5 @@ class ModbusEndpoint:
             yield {
                 "id": f"{self.bus.config.id}.{device.unit}", "protocol": _PROTOCOL[self.bus.config.transport],
                 "device": f"{unit.map.device}: {device.config.shows}", "url": self.url, "unit": device.unit,
-                "table": table, "first": min(point.first for point in points), "signals": signals,
+                "map": unit.map.name, "table": table, "first": min(point.first for point in points), "signals": signals,
             }  # fmt: skip

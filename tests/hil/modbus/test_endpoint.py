@@ -61,7 +61,7 @@ def test_rows_say_where_it_listens_and_what_each_point_shows(site: Sites) -> Non
     del first["signals"]
     assert first == {
         "id": "bus.5", "protocol": "modbus-tcp", "device": "Eastron SDM630: grid.meter[M1]",
-        "url": "tcp://127.0.0.1:0", "unit": 5, "table": "input", "first": 0,
+        "url": "tcp://127.0.0.1:0", "unit": 5, "map": "sdm630", "table": "input", "first": 0,
     }  # fmt: skip
     assert (second["first"], second["table"], second["unit"]) == (40000, "holding", 9)
     assert "sunspec" in second["device"]
