@@ -325,7 +325,7 @@ def test_without_recorded_events_silence_is_not_taken_for_calm(tmp_path: Path, c
                 record="kpi")  # fmt: skip
     Bench(plan).run()
     page = Page(write_report(tmp_path / "run"))
-    assert "Nothing failed" not in page.text and "None was injected" not in page.text
+    assert "No fault acted" not in page.text and "None was injected" not in page.text
     assert page.text.count("Events were not recorded (--record kpi)") == 3
     assert page.text.count("未记录事件（--record kpi）") == 3
     assert re.findall(r'aria-label="(\w+)"', page.html) == pictures
