@@ -22,6 +22,7 @@ from bench_api.rest_face import RestFace, RestPort
 from bench_api.served import Served
 from bench_api.spoken import Spoken
 from hil.door import Door
+from hil.event_loop import loop_factory
 from hil.loop import Loop
 from hil.ocpp.csms.process import CsmsProcess, spawn
 from hil.ocpp.transport import PEER_ERRORS, without_credentials
@@ -61,7 +62,7 @@ def play_on_sockets(bench: Bench) -> None:
             old.unlink()  # of an earlier run in this folder
         csms = spawn(database)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_drive(bench, csms))
     finally:
         if csms is not None:
@@ -160,11 +161,3 @@ def _few_collections() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

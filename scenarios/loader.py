@@ -17,6 +17,7 @@ from sim.changes import Changes, changed
 from sim.clock import Clock
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, json_schema, read_yaml
+from sim.shipped import find_shipped, shipped_names
 from sim.units import SimTime
 from sim.yaml_nodes import parse_nodes, read_text
 from twins.replay import ReplayRow, read_replay
@@ -57,18 +58,12 @@ class LoadedScenario:
 
 def scenario_names() -> tuple[str, ...]:
     """The shipped scenarios, by name, sorted."""
-    return tuple(sorted(path.stem for path in _LIBRARY.glob("*.yaml")))
+    return shipped_names(_LIBRARY)
 
 
 def find_scenario(name_or_path: str) -> Path:
     """The file of a shipped scenario's name, or the path itself when it looks like one; else UsageError."""
-    if name_or_path in scenario_names():
-        return _LIBRARY / f"{name_or_path}.yaml"
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.exists():
-        return path
-    near = did_you_mean(name_or_path, scenario_names())
-    raise UsageError(f"no scenario {name_or_path!r}; {near}, or a path to a file")
+    return find_shipped("scenario", _LIBRARY, name_or_path)
 
 
 def load_scenario(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from scenarios.loader import LoadedScenario
-from sim.errors import FileProblem, FileProblems, UsageError
-from sim.files import Document, did_you_mean
+from sim.errors import FileProblem, FileProblems
+from sim.files import Document
+from sim.shipped import find_shipped, shipped_names
 from twins.slot_file import SlotFile, read_slots, slot_problems
 
 __all__ = ["find_slots", "load_slots", "slot_file_names"]
@@ -16,17 +17,12 @@ _LIBRARY = Path(__file__).parent / "library" / "slots"
 
 def slot_file_names() -> tuple[str, ...]:
     """The shipped slot files, by name, sorted."""
-    return tuple(sorted(path.stem for path in _LIBRARY.glob("*.yaml")))
+    return shipped_names(_LIBRARY)
 
 
 def find_slots(name_or_path: str) -> Path:
     """The file of a shipped slot file's name, or the path itself when it looks like one; else UsageError."""
-    if name_or_path in slot_file_names():
-        return _LIBRARY / f"{name_or_path}.yaml"
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.exists():
-        return path
-    raise UsageError(f"no slot file {name_or_path!r}; {did_you_mean(name_or_path, slot_file_names())}, or a path")
+    return find_shipped("slot file", _LIBRARY, name_or_path)
 
 
 def load_slots(path: Path, loaded: LoadedScenario) -> Document[SlotFile]:

@@ -61,6 +61,5 @@ class FaultCommands:
         return identity
 
     def _clear_all(self, _args: Mapping[str, Scalar], seq: int) -> str:
-        for identity in list(self._board.injected):
-            self._board.clear(identity, cause=seq)
+        self._board.clear_all(cause=seq)
         return ""

@@ -215,10 +215,10 @@ class FaultBoard:
             if self.injected.get(oldest.id) is oldest:
                 del self.injected[oldest.id]
 
-    def clear_all(self) -> None:
+    def clear_all(self, cause: int | None = None) -> None:
         """End every fault."""
         for identity in list(self.injected):
-            self.clear(identity)
+            self.clear(identity, cause)
 
     def targets_changed(self) -> None:
         """Something that may be a target has appeared: try the armed faults again."""

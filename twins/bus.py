@@ -16,7 +16,7 @@ from sim.gauges import Gauge
 from sim.kernel import Kernel
 from sim.signals import Curve, State
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.buses import BusDeviceConfig, ModbusEndpointConfig
+from twins.bus_config import BusDeviceConfig, ModbusEndpointConfig
 from twins.links import LinkState
 
 __all__ = ["Bus", "BusDevice"]

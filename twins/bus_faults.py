@@ -8,7 +8,7 @@ from math import inf
 
 from sim.faults import Contribution, bounds, fault
 from twins.bus import Bus, BusDevice
-from twins.buses import LAST_UNIT
+from twins.bus_config import LAST_UNIT
 
 __all__ = [
     "BusBusy",

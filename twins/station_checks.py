@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from sim.errors import FileProblem
 from sim.files import Document, did_you_mean
 from twins.bay import BayConfig
-from twins.buses import ModbusEndpointConfig
+from twins.bus_config import ModbusEndpointConfig
 from twins.links import charge_points
 from twins.modules import StackConfig
 from twins.pile import PileConfig, PileModel

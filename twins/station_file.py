@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from sim.errors import FileProblem, FileProblems, UsageError
-from sim.files import Document, Misfit, did_you_mean, read_yaml
+from sim.errors import FileProblem, FileProblems
+from sim.files import Document, Misfit, read_yaml
+from sim.shipped import find_shipped, shipped_names
 from twins.bay import BayConfig
 from twins.pile import PileConfig
 from twins.ranges import advance, expanded, names_of, step
@@ -43,17 +44,12 @@ _STATIONS = Path(__file__).parent / "data" / "stations"
 
 def station_names() -> tuple[str, ...]:
     """The shipped stations, by name, sorted."""
-    return tuple(sorted(path.stem for path in _STATIONS.glob("*.yaml")))
+    return shipped_names(_STATIONS)
 
 
 def find_station(name_or_path: str) -> Path:
     """The file of a shipped station's name, or the path itself when it looks like one; else UsageError."""
-    if name_or_path in station_names():
-        return _STATIONS / f"{name_or_path}.yaml"
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.exists():
-        return path
-    raise UsageError(f"no station {name_or_path!r}; {did_you_mean(name_or_path, station_names())}, or a path to a file")
+    return find_shipped("station", _STATIONS, name_or_path)
 
 
 def read_station(path: Path) -> Document[StationFile]:

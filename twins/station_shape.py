@@ -12,7 +12,7 @@ from typing import Annotated
 from sim.files import ID_PATTERN, Misfit, did_you_mean, key, read_yaml, told_by
 from twins.arrivals import DemandConfig
 from twins.bay import BayConfig
-from twins.buses import ModbusEndpointConfig
+from twins.bus_config import ModbusEndpointConfig
 from twins.connector import ConnectorConfig
 from twins.control import ControlConfig
 from twins.fire_panel import FireConfig

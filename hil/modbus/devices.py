@@ -13,7 +13,7 @@ from hil.modbus.registers import MappedUnit
 from sim.errors import FileProblem, FileProblems
 from sim.files import Document, did_you_mean
 from twins.bus import BusDevice
-from twins.buses import ModbusEndpointConfig
+from twins.bus_config import ModbusEndpointConfig
 from twins.station import Station
 from twins.station_file import StationFile
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ssl import CERT_REQUIRED, PROTOCOL_TLS_SERVER, SSLContext, SSLError, TLSVersion
 
 from sim.errors import UsageError
-from twins.buses import TlsConfig
+from twins.bus_config import TlsConfig
 
 __all__ = ["server_context"]
 

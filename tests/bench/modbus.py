@@ -17,6 +17,7 @@ from time import process_time
 from typing import Any
 
 from hil.door import Door
+from hil.event_loop import loop_factory
 from hil.loop import Loop
 from hil.modbus.devices import bound_units
 from hil.modbus.registers import MappedUnit
@@ -129,7 +130,7 @@ def main() -> None:
     for is_paced in (False, True):
         with tempfile.TemporaryDirectory() as folder:
             site = Site(Path(folder))
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 rows += runner.run(measure(site, chosen.seconds, is_paced=is_paced))
             site.recorder.close(site.kernel.now)
     if chosen.json:
@@ -145,14 +146,6 @@ def main() -> None:
               f" {ms['p50']} ms, p99 {ms['p99']} ms (goal 20), {row['wrong']} wrong, {row['cpu_us_per_request']} us CPU"
               f" a request" + (f", lateness p99 {late['p99']} ms (goal 20)" if late else ""))  # fmt: skip
     print("  measured: CPU of the serving process with the station; excluded: the masters' (another process)")
-
-
-def _loop_factory() -> Any:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 if __name__ == "__main__":

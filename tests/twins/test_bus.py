@@ -12,7 +12,7 @@ import pytest
 from sim.faults import FAULTS
 from sim.kernel import Kernel
 from sim.units import SimTime
-from twins.buses import BusDeviceConfig, ModbusEndpointConfig
+from twins.bus_config import BusDeviceConfig, ModbusEndpointConfig
 from twins.links import LinkState
 from twins.station import Station
 

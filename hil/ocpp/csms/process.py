@@ -23,7 +23,8 @@ from typing import IO, Any, Final
 
 import orjson
 
-from hil.listening import TOKEN_VARIABLE, bound, check_port, require_token, shown_host
+from hil.event_loop import loop_factory
+from hil.listening import TOKEN_VARIABLE, bound, check_port, one_family, require_token, shown_host
 from hil.ocpp.csms.engine import CentralSystem
 from hil.ocpp.csms.server import Csms
 from hil.ocpp.csms.store import Store
@@ -71,10 +72,10 @@ def serve(
     check_port("--api-port", rest)
     if heartbeat_s < 1:
         raise UsageError(f"heartbeat interval {heartbeat_s} s: at least 1 s")
-    host = "127.0.0.1" if host == "localhost" else host  # one family, one port
+    host = one_family(host)
     store = Store(db)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(store, host, port, rest, ready, token, heartbeat_s, until_stdin_closes))
     finally:
         store.close()
@@ -230,14 +231,6 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, UsageError) else 3
     return 0
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _told(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.bus import Bus
-from twins.buses import BusDeviceConfig, GatewayConfig, ModbusEndpointConfig
+from twins.bus_config import BusDeviceConfig, GatewayConfig, ModbusEndpointConfig
 from twins.drivers import Arrival, Habits
 from twins.platform import LocalPlatform
 from twins.replay import ReplayRow

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hil.modbus.frames import Adu
 from hil.modbus.gateway import Request
 from hil.modbus.line import Line
-from twins.buses import GatewayConfig
+from twins.bus_config import GatewayConfig
 
 MakePort = Callable[..., Any]
 

@@ -18,7 +18,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from hil.modbus.server import ModbusServer
 from hil.modbus.session import Session
 from sim.errors import PortInUse
-from twins.buses import GatewayConfig
+from twins.bus_config import GatewayConfig
 
 Serve = Callable[..., Any]
 

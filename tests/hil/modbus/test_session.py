@@ -9,7 +9,7 @@ import pytest
 
 from hil.modbus.frames import RtuFraming, TcpFraming
 from hil.modbus.session import Session
-from twins.buses import GatewayConfig
+from twins.bus_config import GatewayConfig
 
 MakePort = Callable[..., Any]
 

@@ -14,7 +14,7 @@ from pymodbus.client import AsyncModbusTlsClient
 
 from hil.modbus.tls import server_context
 from sim.errors import UsageError
-from twins.buses import TlsConfig
+from twins.bus_config import TlsConfig
 
 TLS = TlsConfig(certificate="port.pem", private_key="port.key")
 

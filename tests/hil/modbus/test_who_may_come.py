@@ -14,7 +14,7 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from hil.modbus.tls import server_context
 from sim.errors import UsageError
-from twins.buses import TlsConfig
+from twins.bus_config import TlsConfig
 
 Serve = Callable[..., Any]
 REQUEST, ANSWER_BYTES = bytes.fromhex("000100000006010300000001"), 11
