@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.exceptions import ConnectionException
 from pymodbus.framer import FRAMER_NAME_TO_CLASS
 from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.transaction import TransactionManager
@@ -65,9 +66,18 @@ class _Answers(TransactionManager):
             if self.response_future.done():  # nobody has asked
                 self.close()
             else:
-                self.response_future.set_exception(Nonsense(f"{data[:16].hex(' ')}: {error}"[:100]))
-                self.response_future.exception()  # or asyncio tells of it when nobody waits
+                self._fail(Nonsense(f"{data[:16].hex(' ')}: {error}"[:100]))
             return len(data)
+
+    def callback_disconnected(self, exc: Exception | None) -> None:
+        """Tell who waits for an answer; the library would let it wait until its time is out."""
+        super().callback_disconnected(exc)
+        if not self.response_future.done():
+            self._fail(ConnectionException("hung up before it answered"))
+
+    def _fail(self, error: Exception) -> None:
+        self.response_future.set_exception(error)
+        self.response_future.exception()  # or asyncio tells of it when nobody waits
 
 
 class Master:

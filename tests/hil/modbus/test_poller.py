@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from math import isnan
 from pathlib import Path
@@ -151,8 +151,9 @@ def test_a_meters_registers_are_what_the_station_shows(tmp_path: Path) -> None:
 def test_a_device_that_answers_nonsense_is_an_alarm_and_the_run_goes_on(tmp_path: Path, pdu: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         open_here.add(writer)
-        while request := await reader.read(300):
-            writer.write(request[:4] + (len(pdu) + 1).to_bytes(2, "big") + request[6:7] + pdu)
+        with suppress(ConnectionError):  # the slot hangs up with our bytes unread
+            while request := await reader.read(300):
+                writer.write(request[:4] + (len(pdu) + 1).to_bytes(2, "big") + request[6:7] + pdu)
         writer.close()
         open_here.remove(writer)
 
