@@ -19,10 +19,11 @@ from bench_api.provenance import restore_queue, restored, restored_slots
 from bench_api.replay import replay_into
 from bench_api.report import write_report
 from bench_api.run_folders import held
+from hil.modbus.tls import tls_problems
 from hil.ocpp.transport import without_credentials
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
 from scenarios.slots import find_slots, load_slots
-from sim.errors import UsageError
+from sim.errors import FileProblems, UsageError
 from sim.reading import Run
 from sim.recording import LEVELS
 
@@ -44,6 +45,8 @@ def run(
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract."""
     loaded = load_scenario(find_scenario(scenario))
+    if problems := list(tls_problems(loaded.station)):
+        raise FileProblems(problems)
     if pace is None:
         pace = "real" if slots is not None else "lockstep" if csms else "fast"
     chosen = read_pace(pace)

@@ -206,6 +206,41 @@ def test_a_modbus_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path, ref
     assert not (tmp_path / "run").exists(), "no run has begun"
 
 
+def test_tls_files_that_cannot_be_used_are_told_before_anything_begins(
+    kept_up: Path, tmp_path: Path, refused: Refused, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, out = tmp_path / "mine.yaml", tmp_path / "run"
+    tls = "port: 0\n    transport: tls\n    tls: {certificate: site.pem, key: site.key}"
+    mine.write_text(mine.read_text(encoding="utf-8").replace("port: 0", tls), encoding="utf-8")
+    (tmp_path / "site.pem").write_text("nothing of this kind")
+    (tmp_path / "site.key").write_text("nothing of this kind")
+    code, said = refused(str(kept_up), "--port", "0", "--out", str(out))
+    assert code == 2 and re.search(r"mine\.yaml:\d+: endpoints\[1\]\.tls\.certificate: .*site\.pem", said)
+    monkeypatch.setattr(sys, "argv", ["voltyard", "run", str(kept_up), "--out", str(out)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "endpoints[1].tls.certificate" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_two_stations_of_one_file_live_beside_each_other_on_free_ports(
+    kept_up: Path, tmp_path: Path, refused: Refused
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        mine.write_text(mine.read_text(encoding="utf-8").replace("port: 0", f"port: {port}"), encoding="utf-8")
+        _, said = refused(str(kept_up), "--port", "0", "--out", str(tmp_path / "first"))
+        assert f"cannot listen on 127.0.0.1:{port}" in said and said.endswith("--free-ports takes any\n")
+        with serving(kept_up, "--free-ports", "--out", str(tmp_path / "second")) as up:
+            urls = {row["url"] for row in up.get("endpoints") if row["protocol"] == "modbus-tcp"}
+            assert urls and not urls & {f"tcp://127.0.0.1:{port}", "tcp://127.0.0.1:0"}
+            host, _, number = urls.pop().removeprefix("tcp://").rpartition(":")
+            socket.create_connection((host, int(number)), timeout=5.0).close()
+            up.process.send_signal(signal.SIGTERM)
+            assert up.process.wait(timeout=30.0) == 0
+
+
 def test_a_map_that_does_not_fit_is_told_before_anything_begins(
     kept_up: Path, tmp_path: Path, refused: Refused
 ) -> None:
