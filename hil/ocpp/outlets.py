@@ -38,6 +38,7 @@ _ERROR_CODE: Final = {
     "connector_derated": "HighTemperature",
     "connector_overtemperature": "HighTemperature",
     "coolant_hot": "HighTemperature",
+    "pile_derated": "HighTemperature",
     "coolant_flow_lost": "InternalError",
 }
 

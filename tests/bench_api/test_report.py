@@ -17,7 +17,7 @@ from bench_api.paces import read_pace
 from bench_api.report import write_report
 from bench_api.report_facts import VERDICTS
 from bench_api.report_lists import MOST_EVENTS, MOST_SESSIONS
-from bench_api.report_tables import gap_table, register_table, step_table, tariff_table
+from bench_api.report_tables import gap_table, register_table, tariff_table
 from scenarios.loader import find_scenario, load_scenario
 from sim.clock import Clock
 from sim.errors import UsageError
