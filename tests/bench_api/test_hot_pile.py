@@ -66,8 +66,9 @@ def test_a_hot_cabinet_on_both_faces(play: Play, tmp_path: Path, capsys: pytest.
         assert watts <= 1_003.1 * 172.5 * share.at([t])[0] + 1.0
     assert min(watts for _, watts in while_hot) < 0.7 * max(watts for t, watts in values if t < derated[0][0])
     # dead fans and derating are told beside the status that stands
-    remarks = [(t, body["status"], body["errorCode"], body["vendorErrorCode"]) for t, action, body in sent
-               if action == "StatusNotification" and body["connectorId"] == 1 and "vendorErrorCode" in body]  # fmt: skip
+    statuses = [(t, body) for t, action, body in sent if action == "StatusNotification" and body["connectorId"] == 1]
+    remarks = [(t, body["status"], body["errorCode"], body["vendorErrorCode"]) for t, body in statuses
+               if "vendorErrorCode" in body]  # fmt: skip
     assert remarks[0] == (500.0, "Charging", "OtherError", "fan_failed")
     assert remarks[1] == (derated[0][0], "Charging", "HighTemperature", "pile_derated")
     assert remarks[2][1:] == ("Faulted", "HighTemperature", "high_temperature")
