@@ -201,7 +201,9 @@ class ModbusCharger:
         is_kw = order.argument == "limit_kw"
         try:
             await self._write(order, limit_kw if is_kw else self._amperes(limit_kw))
-            back = await fetched(self._master, self.config.unit, mapped, blocks_of(mapped, with_scales(mapped, [shown])))
+            back = await fetched(
+                self._master, self.config.unit, mapped, blocks_of(mapped, with_scales(mapped, [shown]))
+            )
         except Nonsense:
             self._missed(limit_kw)
             return
