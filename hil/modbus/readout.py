@@ -64,7 +64,7 @@ async def fetched(master: Master, unit: int, mapped: MapFile, blocks: Iterable[B
 
 
 async def factor_of(master: Master, unit: int, mapped: MapFile, placed: PlacedPoint) -> float:
-    """By what the device's steps of this point are more than the map's, as it says now; `Nonsense` where it has none."""
+    """By what the device's steps of this point are more than the map's, as it says now; `Nonsense` without any."""
     if not isinstance(placed.point, RegisterPoint) or not placed.point.scale_by:
         return 1.0
     scale = next(one for one in mapped.placed() if one.name == placed.point.scale_by)

@@ -74,9 +74,11 @@ class Station:
         return self.heard.last.get((charge_point, action, 1 if action == "StartTransaction" else 0), {})
 
     async def until(self, is_met: Callable[[], object]) -> None:
-        async with asyncio.timeout(20.0):
-            while not is_met():
-                await asyncio.sleep(0.01)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not is_met():
+            assert loop.time() - began < 20.0, [(event.t, event.kind, dict(event.data)) for event in self.events]
+            await asyncio.sleep(0.01)
 
     async def play(self, story: Callable[[Station], Any]) -> None:
         bench, endpoint = self.bench, self.bench.endpoint

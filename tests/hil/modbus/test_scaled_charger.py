@@ -1,8 +1,9 @@
-"""A charger that says in which power of ten its registers are, and other than its map: pymodbus's own server plays it."""
+"""A charger that says in which power of ten its registers are, other than its map: pymodbus's own server plays it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -73,6 +74,14 @@ class Registers:
             current_registers[at - start_address] = self.words[at]
 
 
+async def until(is_met: Callable[[], bool]) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while not is_met():
+        assert loop.time() - began < 10.0, "not in time"
+        await asyncio.sleep(0.01)
+
+
 def test_a_charger_is_read_and_limited_by_its_own_scale_factors(tmp_path: Path) -> None:
     async def story() -> None:
         device = Registers()
@@ -96,18 +105,13 @@ def test_a_charger_is_read_and_limited_by_its_own_scale_factors(tmp_path: Path) 
         await slots.start()
         pacing = asyncio.create_task(loop.real(SimTime(60.0), 1.0))
         try:
-            async with asyncio.timeout(10.0):
-                while device.words[LIMIT] != 5_000:  # its reserve of 50 kW, in steps of 10 W
-                    await asyncio.sleep(0.01)
-                device.words[STEP], device.words[POWER] = 6, 3_000
-                while outlet.power_kw.at(kernel.now) != 30.0 or not outlet.is_charging:
-                    await asyncio.sleep(0.01)
-                outlet.limit("rest", 12.5)
-                while device.words[LIMIT] != 1_250:
-                    await asyncio.sleep(0.01)
-                device.words[POWER] = 1_250
-                while outlet.told_kw != 12.5:
-                    await asyncio.sleep(0.01)
+            await until(lambda: device.words[LIMIT] == 5_000)  # its reserve of 50 kW, in steps of 10 W
+            device.words[STEP], device.words[POWER] = 6, 3_000
+            await until(lambda: outlet.power_kw.at(kernel.now) == 30.0 and outlet.is_charging)
+            outlet.limit("rest", 12.5)
+            await until(lambda: device.words[LIMIT] == 1_250)
+            device.words[POWER] = 1_250
+            await until(lambda: outlet.told_kw == 12.5)
         finally:
             await slots.close()
             loop.stop()
