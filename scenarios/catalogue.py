@@ -47,6 +47,7 @@ EVENT_KINDS = (
     "device.nonsense",
     "device.register_stepped",
     "evse.fail_safe",
+    "evse.limited",
     "evse.recovered",
     "evse.state",
     "fault.active",

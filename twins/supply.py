@@ -11,6 +11,7 @@ from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING
 
+from sim.events import Scalar
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal, State
 from sim.units import SECONDS_PER_HOUR, SimTime
@@ -192,6 +193,14 @@ class Supply(Twin):
         else:
             self._limits[source] = limit_kw
         self._recap()
+
+    def command(self, source: str, limit_kw: float | None) -> None:
+        """As `limit`, for somebody outside; event `evse.limited` where that is another than before."""
+        if self._limits.get(source) == limit_kw:
+            return
+        told: dict[str, Scalar] = {"by": source}
+        self._kernel.emit("evse.limited", self.path, told if limit_kw is None else told | {"limit_kw": limit_kw})
+        self.limit(source, limit_kw)
 
     def derate(self, source: str, share: float | None) -> None:
         """Hold the output at this share of what it gives now or, where it gives nothing, could; None lifts that."""
