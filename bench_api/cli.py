@@ -102,12 +102,17 @@ def run(
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
     slots: SlotsOption = None,
+    faces: Annotated[
+        str | None, typer.Option(help="Open meanwhile: modbus, rest, or both with a comma; lockstep and real alone.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder, over those of an earlier run there."""
     from bench_api.running import run as play
 
-    raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, as_json=as_json))
+    raise typer.Exit(
+        play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, faces=faces, as_json=as_json)
+    )
 
 
 @app.command(

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench_api.bench import Bench
 from bench_api.endpoint_rows import Row, endpoint_lines
 from bench_api.paces import read_pace
-from bench_api.ports import still_ports
+from bench_api.ports import modbus_sockets, still_ports
 from bench_api.rest_face import RestPort
 from bench_api.run_folders import held, keep_earlier
 from bench_api.running import finish, plan_of
@@ -54,13 +54,9 @@ def serve(
     plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"serve {scenario}", slots)
     host = one_family(host)
     with ExitStack() as taken:
-        configs = [one.bus.config for one in ports]
         try:
             listening = taken.enter_context(bound(host, 0 if has_free_ports else port))
-            modbus = {
-                one.id: taken.enter_context(bound(one_family(one.host), 0 if has_free_ports else one.port))
-                for one in configs
-            }
+            modbus = taken.enter_context(modbus_sockets(ports, has_free_ports=has_free_ports))
         except PortInUse as error:
             raise PortInUse(f"{error}; --free-ports takes any") from None
         taken.enter_context(held(plan.state, f"voltyard serve {scenario}"))

@@ -36,7 +36,7 @@ WORDS = {
         "tariff": "; above: tariff period with its price in CNY/kWh", "faults": ", and faults (hatched)",
         "grid": "Grid import", "house": "Lights, offices", "contract": "Contract {value:,.4g} kW",
         "transformer": "Transformer {value:,.4g} kW, of the load behind it",
-        "site": "Limit of all piles {value:.4g} kW", "commanded": "Limits commanded, {n} connectors",
+        "site": "Limit of all piles {value:.4g} kW", "commanded": "Limits commanded (connectors: {n})",
         "peak": "Grid peak {value:,.1f} kW", "power": "Power (kW)",
         "carries": "Feeder {id}: peak {peak:,.0f} kW, limit {limit:,.0f} kW",
         "more": "{n} more feeders are not shown", "none": "No power was recorded (needs the level `all`)",

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from pymodbus.client import ModbusTcpClient
 
 from bench_api.cli import main
 from bench_api.running import replay
@@ -268,6 +270,50 @@ def test_bad_usage_is_one_line(kept_up: Path, arguments: list[str], said: str, r
     code, told = refused(str(kept_up), *arguments)
     assert (code, len(told.splitlines())) == (2, 1)
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("faces", "pace", "said"),
+    [
+        ("modbus,can", "real", "--faces modbus,can: 'can' is none; modbus or rest"),
+        ("rest", "fast", "--faces rest needs sockets"),
+    ],
+)
+def test_faces_that_a_run_cannot_show_are_told(
+    kept_up: Path, faces: str, pace: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["voltyard", "run", str(kept_up), "--pace", pace, "--faces", faces, "--out", str(kept_up.parent / "run")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_a_run_shows_the_faces_that_it_is_told_to(kept_up: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "voltyard", "run", str(kept_up), "--pace", "real", "--faces", "modbus,rest",
+               "--out", str(tmp_path / "run")]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        wires: dict[str, str] = {}
+        while "rest" not in wires:
+            line = process.stderr.readline()
+            assert line, "it ended before its faces were up"
+            url, *words = line.split()
+            wires |= {word: url for word in words if word in ("modbus-tcp", "rest")}
+        with httpx2.Client(base_url=wires["rest"], timeout=20.0) as client:
+            assert client.get("health").json()["scenario"] == "kept-up"
+        address = urlsplit(wires["modbus-tcp"])
+        with ModbusTcpClient(str(address.hostname), port=address.port or 0) as master:
+            answer = master.read_input_registers(0x46, count=2, device_id=2)
+            assert master.convert_from_registers(answer.registers, master.DATATYPE.FLOAT32) == 50.0
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        assert process.wait(timeout=30.0) == 4, "a person has ended it"
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 def test_beyond_loopback_the_token_opens(kept_up: Path, tmp_path: Path) -> None:

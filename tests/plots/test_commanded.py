@@ -43,7 +43,9 @@ def test_the_lowest_limit_of_each_connector_counts_while_it_has_one(limited: Pat
     np.testing.assert_array_equal(found.sum_kw, [30.0, 30.0, 30.0, 10.0, np.nan, 0.0])
 
 
-@pytest.mark.parametrize(("lang", "words"), [("en", "Limits commanded, 2 connectors"), ("zh", "外部限功率（2 把枪）")])
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "Limits commanded (connectors: 2)"), ("zh", "外部限功率（2 把枪）")]
+)
 def test_the_load_curve_has_their_line_where_there_are_any(limited: Path, lang: str, words: str) -> None:
     with Run(limited) as run:
         svg = to_svg(draw("load_curve", run, lang))
