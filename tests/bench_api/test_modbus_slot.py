@@ -115,7 +115,7 @@ def charger(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         (tmp_path / f"{name}.yaml").write_text(SCENARIO.format(name=name, duration_h=0.1), encoding="utf-8")
     (tmp_path / "main.csv").write_text(CARS, encoding="utf-8")
     (tmp_path / "peer.csv").write_text(f"{CARS}0,600,1,200,20,90,200\n0,600,2,200,20,90,200\n", encoding="utf-8")
-    command = [sys.executable, "-c", NIMBLE, "serve", str(tmp_path / "peer.yaml"), "--free-ports",
+    command = [sys.executable, "-c", NIMBLE.replace("2.0", "0.1"), "serve", str(tmp_path / "peer.yaml"), "--free-ports",
                "--out", str(tmp_path / "peer")]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     yield process
