@@ -157,7 +157,7 @@ def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
             loaded=loaded, pace=read_pace(meta["pace"]), seed=int(meta["seed"]), out=folder,
             state=Path(scratch) / "state", record="all" if out is not None else "kpi",
             vehicles=meta.get("file_vehicles", ""), slots=restored_slots(recorded, Path(scratch)),
-            is_endless=meta.get("is_endless") == "true",
+            is_endless=meta.get("is_endless") == "true", is_repeated=True,
         )  # fmt: skip
         plan.state.mkdir()
         restore_queue(recorded, plan.state)
