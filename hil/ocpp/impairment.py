@@ -41,7 +41,8 @@ class Passage:
     @property
     def is_harmed(self) -> bool:
         """Whether it does not pass as it was meant to."""
-        return self.is_lost or self.is_altered or bool(self.extra) or self.delay_s > 0.0 or self.hold_s > 0.0
+        is_late = self.delay_s > 0.0 or self.hold_s > 0.0 or self.bytes_per_s > 0.0
+        return self.is_lost or self.is_altered or bool(self.extra) or is_late
 
 
 class Lane:

@@ -1,4 +1,4 @@
-"""Faults of the wire between a pile and its platform: what the platform hears, and what the station knows of the wire."""
+"""Faults of the wire between a pile and its platform: what the platform hears, what the station knows of it."""
 
 from __future__ import annotations
 
@@ -36,28 +36,25 @@ def test_a_cut_wire_is_down_and_the_platform_hears_nothing(on_wires: Wires, car:
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "heard"),
+    ("name", "values"),
     [
-        pytest.param("link.dropping", {"action": "MeterValues"}, 0, marks=pytest.mark.fault("link.dropping")),
-        pytest.param("link.quota_spent", {}, 0, marks=pytest.mark.fault("link.quota_spent")),
-        pytest.param("link.slow", {"bytes_per_s": 0.1}, 0, marks=pytest.mark.fault("link.slow")),
-        pytest.param("link.delayed", {"delay_s": 25.0}, 10, marks=pytest.mark.fault("link.delayed")),
-        pytest.param("ocpp.call_missing", {"action": "MeterValues"}, 0, marks=pytest.mark.fault("ocpp.call_missing")),
+        pytest.param("link.dropping", {"action": "MeterValues"}, marks=pytest.mark.fault("link.dropping")),
+        pytest.param("link.quota_spent", {}, marks=pytest.mark.fault("link.quota_spent")),
+        pytest.param("link.slow", {"bytes_per_s": 0.1}, marks=pytest.mark.fault("link.slow")),
+        pytest.param("ocpp.call_missing", {"action": "MeterValues"}, marks=pytest.mark.fault("ocpp.call_missing")),
     ],
 )
 def test_what_does_not_come_through_is_not_heard_by_the_platform(
-    on_wires: Wires, car: Car, name: str, values: Values, heard: int
+    on_wires: Wires, car: Car, name: str, values: Values
 ) -> None:
     async def act(up: Standing) -> None:
         await up.to(300.0)
         before = up.heard.counts["A01", "MeterValues"]
         break_wire(up, name, **values)
-        await up.to(925.0 if heard else 924.0)
+        await up.to(924.0)
         signals = await up.signals()
         assert float(signals["link[A01].frames_harmed"] or 0.0) > 0.0
-        assert up.heard.counts["A01", "MeterValues"] - before <= heard
-        if heard:
-            assert up.heard.counts["A01", "MeterValues"] > before
+        assert up.heard.counts["A01", "MeterValues"] == before
 
     on_wires(act, car(0, 1))
 
@@ -83,15 +80,19 @@ def test_what_is_said_twice_is_heard_twice(on_wires: Wires, car: Car, name: str,
     on_wires(act, car(0, 1))
 
 
-@pytest.mark.fault("link.reordering")
-def test_a_call_that_is_held_back_arrives_late_and_is_answered(on_wires: Wires, car: Car) -> None:
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        pytest.param("link.reordering", {"hold_s": 7.0}, marks=pytest.mark.fault("link.reordering")),
+        pytest.param("link.delayed", {"delay_s": 7.0}, marks=pytest.mark.fault("link.delayed")),
+    ],
+)
+def test_a_call_that_is_held_back_arrives_late(on_wires: Wires, name: str, values: Values) -> None:
     async def act(up: Standing) -> None:
         await up.to(60.0)
-        break_wire(up, "link.reordering", direction="to_platform", action="Heartbeat", hold_s=7.0)
-        point = up.kernel
-        rpc = up.points["A01"].engine
-        rpc.send_heartbeat(point.now)
-        point.touch(up.points["A01"])
+        break_wire(up, name, direction="to_platform", action="Heartbeat", **values)
+        up.points["A01"].engine.send_heartbeat(up.kernel.now)
+        up.kernel.touch(up.points["A01"])
         await up.to(66.0)
         assert up.heard.counts["A01", "Heartbeat"] == 0
         await up.to(68.0)
