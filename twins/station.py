@@ -187,6 +187,7 @@ class Station:
             *self.gas_detectors,
         ]
         things += [self.fire_panel] if self.fire_panel is not None else []
+        things += [pile.guard for pile in piles]
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
         things += [device for bus in self.buses.values() for device in bus.devices.values()]
         things += [evse.contact for evse in self.evses if isinstance(evse, Evse) and evse.contact is not None]

@@ -39,6 +39,12 @@ _ERROR_CODE: Final = {
     "connector_overtemperature": "HighTemperature",
     "coolant_hot": "HighTemperature",
     "coolant_flow_lost": "InternalError",
+    "lock_failed": "ConnectorLockFailure",
+    "insulation_low": "GroundFailure",
+    "ground_lost": "GroundFailure",
+    "residual_current": "GroundFailure",
+    "precharge_failed": "InternalError",
+    "module_failed": "InternalError",
 }
 
 
