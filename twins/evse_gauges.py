@@ -15,7 +15,8 @@ from zlib import crc32
 
 from sim.gauges import Gauge
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.evse import PARAMETERS_FROM, Evse, LockState
+from twins.evse import PARAMETERS_FROM, Evse
+from twins.lock import LockState
 from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 __all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "is_plugged", "pilot_of", "serial_of", "step_of"]

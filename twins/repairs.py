@@ -33,6 +33,12 @@ def _broken(alarm: str, pile: Pile, evse: Evse) -> tuple[bool, Knob[Any] | None]
     cabinet, contact = pile.cabinet, evse.contact
     if alarm in ("contactor_welded", "contactor_open"):
         return False, evse.contactor_closed
+    if alarm == "lock_failed":
+        return False, evse.lock.jam
+    if alarm == "insulation_low":
+        return False, evse.insulation_kohm
+    if alarm == "precharge_failed":
+        return False, evse.precharges
     if alarm == "pile_failed":
         return True, pile.is_down
     if alarm == "connector_overtemperature" and contact is not None:

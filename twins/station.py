@@ -19,6 +19,7 @@ from twins import evse_deeds as _evse_deeds
 from twins import fail_safe as _fail_safe
 from twins import fire_deeds as _fire_deeds
 from twins import house_deeds as _house_deeds
+from twins import outlet_faults as _outlet_faults
 from twins import transformer_deeds as _transformer_deeds
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
@@ -66,7 +67,7 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _GUEST = ".vehicle.bms"
-_FAULTS = (_bus_faults, _contactor)
+_FAULTS = (_bus_faults, _contactor, _outlet_faults)
 _DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
