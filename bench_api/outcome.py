@@ -22,7 +22,7 @@ from sim.errors import BooksOpen, RecordingFailed, VoltyardError
 from sim.faults import InjectedFault
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
-from twins.device_book import device_books, instrument_gaps, register_steps
+from twins.device_book import device_books, instrument_gaps, register_books, register_steps
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
@@ -140,6 +140,8 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
         books["devices"] = [asdict(device) for device in devices]
     if gaps := instrument_gaps(station):
         books["gaps"] = [asdict(gap) for gap in gaps]
+    if registers := register_books(station, now):
+        books["registers"] = [asdict(register) for register in registers]
     if steps := register_steps(station):
         books["register_steps"] = [asdict(step) for step in steps]
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
