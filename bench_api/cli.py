@@ -102,12 +102,20 @@ def run(
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
     slots: SlotsOption = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the scenario, or a key of its file."),
+    ] = None,
+    sabotage: Annotated[bool, typer.Option("--sabotage", help="Play the run that must fail.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder, over those of an earlier run there."""
     from bench_api.running import run as play
 
-    raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, as_json=as_json))
+    raise typer.Exit(
+        play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, changes=changes or (),
+             is_sabotaged=sabotage, as_json=as_json)
+    )  # fmt: skip
 
 
 @app.command(

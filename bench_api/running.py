@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from bench_api.replay import replay_into
 from bench_api.report import write_report
 from bench_api.run_folders import held
 from hil.ocpp.transport import without_credentials
+from scenarios.grid import read_changes
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
 from scenarios.slots import find_slots, load_slots
 from sim.errors import UsageError
@@ -40,10 +42,12 @@ def run(
     junit: Path | None,
     *,
     slots: str | None = None,
+    changes: Sequence[str] = (),
+    is_sabotaged: bool = False,
     as_json: bool,
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract."""
-    loaded = load_scenario(find_scenario(scenario))
+    loaded = load_scenario(find_scenario(scenario), changes=read_changes(changes), is_sabotaged=is_sabotaged)
     if pace is None:
         pace = "real" if slots is not None else "lockstep" if csms else "fast"
     chosen = read_pace(pace)
@@ -53,7 +57,7 @@ def run(
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"run {scenario}", slots)
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, _typed(scenario, changes, is_sabotaged), slots)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -67,6 +71,12 @@ def run(
         _copy(folder / "junit.xml", junit)
     finish(outcome, folder, as_json=as_json)
     return outcome.exit_code
+
+
+def _typed(scenario: str, changes: Sequence[str], is_sabotaged: bool) -> str:
+    """What the person typed, so that the report can say how to play it again."""
+    words = [f"--set {word}" for word in changes] + (["--sabotage"] if is_sabotaged else [])
+    return " ".join(["run", scenario, *words])
 
 
 def plan_of(
@@ -159,6 +169,7 @@ def _summary(document: dict[str, Any], report: Path | None) -> str:
         elif row["verdict"] != "pass":
             lines.append(f"  {row['verdict']}: {row['id']}: expected {_said(row['bound'], row['unit'])},"
                          f" observed {_said(row['observed'], row['unit'])}")  # fmt: skip
+    lines += [f"  note: {text}" for text in document.get("notes", ())]
     lines += [f"  {text}" for text in document.get("wire", {}).get("said", ()) if text not in reason]
     lines.append(f"  {document['simulated_s'] / 3600:.1f} h in {document['wall_s']:.2f} s,"
                  f" event digest {document['event_digest'][:16]}")  # fmt: skip

@@ -64,7 +64,7 @@ def test_a_deed_is_a_command_of_the_scenario(tmp_path: Path) -> None:
     assert (t_s, command.source, command.actor, command.verb) == (200.0, "scenario", "drill", "evse.limit")
     assert played.at("command.done") == [200.0]
     power = played.kernel.signals["pile[A01].connector[1].power_kw"]
-    assert power.at(played.kernel.now) <= 20.0 + 1e-9  # type: ignore[operator, union-attr]
+    assert power.at(played.kernel.now) <= 20.0 + 1e-9  # type: ignore[union-attr]
 
 
 def test_entries_come_again(tmp_path: Path) -> None:
@@ -152,7 +152,8 @@ def test_a_repeated_run_is_the_same(tmp_path: Path) -> None:
     text = (
         '  - {after_s: 150, do: evse.limit, target: "pile[A01].connector[1]", with: {limit_kw: {between: [5, 20]}}}\n'
         f"  - {{when: {{event: command.done}}, times: 2, {FAIL[:-1]}, duration_s: 5}}}}\n"
-        '  - {when: {event: fault.active}, do: evse.enable, target: {every: "pile[*].connector[*]"}, with: {is_on: false}}\n'
+        '  - {when: {event: fault.active}, do: evse.enable, target: {every: "pile[*].connector[*]"},'
+        " with: {is_on: false}}\n"
     )
     path = Played(tmp_path, text).path
     out = tmp_path / "run"
