@@ -48,7 +48,8 @@ class Plan:
     """What is to be run: `out` is the run's folder, `state` holds what a restart needs, `csms` an address or None.
 
     `slots` says which things are devices. `vehicles` is the text of a replayed table that is in no file any more;
-    `tested` says whom it is played against. Where `is_endless` the station lives on after the scenario's duration,
+    `tested` says whom it is played against, `manner` how the embedded CSMS is run. Where `is_endless` the station
+    lives on after the scenario's duration,
     until it is told to stop; `serving` says which faces it has meanwhile, beside that to its platform.
     """
 
@@ -65,6 +66,7 @@ class Plan:
     tested: str = ""
     vehicles: str | None = None
     slots: Document[SlotFile] | None = None
+    manner: str = "plain"
     is_endless: bool = False
     serving: Serving | None = None
 

@@ -19,6 +19,7 @@ from bench_api.provenance import restore_queue, restored, restored_slots
 from bench_api.replay import replay_into
 from bench_api.report import write_report
 from bench_api.run_folders import held
+from hil.ocpp.csms.manners import read_manner
 from hil.ocpp.transport import without_credentials
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
 from scenarios.slots import find_slots, load_slots
@@ -40,6 +41,7 @@ def run(
     junit: Path | None,
     *,
     slots: str | None = None,
+    manner: str | None = None,
     as_json: bool,
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract."""
@@ -53,7 +55,7 @@ def run(
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"run {scenario}", slots)
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"run {scenario}", slots, manner)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -79,6 +81,7 @@ def plan_of(
     state: Path | None,
     command: str,
     slots: str | None = None,
+    manner: str | None = None,
 ) -> Plan:
     """The plan that options make; UsageError where one cannot be. `command` is what the person typed first."""
     if slots is not None and pace.name != "real":
@@ -86,6 +89,10 @@ def plan_of(
     devices = load_slots(find_slots(slots), loaded) if slots is not None else None
     if csms is not None and not csms.startswith(("ws://", "wss://")):
         raise UsageError(f"--csms {csms!r}: an address that begins with ws:// or wss:// is needed")
+    if manner is not None:
+        read_manner(manner)
+        if csms is not None or not pace.has_wire:
+            raise UsageError(f"--manner {manner}: it is that of the embedded CSMS; use it with a wire, without --csms")
     if record not in LEVELS:
         raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
     if seed is not None and not 0 <= seed <= 2**53:
@@ -96,9 +103,11 @@ def plan_of(
     if pace.has_wire and loaded.station.value.platform_face is not None:
         tested = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
     more = (" --csms URL" if csms else "") + (f" --slots {slots}" if slots else "")
+    more += f" --manner {manner}" if manner else ""
     told = f"voltyard {command} --pace {pace.name} --seed {used}{more}"
     return Plan(loaded=loaded, pace=pace, seed=used, out=folder, state=state or folder / "state", record=record,
-                csms=csms, command=told, tested=tested, slots=devices)  # fmt: skip
+                csms=csms, command=told, tested=tested, slots=devices,
+                manner=manner or "plain")  # fmt: skip
 
 
 def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
