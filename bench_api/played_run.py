@@ -13,6 +13,7 @@ from typing import Any
 import voltyard
 from bench_api.summary import findings
 from bench_api.unmet import Refused
+from sim.reading import Run, SessionRow
 
 __all__ = ["PlayedRun", "play"]
 
@@ -40,6 +41,11 @@ class PlayedRun:
     def failed(self) -> dict[str, dict[str, Any]]:
         """The expectations that failed, by id."""
         return {row["id"]: row for row in self.document["expectations"] if row["verdict"] == "fail"}
+
+    def sessions(self) -> list[SessionRow]:
+        """Every car of the run, by arrival: times (s), charge (%), energy (kWh), outcome."""
+        with Run(self.folder) as run:
+            return list(run.sessions())
 
     def expect(self, verdict: str = "pass") -> None:
         """Raise AssertionError with all that speaks against it, unless the verdict is this one."""

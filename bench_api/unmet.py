@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from sim.errors import UsageError
 from sim.events import Event, Scalar
 
 __all__ = ["Refused", "event_line", "is_sought", "unmet"]
@@ -12,8 +13,11 @@ __all__ = ["Refused", "event_line", "is_sought", "unmet"]
 _SHOWN: Final = 3
 
 
-class Refused(AssertionError):
-    """The station, or the command that plays it, refused what a test asked for; the message says why."""
+class Refused(UsageError):
+    """The station, or the command that plays it, refused what a test asked for; the message says why.
+
+    No AssertionError: a test that expects a failure must not take a mistake of its own for one.
+    """
 
 
 def is_sought(event: Event, kind: str, subject: str | None, data: Mapping[str, Scalar]) -> bool:

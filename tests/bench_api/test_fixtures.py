@@ -86,9 +86,9 @@ def test_it(voltyard_station):
 
 def test_mistakes(voltyard_station):
     station = voltyard_station("day.yaml")
-    with pytest.raises(AssertionError, match="did you mean 'link.cut'"):
+    with pytest.raises(Exception, match="did you mean 'link.cut'"):
         station.inject("link.cot", "link[A01]")
-    with pytest.raises(AssertionError, match="evse.limit"):
+    with pytest.raises(Exception, match="evse.limit"):
         station.do("evse.limit", "pile[A01].connector[1]", limit_kw="much")
     with pytest.raises(KeyError, match="did you mean"):
         station.value("pile[A01].power_kv")
@@ -113,7 +113,7 @@ def test_a_pass(voltyard_run):
 
 def test_a_bad_file(voltyard_run, tmp_path):
     (tmp_path / "bad.yaml").write_text("scenario: 1\\nseed: x\\n")
-    with pytest.raises(AssertionError, match="bad.yaml"):
+    with pytest.raises(Exception, match="bad.yaml"):
         voltyard_run(tmp_path / "bad.yaml")
 
 def test_a_fail(voltyard_run):
@@ -140,7 +140,7 @@ def test_it(voltyard_server, voltyard_csms):
     server.wait_for_event("fault.active")
     server.clear(fault)
     server.do("evse.limit", "pile[A01].connector[1]", limit_kw=20)
-    with pytest.raises(AssertionError, match="no fault"):
+    with pytest.raises(Exception, match="no fault"):
         server.clear(fault)
     assert server.rest.get("/health").json()["pace"] == "60x"
     assert voltyard_csms.rest.get("/health").status_code == 200
