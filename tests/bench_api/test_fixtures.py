@@ -83,6 +83,9 @@ def test_it(voltyard_station):
     station.expect("session.ended", within_s=60)
     station.clear(fault)
     assert [event.data["id"] for event in station.events("fault.cleared")] == ["welded"]
+    assert station.finish()["books"]["messages"]["started"] == 1
+    from bench_api.running import replay
+    assert replay(station.folder, None, as_json=False) == 0, "what was asked is recorded and comes again"
 
 def test_mistakes(voltyard_station):
     station = voltyard_station("day.yaml")
