@@ -49,7 +49,8 @@ class Plan:
 
     `slots` says which things are devices. `vehicles` is the text of a replayed table that is in no file any more;
     `tested` says whom it is played against. Where `is_endless` the station lives on after the scenario's duration,
-    until it is told to stop; `serving` says which faces it has meanwhile, beside that to its platform.
+    until it is told to stop; with `is_repeated` the scenario's deeds come from a recording. `serving` says which faces
+    it has meanwhile, beside that to its platform.
     """
 
     loaded: LoadedScenario
@@ -66,6 +67,7 @@ class Plan:
     vehicles: str | None = None
     slots: Document[SlotFile] | None = None
     is_endless: bool = False
+    is_repeated: bool = False
     serving: Serving | None = None
 
 
@@ -108,7 +110,9 @@ class Bench:
         if plan.slots is not None:
             self.recorder.meta({"file_slots": without_passwords(plan.slots)})
         platform = self.endpoint or self.platform
-        self.run_ = ScenarioRun(self.kernel, loaded, platform, devices, is_endless=plan.is_endless)
+        self.run_ = ScenarioRun(
+            self.kernel, loaded, platform, devices, is_endless=plan.is_endless, is_repeated=plan.is_repeated
+        )
         if plan.slots is not None and (problems := map_problems(plan.slots, self.run_.station)):
             raise FileProblems(problems)
         self.judge = Judge(

@@ -103,12 +103,17 @@ def run(
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Add a summary in Markdown to this file, for a CI page.")] = None,
     slots: SlotsOption = None,
+    faces: Annotated[
+        str | None, typer.Option(help="Open meanwhile: modbus, rest, or both with a comma; lockstep and real alone.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder, over those of an earlier run there."""
     from bench_api.running import run as play
 
-    raise typer.Exit(play(scenario, pace, seed, csms, record, out, state, junit, summary, slots=slots, as_json=as_json))
+    raise typer.Exit(
+        play(scenario, pace, seed, csms, record, out, state, junit, summary, slots=slots, faces=faces, as_json=as_json)
+    )
 
 
 @app.command(
@@ -196,13 +201,13 @@ def serve(
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback a token is required.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="REST port; 0 takes a free one.")] = REST_PORT,
+    has_free_ports: Annotated[
+        bool, typer.Option("--free-ports", help="Any free port for REST and for each Modbus port, whatever is said.")
+    ] = False,
     token_file: Annotated[Path | None, typer.Option(help="File holding the REST token.")] = None,
     record: Annotated[str, typer.Option(help="kpi, events or all.")] = "all",
     out: OutOption = None,
     slots: SlotsOption = None,
-    has_free_ports: Annotated[
-        bool, typer.Option("--free-ports", help="Modbus on free ports instead of the station file's.")
-    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Once up, its wires as one line of JSON.")] = False,
 ) -> None:
     """Keep a station up on all its wires, day after day, until SIGTERM or Ctrl-C.
@@ -287,7 +292,7 @@ def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
     station: Annotated[str | None, typer.Argument(help="With twins and endpoints: of which station.")] = None,
     show: Annotated[
-        str | None, typer.Option(help="With stations or maps: print the file of this one, to begin with.")
+        str | None, typer.Option(help="With stations, scenarios, slots or maps: print this one's file, to begin with.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scenarios.checks import Catalogue, deed_problems, due, judging_problems, time_problems
-from scenarios.schema import Scenario, TimelineEntry
+from scenarios.checks import Catalogue, judging_problems, time_problems
+from scenarios.deed_checks import deed_problems
+from scenarios.moments import due
+from scenarios.schema import Scenario
+from scenarios.timeline_shape import TimelineEntry
 from sim.changes import Changes, changed
 from sim.clock import Clock
 from sim.errors import FileProblem, FileProblems, UsageError
@@ -39,7 +42,7 @@ STATION_PREFIX = "station."
 
 _LIBRARY = Path(__file__).parent / "library"
 _SHAPES: dict[str, type[Any]] = {"station": StationFile, "scenario": Scenario, "slots": SlotFile}
-_NOT_YET = re.compile(r"parameters|include|steady|staff|restore|sabotage|timeline\[\d+\]\.(do|when)")
+_NOT_YET = re.compile(r"parameters|include|steady|staff|restore|sabotage")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from scenarios.loader import LoadedScenario
-from scenarios.schema import TimelineEntry
+from scenarios.timeline import Timeline
 from sim.kernel import Kernel
 from sim.units import FOREVER, SimTime
 from twins.ports import PlatformPort
@@ -22,11 +22,12 @@ class ScenarioRun:
     def __init__(
         self, kernel: Kernel, loaded: LoadedScenario, platform: PlatformPort,
         slots: Mapping[str, SlotConfig] | None = None, *, is_endless: bool = False,
+        is_repeated: bool = False,
     ) -> None:  # fmt: skip
         """Builds the station with what the scenario says instead of the station's own weather and demand.
 
         `slots` are the things, by path, that devices stand behind. With `is_endless` its demand comes day after day;
-        its timeline acts once all the same.
+        its timeline acts once all the same. With `is_repeated` the deeds come from a recording.
         """
         self._kernel = kernel
         self._loaded = loaded
@@ -35,6 +36,7 @@ class ScenarioRun:
             file = dataclasses.replace(file, weather=scenario.weather)
         self.duration_s = FOREVER if is_endless else SimTime(scenario.duration_s)
         self.station = Station(kernel, file, platform, slots)
+        self.timeline = Timeline(kernel, self.station, loaded.document.path.stem, is_repeated=is_repeated)
 
     def arm(self) -> None:
         """Plan the vehicles and the deeds of the timeline."""
@@ -44,17 +46,4 @@ class ScenarioRun:
         else:
             demand = scenario.demand
             station.draw_demand(demand.sessions_per_day if demand is not None else None, self.duration_s)
-        for entry in scenario.timeline:
-            self._kernel.at(self._loaded.due(entry), self._deed(entry))
-
-    def _deed(self, entry: TimelineEntry) -> Callable[[], None]:
-        faults = self.station.faults
-        if entry.clear is not None:
-            alias = entry.clear
-            return lambda: faults.clear(alias) if alias in faults.injected else None
-        name, target = entry.inject or "", entry.target or ""
-        return lambda: _discard(faults.inject(name, target, entry.parameters, entry.alias))
-
-
-def _discard(_injected: object) -> None:
-    return None
+        self.timeline.plan(scenario.timeline)
