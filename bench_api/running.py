@@ -25,6 +25,7 @@ from bench_api.report import write_report
 from bench_api.rest_face import RestPort
 from bench_api.run_folders import held
 from bench_api.socket_play import Serving
+from bench_api.summary import markdown
 from hil.listening import bound
 from hil.modbus.tls import tls_problems
 from hil.ocpp.csms.manners import read_manner
@@ -51,6 +52,7 @@ def run(
     out: Path | None,
     state: Path | None,
     junit: Path | None,
+    summary: Path | None = None,
     *,
     slots: str | None = None,
     manner: str | None = None,
@@ -88,7 +90,10 @@ def run(
         outcome = Bench(replace(plan, serving=serving), progress).run()
     if junit is not None:
         _copy(folder / "junit.xml", junit)
-    finish(outcome, folder, as_json=as_json)
+    report = finish(outcome, folder, as_json=as_json)
+    if summary is not None:
+        again = plan.command.replace("--csms URL", f"--csms {without_credentials(csms)[0]}") if csms else plan.command
+        _written(summary, markdown(outcome.document, folder, again, report))
     return outcome.exit_code
 
 
@@ -197,8 +202,8 @@ def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
     return 0 if is_same else 1
 
 
-def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
-    """Write the report of a run into its folder, and say how it went."""
+def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> Path | None:
+    """Write the report of a run into its folder, and say how it went; where the report is, if there is one."""
     document = outcome.document
     report: Path | None = None
     if folder is not None and (folder / "run.sqlite").exists():
@@ -209,6 +214,7 @@ def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     sys.stderr.write(_summary(document, report))
+    return report
 
 
 def _summary(document: dict[str, Any], report: Path | None) -> str:
@@ -250,3 +256,13 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     except OSError as error:
         raise UsageError(f"--junit {target}: cannot be written ({error.strerror or error})") from None
+
+
+def _written(target: Path, text: str) -> None:
+    """Added to what stands there: a CI job has one page for all its steps."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"--summary {target}: cannot be written ({error.strerror or error})") from None
