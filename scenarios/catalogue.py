@@ -51,6 +51,7 @@ EVENT_KINDS = (
     "evse.state",
     "fault.active",
     "fault.armed",
+    "fault.changed",
     "fault.cleared",
     "grid.outage",
     "grid.restored",
