@@ -178,6 +178,16 @@ class InjectedFault:
     given: Mapping[str, Scalar] = field(default_factory=dict)
     """The parameters that were given; the others have their defaults."""
 
+    def changed(self, values: Mapping[str, Scalar]) -> tuple[dict[str, Scalar], Any]:
+        """What would be given and the fault that this makes, with these values instead; None: the default.
+
+        Raises `UsageError` on an unknown name, a value out of bounds and a value that cannot be left out.
+        """
+        for name in values:
+            self.spec.parameter(name)
+        given = {name: value for name, value in {**self.given, **values}.items() if value is not None}
+        return given, self.spec.make(given)
+
 
 class FaultBoard:
     """Every fault of a run. Targets are paths and are bound when they appear.
@@ -220,10 +230,7 @@ class FaultBoard:
         injected = self.injected.get(identity)
         if injected is None or injected.state == "cleared":
             raise UsageError(f"no fault called '{identity}' is armed or active")
-        for name in values:
-            injected.spec.parameter(name)
-        given = {name: value for name, value in {**injected.given, **values}.items() if value is not None}
-        changed = injected.spec.make(given)
+        given, changed = injected.changed(values)
         before, injected.fault, injected.given = injected.leaning, changed, given
         told: dict[str, Scalar] = {name: getattr(changed, name) for name in values}
         said = {name: None if value == inf else value for name, value in told.items()}

@@ -1,4 +1,4 @@
-"""A fault that is changed while it runs: one change for what it leans on, one event, its end moved with its duration."""
+"""A fault that is changed while it runs: one change for what it leans on, its end moved with its duration."""
 
 from __future__ import annotations
 
