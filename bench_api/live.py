@@ -7,6 +7,7 @@ events it does not miss, and where it falls so far behind that they would be for
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,6 +33,7 @@ _MOST_BEHIND: Final = 5_000
 _PAGE: Final = 1_000
 _LONGEST_DEAF: Final = 300  # ticks
 _MAX_MESSAGE_BYTES: Final = 4_096
+_UNREAD_BYTES: Final = 65_536  # what waits for a slow reader is old when it reads it
 _LARGEST: Final = 2**53 - 1
 
 
@@ -178,6 +180,9 @@ class _Client(Connection):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         super().on_ws_connected(transport)
+        below = transport.underlying_transport
+        below.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES)
+        below.set_write_buffer_limits(high=_UNREAD_BYTES)
         self._feed.opened(self)
 
     def _said(self, _data: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
-from picows.picows import WSAutoPingStrategy, WSProtocol
+from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]  # its stubs leave it out
 
 from hil.ocpp.connection import wire_log
 
@@ -49,8 +49,8 @@ class _Socket(asyncio.Protocol):
         self._connections = connections
         self._transport: Any = None  # uvloop's are no asyncio.Transport
         self._inner = WSProtocol(
-            None, None, False, lambda request: welcome(_amended(request)), wire_log, True, _HANDSHAKE_S, False, 0.0, 0.0,
-            WSAutoPingStrategy.PING_WHEN_IDLE, False, _MAX_FRAME_BYTES, None, _RECEIVE_BYTES,
+            None, None, False, lambda request: welcome(_amended(request)), wire_log, True, _HANDSHAKE_S, False, 0.0,
+            0.0, WSAutoPingStrategy.PING_WHEN_IDLE, False, _MAX_FRAME_BYTES, None, _RECEIVE_BYTES,
         )  # fmt: skip
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

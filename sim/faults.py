@@ -185,7 +185,8 @@ class InjectedFault:
         """
         for name in values:
             self.spec.parameter(name)
-        given = {name: value for name, value in {**self.given, **values}.items() if value is not None}
+        given: dict[str, Scalar] = {}
+        given |= {name: value for name, value in {**self.given, **values}.items() if value is not None}
         return given, self.spec.make(given)
 
 

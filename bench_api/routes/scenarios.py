@@ -90,7 +90,9 @@ def routes(_served: Served) -> APIRouter:
         """One with its text."""
         found = next((one for one in await shipped() if one.name == name), None)
         if found is None:
-            raise HTTPException(404, f"no scenario is called '{name[:100]}'; {did_you_mean(name, scenario_names())}")
+            raise HTTPException(
+                404, f"no scenario is called '{name[:100]}'; {did_you_mean(name, list(scenario_names()))}"
+            )
         return Whole(**found.model_dump(), text=find_scenario(name).read_text(encoding="utf-8"))
 
     @router.post("/scenarios/validate", responses=refusals(413, 422))

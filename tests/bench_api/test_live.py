@@ -76,11 +76,13 @@ def test_every_event_once_and_in_order_to_all_and_as_rest_says_it(station: Path)
     keep_up(station, act)
 
 
-def test_a_slow_reader_misses_frames_and_no_event(station: Path) -> None:
+def test_a_slow_reader_misses_frames_and_no_event(station: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_UNREAD_BYTES", 4_096)
+
     def act(client: httpx2.Client) -> None:
         with Listener(origin(client), buffer=4_096) as slow:
             begins = slow.hear_a("snapshot")["after"]
-            last = disturb(client, 1_500)
+            last = disturb(client, 400)
             seqs, kinds = [], set()
             while not seqs or seqs[-1] < last:
                 message = slow.hear()
@@ -98,12 +100,13 @@ def test_a_slow_reader_misses_frames_and_no_event(station: Path) -> None:
 def test_who_falls_too_far_behind_is_closed_and_comes_back_for_what_it_missed(
     station: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_MOST_BEHIND", 200)
+    monkeypatch.setattr(live, "_MOST_BEHIND", 50)
+    monkeypatch.setattr(live, "_UNREAD_BYTES", 4_096)
 
     def act(client: httpx2.Client) -> None:
         with Listener(origin(client), buffer=4_096) as deaf:
             last_seen = deaf.hear_a("snapshot")["after"]
-            last = disturb(client, 2_500)
+            last = disturb(client, 600)
             while (message := deaf.hear()) is not None:
                 assert message["t_s"] < 1e9 and message.get("seq", 0) < last, "it was never behind"
                 last_seen = message["seq"] if message["type"] == "event" else last_seen
