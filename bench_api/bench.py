@@ -50,7 +50,8 @@ class Plan:
 
     `slots` says which things are devices. `vehicles` is the text of a replayed table that is in no file any more;
     `tested` says whom it is played against. Where `is_endless` the station lives on after the scenario's duration,
-    until it is told to stop; `serving` says which faces it has meanwhile, beside that to its platform.
+    until it is told to stop; with `is_repeated` the scenario's deeds come from a recording. `serving` says which faces
+    it has meanwhile, beside that to its platform.
     """
 
     loaded: LoadedScenario
@@ -67,6 +68,7 @@ class Plan:
     vehicles: str | None = None
     slots: Document[SlotFile] | None = None
     is_endless: bool = False
+    is_repeated: bool = False
     serving: Serving | None = None
 
 
@@ -110,7 +112,9 @@ class Bench:
         if plan.slots is not None:
             self.recorder.meta({"file_slots": without_passwords(plan.slots)})
         platform = self.endpoint or self.platform
-        self.run_ = ScenarioRun(self.kernel, loaded, platform, devices, is_endless=plan.is_endless)
+        self.run_ = ScenarioRun(
+            self.kernel, loaded, platform, devices, is_endless=plan.is_endless, is_repeated=plan.is_repeated
+        )
         if plan.slots is not None and (problems := map_problems(plan.slots, self.run_.station)):
             raise FileProblems(problems)
         self.judge = Judge(
@@ -137,6 +141,7 @@ class Bench:
         except Exception as error:  # a fault of ours ends the run as `error`, with everything recorded kept
             failure = error
         finally:
+            failure = failure or self.restore()
             for number, handler in before.items():
                 signal.signal(number, handler)
         try:
@@ -150,6 +155,15 @@ class Bench:
         self._is_stopped = True
         if self.loop is not None:
             self.loop.stop()
+
+    def restore(self) -> Exception | None:
+        """Take the scenario's way back where it was not taken, as far as the kernel still answers; what went wrong."""
+        try:
+            self.run_.restore()
+            self.kernel.advance(self.kernel.now)
+        except Exception as error:
+            return error
+        return None
 
     @property
     def is_stopped(self) -> bool:

@@ -22,7 +22,8 @@ from sim.errors import BooksOpen, RecordingFailed, VoltyardError
 from sim.faults import InjectedFault
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
-from twins.device_book import device_books, instrument_gaps, register_steps
+from twins.device_book import device_books, instrument_gaps, register_books, register_steps
+from twins.links import Link
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
@@ -55,7 +56,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     digests = ("", "")
     wire = WireFacts()
     try:
-        judgements = bench.judge.finish(now)
+        judgements = [*bench.judge.finish(now), *bench.run_.steadiness.finish()]
         wire = wire_facts(bench.endpoint, kernel.clock, now)
         books, findings = _books(bench, wire.refused)
         figures = bench.run_.station.kpis.figures(now)
@@ -86,6 +87,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         is_error=failure is not None,
         is_aborted=bench.is_aborted,
         never_met=len(never_met),
+        is_unsteady=bench.run_.steadiness.is_missing,
     )
     document = {
         "schema": 1, "voltyard": importlib.metadata.version("voltyard"), "verdict": verdict,
@@ -96,11 +98,13 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         "unsolicited": bench.unsolicited,
         "expectations": [judgement_row(one) for one in judgements],
     }  # fmt: skip
+    if bench.run_.timeline.waiting:
+        document["notes"] = [f"{path}: its condition never came true" for path in bench.run_.timeline.waiting]
     if wire.document is not None:
         document["wire"] = wire.document
     if failure is not None:
         document["error"] = _said(failure)
-    elif reason := "; ".join(_reasons(verdict, findings, wire, never_met)):
+    elif reason := "; ".join([*_reasons(verdict, findings, wire, never_met), *_unsteady(judgements)]):
         document["reason"] = reason
     outcome = Outcome(document, findings, wire.findings)
     _write(outcome, plan.out, lambda t_s: f"{kernel.clock.local(SimTime(t_s)):%Y-%m-%d %H:%M:%S}")
@@ -117,6 +121,13 @@ def _reasons(
     if not any(findings.values()):
         yield from filter(None, (wire.findings.get("conformance"),))
         yield from (f"{one.id} never met its target {one.target}" for one in never_met)
+
+
+def _unsteady(judgements: Sequence[Judgement]) -> Iterator[str]:
+    """What was not steady before anything was done."""
+    for one in judgements:
+        if one.id.endswith(".before") and one.verdict == "not_judged":
+            yield from one.notes
 
 
 def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -140,13 +151,17 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
         books["devices"] = [asdict(device) for device in devices]
     if gaps := instrument_gaps(station):
         books["gaps"] = [asdict(gap) for gap in gaps]
+    if registers := register_books(station, now):
+        books["registers"] = [asdict(register) for register in registers]
     if steps := register_steps(station):
         books["register_steps"] = [asdict(step) for step in steps]
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]
     if messages["lost"] and refused:
         wrong[0] += f" ({refused})"
     if undelivered:
-        wrong.append(f"{undelivered} ended, but the CSMS has not taken their end{_behind(station)}")
+        wrong.append(f"{undelivered} ended, but the CSMS has not taken their end")
+    if wrong:
+        wrong[-1] += _behind(station)
     if messages["started"] != messages["stopped"] + messages["open"]:
         wrong.append("started, stopped and open do not add up")
     findings = {"energy": "", "money": "", "messages": "transactions: " + ", ".join(wrong) if wrong else ""}
@@ -154,9 +169,9 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _behind(station: Station) -> str:
-    """The wires that are cut as the run ends, by the faults that cut them."""
-    cut = [one for link in station.links.values() for one in station.faults.leaning_on(link.is_cut)]
-    return f"; behind it: {', '.join(cut)}" if cut else ""
+    """The faults that have leaned on wires: what they may have kept from the CSMS, or said twice."""
+    acted = [one.id for one in station.faults.injected.values() if one.spec.hits is Link and one.state != "armed"]
+    return f"; behind it: {', '.join(acted)}" if acted else ""
 
 
 def _check_books(books: dict[str, Any]) -> None:

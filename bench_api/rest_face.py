@@ -6,13 +6,16 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
 from bench_api.endpoint_rows import Row, rest_row
-from bench_api.live import LiveFeed
 from hil.listening import shown_host
 from hil.rest_server import RestServer
+
+if TYPE_CHECKING:
+    from bench_api.live import LiveFeed
 
 __all__ = ["RestFace", "RestPort"]
 

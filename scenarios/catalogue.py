@@ -8,10 +8,13 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from scenarios.places import places, that_fit
 from scenarios.targets import key_of, natural
 from sim.clock import Clock
+from sim.deeds import DEEDS
 from sim.events import WIRE_PREFIX
 from sim.faults import FAULTS, Parameter
+from sim.globs import pattern_of
 from sim.kernel import Kernel
 from sim.signals import Signal, State
 from sim.sums import Sum
@@ -47,6 +50,7 @@ EVENT_KINDS = (
     "device.nonsense",
     "device.register_stepped",
     "evse.fail_safe",
+    "evse.limited",
     "evse.recovered",
     "evse.state",
     "fault.active",
@@ -64,6 +68,8 @@ EVENT_KINDS = (
     "session.ended",
     "session.refused",
     "session.started",
+    "session.stop_ignored",
+    "session.unread",
     "stack.switched",
     "staff.arrived",
     "staff.dispatched",
@@ -102,6 +108,33 @@ class StationCatalogue:
         """What the fault takes."""
         return FAULTS.get(name).parameters
 
+    def deed_names(self) -> Collection[str]:
+        """Every deed."""
+        return DEEDS.names()
+
+    def deed_parameters(self, name: str) -> Collection[Parameter]:
+        """What the deed takes."""
+        return DEEDS.get(name).parameters
+
+    def fitting(self, name: str, glob: str) -> Collection[str]:
+        """Places of what this fault or deed may act on whose paths fit a glob."""
+        if name in DEEDS.names():
+            return that_fit(self._station, DEEDS.get(name).on, glob)
+        found = that_fit(self._station, FAULTS.get(name).hits, glob)
+        return [path for path in found if self.target_problem(name, path) is None]
+
+    def deed_problem(self, name: str, path: str) -> str | None:
+        """Why the deed cannot be asked of this path; None where it can."""
+        thing = self._station.find(path)
+        if thing is None:
+            return f"the station has no {path}"
+        on = DEEDS.get(name).on
+        return None if isinstance(thing, on) else f"{name} is for {on.__name__}, and {path} is {type(thing).__name__}"
+
+    def states(self) -> dict[str, list[str]]:
+        """Every enumerated signal, with its words."""
+        return {name: signal.labels for name, signal in self._signals.items() if isinstance(signal, State)}
+
     def signal_names(self) -> Collection[str]:
         """Every signal that is a number."""
         return [name for name, signal in self._signals.items() if not isinstance(signal, State)]
@@ -120,7 +153,12 @@ class StationCatalogue:
 
     def knows_subject(self, path: str) -> bool:
         """Whether events may concern this path: a thing, its guest, a member of the staff, a wire, or who comes."""
-        return path in self._subjects or _COMER.fullmatch(path) is not None
+        if path in self._subjects or _COMER.fullmatch(path) is not None:
+            return True
+        glob = pattern_of(path)
+        return "*" in path and (
+            any(glob.fullmatch(one) for one in self._subjects) or path.startswith(("vehicle[", "session["))
+        )
 
     def subjects(self) -> Collection[str]:
         """Paths that events concern, without the vehicles and sessions, whose numbers the run gives."""
@@ -132,8 +170,7 @@ class StationCatalogue:
 
     def places(self) -> Collection[str]:
         """Paths of what faults may hit, with the guests that bays may have."""
-        station = self._station
-        return [*station.things, *(f"{bay.path}.vehicle.bms" for bay in station.bays.values())]
+        return places(self._station)
 
     def target_problem(self, fault: str, path: str) -> str | None:
         """Why the fault cannot hit this path; None where it can, or a guest there may be what it hits."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from scenarios.schema import EventName, Expectation, Scenario, TimelineEntry, is_local_time
+from scenarios.choices import Draw, TimeDraw, is_local_time
+from scenarios.conditions import EventName
+from scenarios.moments import due, moment, span
+from scenarios.schema import Expectation, Scenario
+from scenarios.timeline_shape import Member, TimelineEntry
 from sim.clock import Clock
 from sim.errors import FileProblem
 from sim.faults import Parameter
@@ -14,7 +17,7 @@ from sim.files import Document, did_you_mean
 from sim.units import SimTime
 from twins.clauses import clause_of, clauses
 
-__all__ = ["Catalogue", "deed_problems", "due", "judging_problems", "moment", "time_problems"]
+__all__ = ["Catalogue", "judging_problems", "time_problems"]
 
 
 class Catalogue(Protocol):
@@ -25,6 +28,21 @@ class Catalogue(Protocol):
 
     def fault_parameters(self, name: str) -> Collection[Parameter]:
         """What a known fault takes."""
+
+    def deed_names(self) -> Collection[str]:
+        """Every deed."""
+
+    def deed_parameters(self, name: str) -> Collection[Parameter]:
+        """What a known deed takes."""
+
+    def fitting(self, name: str, glob: str) -> Collection[str]:
+        """Places of what this known fault or deed may act on whose paths fit a glob."""
+
+    def deed_problem(self, name: str, path: str) -> str | None:
+        """Why a known deed cannot be asked of this path, or None."""
+
+    def states(self) -> Mapping[str, Sequence[str]]:
+        """Every enumerated signal, with its words."""
 
     def signal_names(self) -> Collection[str]:
         """Every signal that is a number."""
@@ -51,29 +69,18 @@ class Catalogue(Protocol):
         """Why a known fault cannot hit this path, or None."""
 
 
-def moment(clock: Clock, time: str) -> SimTime:
-    """The first time from the start on that the station's clocks show `time`, such as `14:05`."""
-    start = clock.local(SimTime(0.0))
-    shown = start.replace(hour=int(time[:2]), minute=int(time[3:]), second=0, microsecond=0)
-    while clock.seconds(shown) < 0:
-        shown += timedelta(days=1)
-    return clock.seconds(shown)
-
-
-def due(clock: Clock, entry: TimelineEntry) -> SimTime:
-    """When a timeline entry acts, in seconds since the start."""
-    return SimTime(entry.after_s) if entry.after_s is not None else moment(clock, entry.at or "")
-
-
 def time_problems(document: Document[Scenario], clock: Clock) -> Iterator[FileProblem]:
     """A start that clocks skip, and times after the end of the run."""
     scenario = document.value
     if clock.local(SimTime(0.0)).replace(tzinfo=None) != scenario.begins:
         what = f"{scenario.start} is skipped by the clocks of {clock.zone.key}"
         yield document.problem("start", what, "a time outside the hour that summer time leaves out")
-    for at, entry in enumerate(scenario.timeline):
-        if due(clock, entry) > scenario.duration_s:
-            yield _too_late(document, f"timeline[{at}].{'at' if entry.after_s is None else 'after_s'}")
+    for path, act in scenario.acts():
+        if not isinstance(act, Member):
+            continue
+        times = span(clock, act)
+        if times and max(times) > scenario.duration_s:
+            yield _too_late(document, f"{path}.{'at' if act.after_s is None else 'after_s'}")
     for at, expectation in enumerate(scenario.expect):
         equals = expectation.equals
         if equals and is_local_time(equals.at) and moment(clock, equals.at) > scenario.duration_s:
@@ -84,56 +91,24 @@ def time_problems(document: Document[Scenario], clock: Clock) -> Iterator[FilePr
 def _cleared_too_soon(document: Document[Scenario], clock: Clock) -> Iterator[FileProblem]:
     """Entries that clear a fault before it is injected; at one instant the order of the file counts."""
     timeline = document.value.timeline
-    moments = [(due(clock, entry), at) for at, entry in enumerate(timeline)]
+    fixed = {at: entry for at, entry in enumerate(timeline) if not entry.when and not _is_drawn(entry)}
+    moments = {at: (due(clock, entry), at) for at, entry in fixed.items()}
     injected = {entry.alias: at for at, entry in reversed(list(enumerate(timeline))) if entry.alias is not None}
-    for at, entry in enumerate(timeline):
+    for at, entry in fixed.items():
         first = injected.get(entry.clear) if entry.clear is not None else None
-        if first is not None and moments[at] < moments[first]:
+        if first is not None and first in moments and moments[at] < moments[first]:
             what = f"{entry.clear} is cleared before timeline[{first}] injects it"
             told = f"{timeline[first].at or f'{timeline[first].after_s:g} s after the start'}"
             yield document.problem(f"timeline[{at}].clear", what, f"a time after {told}, when it is injected")
 
 
+def _is_drawn(entry: TimelineEntry) -> bool:
+    return isinstance(entry.at, TimeDraw) or isinstance(entry.after_s, Draw)
+
+
 def _too_late(document: Document[Scenario], path: str) -> FileProblem:
     what = "this is after the end of the run"
     return document.problem(path, what, f"a time within {document.value.duration_h:g} h of {document.value.start}")
-
-
-def deed_problems(document: Document[Scenario], known: Catalogue) -> Iterator[FileProblem]:
-    """Faults, targets and parameters that the station does not know, and names given twice or never."""
-    aliases: dict[str, int] = {}
-    for at, entry in enumerate(document.value.timeline):
-        here = f"timeline[{at}]"
-        if entry.alias in aliases:
-            what = f"{entry.alias} is the name of timeline[{aliases[entry.alias]}] too"
-            yield document.problem(f"{here}.as", what, "a name of its own")
-        if entry.alias is not None:
-            aliases.setdefault(entry.alias, at)
-        if entry.inject is not None and entry.target is not None:
-            yield from _injection(document, here, entry.inject, entry.target, entry, known)
-    for at, entry in enumerate(document.value.timeline):
-        if entry.clear is not None and entry.clear not in aliases:
-            what = f"no fault of this file is called {entry.clear}"
-            yield document.problem(f"timeline[{at}].clear", what, did_you_mean(entry.clear, aliases))
-
-
-def _injection(
-    document: Document[Scenario], here: str, fault: str, target: str, entry: TimelineEntry, known: Catalogue
-) -> Iterator[FileProblem]:
-    if fault not in known.fault_names():
-        yield document.problem(f"{here}.inject", f"unknown fault {fault}", did_you_mean(fault, known.fault_names()))
-        return
-    wrong = known.target_problem(fault, target)
-    if wrong:
-        yield document.problem(f"{here}.target", wrong, did_you_mean(target, known.targets(fault)))
-    parameters = {parameter.name: parameter for parameter in known.fault_parameters(fault)}
-    for name, value in entry.parameters.items():
-        path = f"{here}.with.{name}"
-        if name not in parameters:
-            yield document.problem(path, f"{fault} has no parameter {name}", did_you_mean(name, parameters))
-        elif problem := parameters[name].problem(value):
-            what, _, right = problem.partition("; ")
-            yield document.problem(path, what, right)
 
 
 def judging_problems(document: Document[Scenario], known: Catalogue) -> Iterator[FileProblem]:

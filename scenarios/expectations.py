@@ -10,9 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from scenarios.bounds import Range, in_words
-from scenarios.checks import moment
+from scenarios.conditions import EventName
 from scenarios.judgement import Judgement, Nearest, concluded
-from scenarios.schema import EventName, Expectation, Scenario
+from scenarios.moments import moment
+from scenarios.schema import Expectation, Scenario
 from sim.clock import Clock
 from sim.events import Event
 from sim.kernel import Kernel
@@ -55,10 +56,11 @@ class Form(ABC):
         """Hear the events of this name."""
 
         def told(event: Event) -> None:
-            if name.subject is None or event.subject == name.subject:
+            if name.fits(event):
                 heard(event)
 
-        self.kernel.subscribe(told, name.event)
+        for kind in name.kinds:
+            self.kernel.subscribe(told, kind)
 
 
 EXPECTATIONS: Registry[type[Form]] = Registry("expectation", "voltyard.expectations")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from scenarios.loader import LoadedScenario
-from scenarios.schema import TimelineEntry
+from scenarios.steadiness import Steadiness
+from scenarios.timeline import Timeline
 from sim.kernel import Kernel
 from sim.units import FOREVER, SimTime
 from twins.ports import PlatformPort
@@ -22,11 +23,12 @@ class ScenarioRun:
     def __init__(
         self, kernel: Kernel, loaded: LoadedScenario, platform: PlatformPort,
         slots: Mapping[str, SlotConfig] | None = None, *, is_endless: bool = False,
+        is_repeated: bool = False,
     ) -> None:  # fmt: skip
         """Builds the station with what the scenario says instead of the station's own weather and demand.
 
         `slots` are the things, by path, that devices stand behind. With `is_endless` its demand comes day after day;
-        its timeline acts once all the same.
+        its timeline acts once all the same. With `is_repeated` the deeds come from a recording.
         """
         self._kernel = kernel
         self._loaded = loaded
@@ -35,6 +37,10 @@ class ScenarioRun:
             file = dataclasses.replace(file, weather=scenario.weather)
         self.duration_s = FOREVER if is_endless else SimTime(scenario.duration_s)
         self.station = Station(kernel, file, platform, slots)
+        self.steadiness = Steadiness(kernel, scenario.steady)
+        actor, before = loaded.document.path.stem, self.steadiness.begin
+        self.timeline = Timeline(kernel, self.station, actor, is_repeated=is_repeated, before=before)
+        self._is_restored = False
 
     def arm(self) -> None:
         """Plan the vehicles and the deeds of the timeline."""
@@ -44,17 +50,15 @@ class ScenarioRun:
         else:
             demand = scenario.demand
             station.draw_demand(demand.sessions_per_day if demand is not None else None, self.duration_s)
-        for entry in scenario.timeline:
-            self._kernel.at(self._loaded.due(entry), self._deed(entry))
+        self.timeline.plan(scenario.timeline)
+        if not scenario.timeline:
+            self._kernel.defer(self.steadiness.begin)
+        if scenario.restore and self.duration_s < FOREVER:
+            self._kernel.at(SimTime(max(0.0, self.duration_s - scenario.settle_s)), self.restore)
 
-    def _deed(self, entry: TimelineEntry) -> Callable[[], None]:
-        faults = self.station.faults
-        if entry.clear is not None:
-            alias = entry.clear
-            return lambda: faults.clear(alias) if alias in faults.injected else None
-        name, target = entry.inject or "", entry.target or ""
-        return lambda: _discard(faults.inject(name, target, entry.parameters, entry.alias))
-
-
-def _discard(_injected: object) -> None:
-    return None
+    def restore(self) -> None:
+        """Take the way back, once: its commands act when this instant is at rest."""
+        if not self._is_restored:
+            self._is_restored = True
+            self.steadiness.begin()
+            self.timeline.restore(self._loaded.document.value.restore)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from scenarios.choices import is_local_time, one_of
+from scenarios.conditions import LONGEST_S, EventName, bounded
+from scenarios.frame_shape import Restoring, Sabotage, ScenarioParameter, Steady
+from scenarios.timeline_shape import Act, TimelineEntry
 from sim.files import ID_PATTERN, Misfit, key
 from twins.station_file import LocalText
 from twins.weather import WeatherConfig
@@ -24,30 +28,8 @@ __all__ = [
     "is_local_time",
 ]
 
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _START = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _FORMS = ("after", "never", "always", "count", "equals")
-_LONGEST_S = 87_600 * 3_600
-
-
-def is_local_time(text: str) -> bool:
-    """Whether this is a time of day such as `14:05`."""
-    return _TIME.fullmatch(text) is not None
-
-
-def _one_of(given: Mapping[str, object], what: str) -> str:
-    """The one key that has a value; Misfit for none or several."""
-    found = [name for name, value in given.items() if value is not None]
-    if len(found) != 1:
-        raise Misfit("", f"{what} by {' and '.join(found) or 'none'} of {', '.join(given)}", "exactly one of them")
-    return found[0]
-
-
-def _bounded(below: float | None, above: float | None) -> None:
-    if below is None and above is None:
-        raise Misfit("", "neither below nor above is given", "a bound for the signal, in the unit of its name")
-    if below is not None and above is not None and below <= above:
-        raise Misfit("below", f"{below:g} is not more than above, {above:g}: nothing lies between", "below > above")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,47 +43,7 @@ class ScenarioDemand:
 
     def __post_init__(self) -> None:
         """Refuse none and both."""
-        _one_of({"sessions_per_day": self.sessions_per_day, "replay": self.replay}, "demand is given")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineEntry:
-    """One deed at one time: a fault begins (`inject`), or an earlier one of this file ends (`clear`)."""
-
-    at: str | None = field(default=None, metadata=key('The first time after the start that clocks show this: "14:05".'))
-    after_s: float | None = field(
-        default=None, metadata=key("Seconds after the start.", unit="s", low=0, high=_LONGEST_S)
-    )
-    inject: str | None = field(default=None, metadata=key("Name of a fault, as in `voltyard list faults`."))
-    target: str | None = field(default=None, metadata=key("Path of what it hits: pile[A01].connector[1]."))
-    alias: str | None = field(
-        default=None, metadata=key("What this file calls the fault, to clear it.", name="as", pattern=ID_PATTERN)
-    )
-    parameters: Mapping[str, float | int | str | bool] = field(
-        default_factory=dict, metadata=key("The fault's parameters.", name="with", count=(0, 50))
-    )
-    clear: str | None = field(default=None, metadata=key("The `as` of the fault that ends."))
-
-    def __post_init__(self) -> None:
-        """Refuse what has no time, no deed, or keys of another deed."""
-        _one_of({"at": self.at, "after_s": self.after_s}, "the time is given")
-        deed = _one_of({"inject": self.inject, "clear": self.clear}, "the deed is given")
-        if self.at is not None and not is_local_time(self.at):
-            raise Misfit("at", f"{self.at!r} is no time of day", 'the station\'s time as "14:05"')
-        if deed == "inject" and self.target is None:
-            raise Misfit("target", "missing", "give it: the path of what the fault hits")
-        if deed == "clear":
-            spare = {"target": self.target, "as": self.alias, "with": self.parameters or None}
-            for name in (name for name, value in spare.items() if value is not None):
-                raise Misfit(name, "has no meaning beside clear", "clear takes the `as` of an injected fault alone")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventName:
-    """Events of one kind, of all subjects or of one."""
-
-    event: str = field(metadata=key("Kind of the event: session.started."))
-    subject: str | None = field(default=None, metadata=key("Path of whom it concerns; all, if left out."))
+        one_of({"sessions_per_day": self.sessions_per_day, "replay": self.replay}, "demand is given")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +56,7 @@ class Always:
 
     def __post_init__(self) -> None:
         """Refuse a signal without bounds."""
-        _bounded(self.below, self.above)
+        bounded(self.below, self.above)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +108,7 @@ class Expectation:
         metadata=key("Where it is seen: in the twins, on the wire, in the platform's books, at a device in a slot."),
     )
     after: EventName | None = field(default=None, metadata=key("Each such event must be followed in time."))
-    within_s: float | None = field(default=None, metadata=key("How soon after it.", unit="s", above=0, high=_LONGEST_S))
+    within_s: float | None = field(default=None, metadata=key("How soon after it.", unit="s", above=0, high=LONGEST_S))
     event: str | None = field(default=None, metadata=key("With `after`: the event that must follow."))
     subject: str | None = field(default=None, metadata=key("With `after`: of whom the event must be."))
     signal: str | None = field(default=None, metadata=key("With `after`: the signal that must come within its bounds."))
@@ -186,8 +128,8 @@ class Expectation:
             return
         if self.within_s is None:
             raise Misfit("within_s", "missing", "give it: how soon after the event (s)")
-        if _one_of({"event": self.event, "signal": self.signal}, "what follows is given") == "signal":
-            _bounded(self.below, self.above)
+        if one_of({"event": self.event, "signal": self.signal}, "what follows is given") == "signal":
+            bounded(self.below, self.above)
             if self.subject is not None:
                 raise Misfit("subject", "has no meaning beside signal", "leave it out: the path names the subject")
         elif self.below is not None or self.above is not None:
@@ -196,7 +138,7 @@ class Expectation:
     @property
     def form(self) -> str:
         """Which kind of expectation this is: within, never, always, count or equals."""
-        found = _one_of({name: getattr(self, name) for name in _FORMS}, "the form is given")
+        found = one_of({name: getattr(self, name) for name in _FORMS}, "the form is given")
         return "within" if found == "after" else found
 
 
@@ -210,10 +152,26 @@ class Scenario:
     station: str = field(metadata=key("A shipped station's name, or a file relative to this one.", count=(1, 1_000)))
     start: str = field(metadata=key("When it begins, in the station's time: 2022-07-11T12:00."))
     seed: int = field(metadata=key("Starts every random stream.", low=0, high=2**53))
-    duration_h: float = field(metadata=key("How long it lasts.", unit="h", above=0, high=_LONGEST_S / 3_600))
+    duration_h: float = field(metadata=key("How long it lasts.", unit="h", above=0, high=LONGEST_S / 3_600))
+    family: Literal[
+        "fault", "fire", "high-temperature", "peak-load", "network", "billing", "security", "background"
+    ] = field(default="background", metadata=key("What it is about."))
     weather: WeatherConfig | None = field(default=None, metadata=key("Instead of the station's weather."))
     demand: ScenarioDemand | None = field(default=None, metadata=key("Instead of the station's demand."))
+    include: tuple[str, ...] = field(
+        default=(), metadata=key("Files, or shipped scenarios, whose timeline, expectations and parameters come first.",
+                                 count=(0, 10))
+    )  # fmt: skip
+    parameters: Mapping[str, ScenarioParameter] = field(
+        default_factory=dict, metadata=key("Values that whoever plays it may set.", count=(0, 100))
+    )
+    platform: str | None = field(default=None, metadata=key("Manner of the embedded CSMS.", pattern=ID_PATTERN))
+    steady: Steady | None = field(default=None, metadata=key("What is so before anything is done, and at the end."))
     timeline: tuple[TimelineEntry, ...] = field(default=(), metadata=key("What is done, and when.", count=(0, 10_000)))
+    restore: tuple[Restoring, ...] = field(
+        default=(), metadata=key("The way back, before the end and on every way out.", count=(0, 100))
+    )
+    sabotage: Sabotage | None = field(default=None, metadata=key("The run that must fail."))
     expect: tuple[Expectation, ...] = field(default=(), metadata=key("What is judged.", count=(0, 1_000)))
 
     def __post_init__(self) -> None:
@@ -227,6 +185,16 @@ class Scenario:
             raise Misfit("start", f"{self.start!r} is not in the calendar ({error})", right) from None
         if not 1970 <= year <= 2200:
             raise Misfit("start", f"the year {year} is out of range", "1970 to 2200")
+
+    def acts(self) -> Iterator[tuple[str, Act]]:
+        """Every deed of the timeline, with its key path, those of groups and sequences too."""
+        for at, entry in enumerate(self.timeline):
+            yield from entry.flat(f"timeline[{at}]")
+
+    @property
+    def settle_s(self) -> float:
+        """How long before the end the way back is taken (s)."""
+        return self.steady.settle_s if self.steady is not None else 0.0
 
     @property
     def begins(self) -> datetime:

@@ -235,6 +235,10 @@ class Kernel:
         self.on_post()
         return ticket
 
+    def ask(self, command: Command) -> None:
+        """A command from within the run: it needs no admission and acts when this instant has come to rest."""
+        self._admitted.append(Ticket(command))
+
     def admit(self) -> int:
         """Take in what was posted, ordered by (link, number); it acts at this instant. Returns how many came in."""
         count = len(self._outside)

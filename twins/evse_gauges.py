@@ -15,7 +15,8 @@ from zlib import crc32
 
 from sim.gauges import Gauge
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.evse import PARAMETERS_FROM, Evse, LockState
+from twins.evse import PARAMETERS_FROM, Evse
+from twins.lock import LockState
 from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 __all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "is_plugged", "pilot_of", "serial_of", "step_of"]
@@ -23,12 +24,16 @@ __all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "is_plugged", "pilot_of", "
 _SECONDS_PER_MINUTE: Final = SECONDS_PER_HOUR / 60.0
 
 ALARMS: Final = (
-    "connector_derated", "connector_hot", "connector_overtemperature", "coolant_flow_lost",
-    "coolant_hot", "emergency_stop", "high_temperature", "inlet_sensor_broken", "pile_failed", "undervoltage",
+    "connector_derated", "connector_hot", "connector_overtemperature", "coolant_flow_lost", "coolant_hot", "door_open",
+    "emergency_stop", "ground_lost", "high_temperature", "inlet_sensor_broken", "insulation_low", "lock_failed",
+    "pile_failed", "precharge_failed", "residual_current", "tilted", "undervoltage", "water_inside",
 )  # fmt: skip
-"""What an EVSE may raise, and goes on raising while it lasts."""
+"""What an EVSE may raise; it shows what it is locked out for until it serves again."""
 
-_OF_PILE: Final = ("high_temperature", "inlet_sensor_broken", "pile_failed")
+_OF_PILE: Final = (
+    "door_open", "ground_lost", "high_temperature", "inlet_sensor_broken", "pile_failed",
+    "residual_current", "tilted", "water_inside",
+)  # fmt: skip
 
 MATED_V, OPEN_V = 4.0, 6.0
 """Of a DC connector's first detection point, mated and not (GB/T 18487.1, annex B: 12 V over dividers of 1 kohm)."""
@@ -121,7 +126,7 @@ def evse_gauges(outlet: Supply) -> Iterator[Gauge]:
         "contactor_welded": ("1", lambda _t: float(_is_welded(outlet))),
         "contactor_open": ("1", lambda _t: float(_stays_open(outlet))),
         "has_contactor_fault": ("1", lambda _t: float(_is_welded(outlet) or _stays_open(outlet))),
-        "has_pile_fault": ("1", lambda _t: float(not outlet.alarms.isdisjoint(_OF_PILE))),
+        "has_pile_fault": ("1", lambda _t: float(_has_pile_fault(outlet))),
     }
     readers |= {alarm: ("1", _alarm(outlet, alarm)) for alarm in ALARMS}
     readers |= _ac_readers(outlet) if outlet.model.kind == "ac" else _dc_readers(outlet)
@@ -197,7 +202,11 @@ def _of_phase(is_there: bool, read: Reader) -> Reader:
 
 
 def _alarm(outlet: Supply, alarm: str) -> Reader:
-    return lambda _t: float(alarm in outlet.alarms)
+    return lambda _t: float(alarm in outlet.alarms or alarm == outlet.locked_by)
+
+
+def _has_pile_fault(outlet: Supply) -> bool:
+    return not outlet.alarms.isdisjoint(_OF_PILE) or outlet.locked_by in _OF_PILE or "fan_failed" in outlet.remarks
 
 
 def _charging_s(outlet: Supply, t: SimTime) -> float:

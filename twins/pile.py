@@ -22,6 +22,7 @@ from twins.device_supply import DeviceTerms
 from twins.evse import Evse
 from twins.meter import METER_CLASSES
 from twins.modules import StackConfig
+from twins.pile_guard import PileGuard
 from twins.ports import PlatformPort
 from twins.supply import EvseState, Supply
 
@@ -162,6 +163,7 @@ class Pile:
         self.input_kw = Sum(f"{self.path}.input_kw", "kW", [self.power_kw, self.loss_kw, self.standby_kw])
         kernel.add(self.modules_kw, self.standby_kw, self.power_kw, self.ratio_loss_kw, self.loss_kw, self.input_kw)
         self.is_down = Knob(False, self._down_changed)
+        self.guard = PileGuard(self)
         for outlet in self.evses:
             outlet.on_switched = self._switch_modules
 
@@ -184,6 +186,7 @@ class Pile:
         if self.model.blocks:
             self._switch_modules()
         self._control.rebudget(self.path, limit_kw)
+        self.remark("pile_derated", share < 1.0)
 
     def lock_out(self, cause: str, alarm: str) -> None:
         """None of its EVSEs serves while `cause` lasts."""
@@ -194,6 +197,11 @@ class Pile:
         """That cause is over."""
         for evse in self.evses:
             evse.lift(cause)
+
+    def remark(self, what: str, is_on: bool) -> None:
+        """Something of the cabinet is not as it should be, or is again; its EVSEs serve on."""
+        for evse in self.evses:
+            evse.remark(what, is_on)
 
     def energise(self, is_live: bool) -> None:
         """Its controls draw power, or have none."""
