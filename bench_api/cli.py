@@ -107,6 +107,9 @@ def run(
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the scenario, or a key of its file."),
     ] = None,
     sabotage: Annotated[bool, typer.Option("--sabotage", help="Play the run that must fail.")] = False,
+    faces: Annotated[
+        str | None, typer.Option(help="Open meanwhile: modbus, rest, or both with a comma; lockstep and real alone.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder, over those of an earlier run there."""
@@ -114,7 +117,7 @@ def run(
 
     raise typer.Exit(
         play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, changes=changes or (),
-             is_sabotaged=sabotage, as_json=as_json)
+             is_sabotaged=sabotage, faces=faces, as_json=as_json)
     )  # fmt: skip
 
 
@@ -203,6 +206,9 @@ def serve(
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback a token is required.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="REST port; 0 takes a free one.")] = REST_PORT,
+    has_free_ports: Annotated[
+        bool, typer.Option("--free-ports", help="Any free port for REST and for each Modbus port, whatever is said.")
+    ] = False,
     token_file: Annotated[Path | None, typer.Option(help="File holding the REST token.")] = None,
     record: Annotated[str, typer.Option(help="kpi, events or all.")] = "all",
     out: OutOption = None,
@@ -214,7 +220,11 @@ def serve(
     """
     from bench_api.serving import serve as keep_up
 
-    raise typer.Exit(keep_up(scenario, pace, seed, csms, state, host, port, token_file, record, out, slots))
+    raise typer.Exit(
+        keep_up(
+            scenario, pace, seed, csms, state, host, port, token_file, record, out, slots, has_free_ports=has_free_ports
+        )
+    )
 
 
 @app.command()
@@ -285,7 +295,7 @@ def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
     station: Annotated[str | None, typer.Argument(help="With twins and endpoints: of which station.")] = None,
     show: Annotated[
-        str | None, typer.Option(help="With stations or maps: print the file of this one, to begin with.")
+        str | None, typer.Option(help="With stations, scenarios, slots or maps: print this one's file, to begin with.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:

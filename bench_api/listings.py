@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from bench_api.endpoint_rows import endpoint_rows, rest_row
@@ -120,16 +121,21 @@ def _maps(_station: str | None) -> list[dict[str, Any]]:
 
 
 def shipped_text(listing: str, name: str) -> str:
-    """The file of a shipped station or map as it is written; UsageError for another list or name."""
+    """A shipped file of this list as it is written; UsageError for another list or name."""
     from hil.modbus.map_checks import map_names, map_path
+    from scenarios.loader import find_scenario, scenario_names
+    from scenarios.slots import find_slots, slot_file_names
 
-    names = {"stations": station_names, "maps": map_names}.get(listing)
-    if names is None:
+    shipped: dict[str, tuple[Collection[str], Callable[[str], Path]]] = {
+        "stations": (station_names(), find_station), "scenarios": (scenario_names(), find_scenario),
+        "slots": (slot_file_names(), find_slots), "maps": (map_names(), map_path),
+    }  # fmt: skip
+    if listing not in shipped:
         raise UsageError(f"--show: {listing} are not files; as in voltyard list stations --show {_DEMO_STATION}")
-    if name not in names():
-        raise UsageError(f"no {listing[:-1]} {name!r} is shipped; {did_you_mean(name, names())}")
-    path = find_station(name) if listing == "stations" else map_path(name)
-    return path.read_text(encoding="utf-8")
+    names, find = shipped[listing]
+    if name not in names:
+        raise UsageError(f"no {listing.removesuffix('s')} {name!r} is shipped; {did_you_mean(name, names)}")
+    return find(name).read_text(encoding="utf-8")
 
 
 def _scenarios(_station: str | None) -> list[dict[str, Any]]:
@@ -142,7 +148,7 @@ def _scenarios(_station: str | None) -> list[dict[str, Any]]:
             "name": name, "title": scenario.title.en, "title_zh": scenario.title.zh, "family": scenario.family,
             "clauses": sorted({one.clause for one in scenario.expect if one.clause}), "station": scenario.station,
             "seed": scenario.seed, "duration_h": scenario.duration_h,
-            "judges": sorted({one.face for one in scenario.expect}), 
+            "judges": sorted({one.face for one in scenario.expect}),
             "sabotage": scenario.sabotage.title.en if scenario.sabotage is not None else None,
         })  # fmt: skip
     return rows
@@ -163,7 +169,7 @@ def _slots(_station: str | None) -> list[dict[str, Any]]:
 
 
 def _expectations(_station: str | None) -> list[dict[str, Any]]:
-    from scenarios.expectations import EXPECTATIONS
+    from scenarios.judge import EXPECTATIONS
 
     return [
         {"name": name, "title": (form.__doc__ or "").strip().splitlines()[0]} for name, form in EXPECTATIONS.items()

@@ -22,7 +22,7 @@ from sim.errors import BooksOpen, RecordingFailed, VoltyardError
 from sim.faults import InjectedFault
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
-from twins.device_book import device_books, instrument_gaps, register_steps
+from twins.device_book import device_books, instrument_gaps, register_books, register_steps
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
@@ -55,9 +55,11 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     digests = ("", "")
     wire = WireFacts()
     try:
-        judgements = [*bench.judge.finish(now), *bench.run_.steadiness.finish()]
         wire = wire_facts(bench.endpoint, kernel.clock, now)
-        books, findings = _books(bench, wire.refused)
+        try:
+            books, findings = _books(bench, wire.refused)
+        finally:
+            judgements = [*bench.judge.finish(now, books), *bench.run_.steadiness.finish()]
         figures = bench.run_.station.kpis.figures(now)
         kpis = {figure.name: figure.value for figure in figures}
         digests = kernel.digest.finish(now, kernel.signals.values())
@@ -150,6 +152,8 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
         books["devices"] = [asdict(device) for device in devices]
     if gaps := instrument_gaps(station):
         books["gaps"] = [asdict(gap) for gap in gaps]
+    if registers := register_books(station, now):
+        books["registers"] = [asdict(register) for register in registers]
     if steps := register_steps(station):
         books["register_steps"] = [asdict(step) for step in steps]
     wrong = [f"{messages[name]} {name}" for name in ("lost", "doubled", "misordered") if messages[name]]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from socket import socket
 
 from hil.door import Door
+from hil.listening import bound, one_family
 from hil.modbus.devices import bound_units
 from hil.modbus.endpoint import ModbusEndpoint
 from sim.clock import Clock
@@ -16,7 +18,7 @@ from twins.platform import LocalPlatform
 from twins.station import Station
 from twins.station_file import StationFile
 
-__all__ = ["modbus_ports", "still_ports", "still_station"]
+__all__ = ["modbus_ports", "modbus_sockets", "still_ports", "still_station"]
 
 
 def modbus_ports(
@@ -31,6 +33,17 @@ def modbus_ports(
     bound = bound_units(station, document, door)
     folder = document.path.parent
     return [ModbusEndpoint(bus, bound[name], door, folder, held.get(name)) for name, bus in station.buses.items()]
+
+
+@contextmanager
+def modbus_sockets(ports: Sequence[ModbusEndpoint], *, has_free_ports: bool) -> Iterator[Mapping[str, socket]]:
+    """The sockets of these ports by their ids, at their own number or at any free one; raises `PortInUse`."""
+    with ExitStack() as taken:
+        configs = [port.bus.config for port in ports]
+        yield {
+            one.id: taken.enter_context(bound(one_family(one.host), 0 if has_free_ports else one.port))
+            for one in configs
+        }
 
 
 def still_ports(document: Document[StationFile]) -> list[ModbusEndpoint]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bench_api.report_words import clock, data, place, said
+from bench_api.report_words import clock, data, note, place, said
 from sim.events import WIRE
 from sim.reading import Run
 
@@ -32,6 +32,6 @@ def asked_rows(run: Run) -> tuple[list[dict[str, Any]], int]:
         rows.append({
             "seq": command.seq, "time": clock(run, command.t_s), "face": command.source, "actor": command.actor,
             "verb": command.verb, "target": place(command.target), "args": data(command.args, names),
-            "outcome": said(outcome) if outcome else "", "reason": reason,
+            "outcome": said(outcome) if outcome else "", "reason": note(reason) if reason else "",
         })  # fmt: skip
     return rows, len(asked)

@@ -11,8 +11,8 @@ from plots.in_force import fault_windows
 from sim.reading import Run
 
 __all__ = [
-    "device_lines", "gap_table", "issued_bills", "pile_table", "tariff_table", "trouble_table", "undelivered_bills",
-    "wire_table",
+    "device_lines", "gap_table", "issued_bills", "pile_table", "register_table", "step_table", "tariff_table",
+    "trouble_table", "undelivered_bills", "wire_table",
 ]  # fmt: skip
 
 MOST_TROUBLES, MOST_UNDELIVERED, MOST_REMARKS = 200, 20, 20
@@ -133,6 +133,32 @@ def gap_table(gaps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "readings": f"{gap['readings']:,}", "mean": f"{gap['mean']:+.3f}", "largest": f"{gap['largest']:+.3f}",
         }
         for gap in gaps
+    ]  # fmt: skip
+
+
+def register_table(books: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each real meter registered against what truly flowed, in kWh, and for how long it was silent."""
+    return [
+        {
+            "place": place(book["slot"]), "quantity": book["quantity"], "readings": f"{book['readings']:,}",
+            "registered": f"{book['registered_kwh']:,.3f}", "true": f"{book['true_kwh']:,.3f}",
+            "residual": f"{book['residual_kwh']:+,.3f}", "share": f"{100.0 * book['residual_rel']:+.2f}",
+            "silences": f"{book['silences']:,}", "silent": span(book["silent_s"]) if book["silences"] else None,
+            "unseen": f"{book['unseen_kwh']:,.3f}" if book["silences"] else "",
+        }
+        for book in books
+    ]  # fmt: skip
+
+
+def step_table(run: Run, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where registers of devices went on from elsewhere, in kWh, in the order of time."""
+    return [
+        {
+            "place": place(step["slot"]), "quantity": step["quantity"], "time": clock(run, step["at_s"]),
+            "from": f"{step['from_kwh']:,.3f}", "to": f"{step['to_kwh']:,.3f}",
+            "by": f"{step['to_kwh'] - step['from_kwh']:+,.3f}",
+        }
+        for step in sorted(steps, key=lambda step: float(step["at_s"]))
     ]  # fmt: skip
 
 

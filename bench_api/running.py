@@ -6,29 +6,39 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bench_api.bench import Bench, Plan
+from bench_api.endpoint_rows import Row, endpoint_lines
 from bench_api.outcome import Outcome
 from bench_api.paces import Pace, read_pace
+from bench_api.ports import modbus_sockets, still_ports
 from bench_api.progress import RunProgress
 from bench_api.provenance import restore_queue, restored, restored_slots
 from bench_api.replay import replay_into
 from bench_api.report import write_report
+from bench_api.rest_face import RestPort
 from bench_api.run_folders import held
+from bench_api.socket_play import Serving
+from hil.listening import bound
+from hil.modbus.tls import tls_problems
 from hil.ocpp.transport import without_credentials
 from scenarios.grid import read_changes
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
 from scenarios.slots import find_slots, load_slots
-from sim.errors import UsageError
+from sim.errors import FileProblems, UsageError
 from sim.reading import Run
 from sim.recording import LEVELS
 
-__all__ = ["finish", "plan_of", "replay", "run"]
+__all__ = ["FACES", "finish", "plan_of", "replay", "run"]
+
+FACES = ("modbus", "rest")
+"""What a run may show beside its face to the platform."""
 
 
 def run(
@@ -44,10 +54,16 @@ def run(
     slots: str | None = None,
     changes: Sequence[str] = (),
     is_sabotaged: bool = False,
+    faces: str | None = None,
     as_json: bool,
 ) -> int:
-    """Play a scenario and say how it went; the exit code of the contract."""
+    """Play a scenario and say how it went; the exit code of the contract.
+
+    `faces`, `modbus` and `rest` with a comma between, are open meanwhile on this machine; REST takes any free port.
+    """
     loaded = load_scenario(find_scenario(scenario), changes=read_changes(changes), is_sabotaged=is_sabotaged)
+    if problems := list(tls_problems(loaded.station)):
+        raise FileProblems(problems)
     if pace is None:
         pace = "real" if slots is not None else "lockstep" if csms else "fast"
     chosen = read_pace(pace)
@@ -63,10 +79,10 @@ def run(
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
                      f" pace {chosen.name}, {against}; into {folder}\n")  # fmt: skip
     holding = held(plan.state, f"voltyard run {scenario}") if chosen.has_wire else nullcontext()
-    with holding, RunProgress() as progress:
+    with _shown(faces, loaded, chosen) as serving, holding, RunProgress() as progress:
         if (folder / "run.sqlite").exists():
             sys.stderr.write(f"{folder}: the earlier run there is overwritten\n")
-        outcome = Bench(plan, progress).run()
+        outcome = Bench(replace(plan, serving=serving), progress).run()
     if junit is not None:
         _copy(folder / "junit.xml", junit)
     finish(outcome, folder, as_json=as_json)
@@ -77,6 +93,33 @@ def _typed(scenario: str, changes: Sequence[str], is_sabotaged: bool) -> str:
     """What the person typed, so that the report can say how to play it again."""
     words = [f"--set {word}" for word in changes] + (["--sabotage"] if is_sabotaged else [])
     return " ".join(["run", scenario, *words])
+
+
+@contextmanager
+def _shown(faces: str | None, loaded: LoadedScenario, pace: Pace) -> Iterator[Serving | None]:
+    """What is open beside the face to the platform, bound before the run begins; None where nothing is."""
+    names = faces.split(",") if faces else []
+    if wrong := [name for name in names if name not in FACES]:
+        raise UsageError(f"--faces {faces}: {wrong[0]!r} is none; {' or '.join(FACES)}, or both with a comma")
+    if not names:
+        yield None
+        return
+    if not pace.has_wire:
+        raise UsageError(f"--faces {faces} needs sockets, and --pace {pace.name} opens none; use lockstep or real")
+    ports = still_ports(loaded.station) if "modbus" in names else []
+    if "modbus" in names and not ports:
+        raise UsageError(f"--faces {faces}: {loaded.station.path} has no endpoint of kind modbus; add one")
+    with ExitStack() as taken:
+        rest = None
+        if "rest" in names:
+            rest = RestPort(taken.enter_context(bound("127.0.0.1", 0)), "127.0.0.1", None)
+        modbus = taken.enter_context(modbus_sockets(ports, has_free_ports=False))
+        yield Serving(rest, _told, modbus)
+
+
+def _told(wires: list[Row], _csms: str | None) -> None:
+    sys.stderr.write("\n".join(endpoint_lines(wires)) + "\n")
+    sys.stderr.flush()
 
 
 def plan_of(

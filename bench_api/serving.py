@@ -10,7 +10,7 @@ from pathlib import Path
 from bench_api.bench import Bench
 from bench_api.endpoint_rows import Row, endpoint_lines
 from bench_api.paces import read_pace
-from bench_api.ports import still_ports
+from bench_api.ports import modbus_sockets, still_ports
 from bench_api.rest_face import RestPort
 from bench_api.run_folders import held, keep_earlier
 from bench_api.running import finish, plan_of
@@ -18,7 +18,7 @@ from bench_api.socket_play import Serving
 from bench_api.tokens import read_token
 from hil.listening import bound, check_port, one_family, require_token
 from scenarios.loader import find_scenario, load_scenario
-from sim.errors import UsageError
+from sim.errors import PortInUse, UsageError
 
 __all__ = ["serve"]
 
@@ -35,8 +35,13 @@ def serve(
     record: str,
     out: Path | None,
     slots: str | None = None,
+    *,
+    has_free_ports: bool = False,
 ) -> int:
-    """Keep a station up until it is told to stop: 0 then, 3 when a fault of the bench ended it."""
+    """Keep a station up until it is told to stop: 0 then, 3 when a fault of the bench ended it.
+
+    With `has_free_ports` every face takes any port that is free.
+    """
     token = read_token(token_file)
     require_token(host, token)
     check_port("--port", port)
@@ -49,9 +54,11 @@ def serve(
     plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"serve {scenario}", slots)
     host = one_family(host)
     with ExitStack() as taken:
-        listening = taken.enter_context(bound(host, port))
-        configs = [one.bus.config for one in ports]
-        modbus = {one.id: taken.enter_context(bound(one_family(one.host), one.port)) for one in configs}
+        try:
+            listening = taken.enter_context(bound(host, 0 if has_free_ports else port))
+            modbus = taken.enter_context(modbus_sockets(ports, has_free_ports=has_free_ports))
+        except PortInUse as error:
+            raise PortInUse(f"{error}; --free-ports takes any") from None
         taken.enter_context(held(plan.state, f"voltyard serve {scenario}"))
         if (kept := keep_earlier(plan.out)) is not None:
             sys.stderr.write(f"{plan.out}: the earlier run there is kept in {kept}\n")

@@ -9,7 +9,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Final
@@ -42,15 +42,15 @@ _SETTLE_MS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What a served station shows: its REST port, which is bound already, and the Modbus ports of its file.
+    """What a station shows beside its face to the platform: a REST port, if any, and Modbus ports of its file.
 
     `ready` is told the one list of wires, and where the embedded CSMS has its REST face, once all are up. `modbus` are
-    the sockets of ports that are bound already, by their ids.
+    the ports' sockets, bound already, by their ids; one that has none is not opened. None: all take their own.
     """
 
-    rest: RestPort
+    rest: RestPort | None
     ready: Callable[[list[Row], str | None], None]
-    modbus: Mapping[str, socket] = field(default_factory=dict)
+    modbus: Mapping[str, socket] | None = None
 
 
 def play_on_sockets(bench: Bench) -> None:
@@ -96,7 +96,8 @@ async def _drive(bench: Bench, csms: CsmsProcess | None) -> None:
             if plan.serving is not None:
                 wires = endpoint_rows(station.file, [*slot_rows(_devices(plan.slots)), *faces.rows()], shown)
                 plan.serving.ready(wires, csms.api_url if csms is not None else None)
-                Spoken(kernel).begin()
+                if plan.is_endless:
+                    Spoken(kernel).begin()
             if plan.pace.factor is None:
                 await loop.lockstep(until)
             else:
@@ -113,20 +114,22 @@ async def _drive(bench: Bench, csms: CsmsProcess | None) -> None:
 
 
 def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
-    """What a served station shows beside its face to the platform: its Modbus ports in the file's order, then REST."""
+    """What a station shows beside its face to the platform: its Modbus ports in the file's order, then REST."""
     serving = bench.plan.serving
     if serving is None:
         return []
-    from bench_api.app import create_app  # half a second of imports, which other runs do without
-
     station, plan = bench.run_.station, bench.plan
     door = Door(bench.kernel)
     loop.serve(door)
     rest = serving.rest
     faces: list[Face] = []
     for port in modbus_ports(station, plan.loaded.station, door, serving.modbus):
-        port.on_failure = loop.fail
-        faces.append(port)
+        if serving.modbus is None or port.bus.config.id in serving.modbus:
+            port.on_failure = loop.fail
+            faces.append(port)
+    if rest is None:
+        return faces
+    from bench_api.app import create_app  # half a second of imports, which other runs do without
 
     def wires() -> list[Row]:
         others = [*slot_rows(_devices(plan.slots)), *(row for face in faces for row in face.rows())]

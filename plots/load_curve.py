@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from plots.commanded import commanded_limits
 from plots.registry import figure
 from plots.strips import ROW_IN, draw_hatching, draw_strips, in_force, short
 from plots.style import INK, LIMIT, MUTED, PALETTE, axes_in, drawable, new_figure, time_axis, title
@@ -22,7 +23,12 @@ LANES = 8
 MOST_FEEDERS = 6
 HOUSE = "#b8c2cc"
 MAIN_IN, FEEDER_IN, GAP_IN, ABOVE_IN, BELOW_IN = 3.2, 0.42, 0.26, 1.0, 0.66
-DASHES = {"contract": (0, (6, 3)), "transformer": (0, (3, 1.5, 1, 1.5)), "site": (0, (1, 1.5))}
+DASHES = {
+    "contract": (0, (6, 3)),
+    "transformer": (0, (3, 1.5, 1, 1.5)),
+    "site": (0, (1, 1.5)),
+    "commanded": (0, (5, 1.5)),
+}
 WORDS = {
     "en": {
         "title": "Load curve", "note": "Power from the grid, and what reaches the vehicles at each connector",
@@ -30,7 +36,8 @@ WORDS = {
         "tariff": "; above: tariff period with its price in CNY/kWh", "faults": ", and faults (hatched)",
         "grid": "Grid import", "house": "Lights, offices", "contract": "Contract {value:,.4g} kW",
         "transformer": "Transformer {value:,.4g} kW, of the load behind it",
-        "site": "Limit of all piles {value:.4g} kW", "peak": "Grid peak {value:,.1f} kW", "power": "Power (kW)",
+        "site": "Limit of all piles {value:.4g} kW", "commanded": "Limits commanded (connectors: {n})",
+        "peak": "Grid peak {value:,.1f} kW", "power": "Power (kW)",
         "carries": "Feeder {id}: peak {peak:,.0f} kW, limit {limit:,.0f} kW",
         "more": "{n} more feeders are not shown", "none": "No power was recorded (needs the level `all`)",
     },
@@ -40,7 +47,8 @@ WORDS = {
         "tariff": "；上方为电价时段与单价（元/kWh）", "faults": "及故障（斜线）",
         "grid": "电网取电", "house": "照明与办公", "contract": "合同容量 {value:,.4g} kW",
         "transformer": "变压器 {value:,.4g} kW（指其后的负荷）",
-        "site": "全部充电桩输出限值 {value:.4g} kW", "peak": "电网峰值 {value:,.1f} kW", "power": "功率 (kW)",
+        "site": "全部充电桩输出限值 {value:.4g} kW", "commanded": "外部限功率（{n} 把枪）",
+        "peak": "电网峰值 {value:,.1f} kW", "power": "功率 (kW)",
         "carries": "馈线 {id}：峰值 {peak:,.0f} kW，限值 {limit:,.0f} kW",
         "more": "另有 {n} 条馈线未显示", "none": "未记录功率（记录级别低于 all）",
     },
@@ -50,6 +58,8 @@ WORDS = {
 @figure("load_curve")
 def load_curve(run: Run, lang: str = "en") -> Figure:
     """Stacked connector powers under the grid import, its limits and peak (kW); each feeder under its own limit below.
+
+    Limits that were commanded from outside are one line: their sum over the connectors that had one.
 
     Where there are many connectors, what the feeders carry is stacked instead.
     """
@@ -78,6 +88,7 @@ def load_curve(run: Run, lang: str = "en") -> Figure:
     top = max(_limits(axes, run, words, end_s, has_many, is_early), peak[1] if peak else 0.0, 1.0)
     if grid is not None and peak is not None:
         _import(axes, grid, peak, top, run, words, end_s)
+    _commanded(axes, run, words, end_s)
     low = min(0.0, axes.dataLim.y0 if np.isfinite(axes.dataLim.y0) else 0.0)
     axes.set_ylim(low * 1.1, top * 1.18)
     axes.set_ylabel(words["power"], fontsize=10.5)
@@ -171,6 +182,15 @@ def _limits(axes: Axes, run: Run, words: dict[str, str], end_s: float, has_many:
                       ha=side, zorder=7,
                       bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75})  # fmt: skip
     return max((float(values.max()) for _, _, values in found), default=0.0)
+
+
+def _commanded(axes: Axes, run: Run, words: dict[str, str], end_s: float) -> None:
+    """What platforms and masters allowed the connectors that they limited, while they did."""
+    limits = commanded_limits(run)
+    if limits is not None:
+        times, values = np.append(limits.times_s, end_s), np.append(limits.sum_kw, limits.sum_kw[-1])
+        axes.step(times, values, where="post", color=LIMIT, linewidth=1.3, linestyle=DASHES["commanded"], zorder=4,
+                  label=words["commanded"].format(n=limits.connectors))  # fmt: skip
 
 
 def _feeders(

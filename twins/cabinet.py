@@ -98,6 +98,9 @@ class HeatedPile(Protocol):
     def lift(self, cause: str) -> None:
         """That cause is over."""
 
+    def remark(self, what: str, is_on: bool) -> None:
+        """Serve on, but tell of it; or it is over."""
+
 
 class Cabinet(Twin):
     """Warms `body` and acts on what the inlet sensor says.
@@ -107,7 +110,7 @@ class Cabinet(Twin):
     `fan_share` (of what clean fans carry off),
     `derating` (share of the rating that it may give). Events `pile.derated` (share, temp_c; when it begins and at each
     tenth of the rating) and `pile.derating_ended`. Above the cut-off, and while the sensor says nothing, it is locked
-    out; the fans run while there is loss, or while it is hot.
+    out; the fans run while there is loss, or while it is hot. The pile tells of fans that do not turn when they should.
     """
 
     rank = Rank.THERMAL
@@ -192,6 +195,8 @@ class Cabinet(Twin):
     def _run_fans(self, now: SimTime) -> None:
         is_running = self._has_loss or self.inlet_temp_c.is_broken.value or self._is_above(self._warning)
         share = self.fan.value if is_running else 0.0
+        if is_running:  # fans that are to stand still tell nothing of how they are
+            self._pile.remark("fan_failed", share <= 0.0)
         self.fan_share.set(now, share)
         self._gives_off_w_k = self.config.leak_w_k + self.config.fan_w_k * share
 

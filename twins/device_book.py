@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.units import SimTime
+from twins.instrument_record import RegisterBook
 from twins.register_step import RegisterStep
 from twins.station import Station
 
-__all__ = ["DeviceBook", "InstrumentGap", "device_books", "instrument_gaps", "register_steps"]
+__all__ = ["DeviceBook", "InstrumentGap", "device_books", "instrument_gaps", "register_books", "register_steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,12 @@ def instrument_gaps(station: Station) -> list[InstrumentGap]:
         for path, shadow in station.instrument_shadows.items()
         for gap in shadow.gaps
     ]
+
+
+def register_books(station: Station, now: SimTime) -> list[RegisterBook]:
+    """Every real meter's register against what truly flowed, at `now`."""
+    books = (record.book(now) for record in station.instrument_records.values())
+    return [book for book in books if book is not None]
 
 
 def register_steps(station: Station) -> list[RegisterStep]:

@@ -37,7 +37,7 @@ class LimitEvse:
         """Limit it for this source."""
         _reach(evse)
         limit_kw = min(self.limit_kw, self._by_current(evse))
-        evse.limit(source, limit_kw if limit_kw < inf else None)
+        evse.command(source, limit_kw if limit_kw < inf else None)
 
     def _by_current(self, evse: Supply) -> float:
         if self.limit_a == inf:
@@ -56,7 +56,7 @@ class EnableEvse:
     def do(self, evse: Supply, source: str) -> None:
         """As a limit of nothing, beside the limit that this source may have set."""
         _reach(evse)
-        evse.limit(f"{source}_enable", None if self.is_on else 0.0)
+        evse.command(f"{source}_enable", None if self.is_on else 0.0)
 
 
 @deed("evse.start", on=Supply, zh="启动充电")

@@ -26,7 +26,7 @@ ALARMS: Final = (
     "connector_derated", "connector_hot", "connector_overtemperature", "coolant_flow_lost",
     "coolant_hot", "emergency_stop", "high_temperature", "inlet_sensor_broken", "pile_failed", "undervoltage",
 )  # fmt: skip
-"""What an EVSE may raise, and goes on raising while it lasts."""
+"""What an EVSE may raise; it shows what it is locked out for until it serves again."""
 
 _OF_PILE: Final = ("high_temperature", "inlet_sensor_broken", "pile_failed")
 
@@ -121,7 +121,7 @@ def evse_gauges(outlet: Supply) -> Iterator[Gauge]:
         "contactor_welded": ("1", lambda _t: float(_is_welded(outlet))),
         "contactor_open": ("1", lambda _t: float(_stays_open(outlet))),
         "has_contactor_fault": ("1", lambda _t: float(_is_welded(outlet) or _stays_open(outlet))),
-        "has_pile_fault": ("1", lambda _t: float(not outlet.alarms.isdisjoint(_OF_PILE))),
+        "has_pile_fault": ("1", lambda _t: float(_has_pile_fault(outlet))),
     }
     readers |= {alarm: ("1", _alarm(outlet, alarm)) for alarm in ALARMS}
     readers |= _ac_readers(outlet) if outlet.model.kind == "ac" else _dc_readers(outlet)
@@ -197,7 +197,11 @@ def _of_phase(is_there: bool, read: Reader) -> Reader:
 
 
 def _alarm(outlet: Supply, alarm: str) -> Reader:
-    return lambda _t: float(alarm in outlet.alarms)
+    return lambda _t: float(alarm in outlet.alarms or alarm == outlet.locked_by)
+
+
+def _has_pile_fault(outlet: Supply) -> bool:
+    return not outlet.alarms.isdisjoint(_OF_PILE) or outlet.locked_by in _OF_PILE or "fan_failed" in outlet.remarks
 
 
 def _charging_s(outlet: Supply, t: SimTime) -> float:

@@ -60,6 +60,11 @@ class Instrument(Twin):
         """Whether nothing is known of it any more."""
         return self.presence.value is Presence.SILENT
 
+    @property
+    def heard_s(self) -> SimTime:
+        """When the last reading came that was believed; the run's start before any."""
+        return self._heard_s
+
     def value(self, name: str) -> float:
         """The last reading of this name."""
         return nan if self.is_silent else self._values.get(name, nan)

@@ -106,6 +106,10 @@ class Meter:
         whole, l1, l2, l3 = self._split(self._power_kw.total_at(t), [one.total_at(t) for one in self._on_phases])
         return whole / SECONDS_PER_HOUR, l1 / SECONDS_PER_HOUR, l2 / SECONDS_PER_HOUR, l3 / SECONDS_PER_HOUR
 
+    def true_kwh(self, t: SimTime) -> float:
+        """What has flowed through where it stands since the run began, without its error."""
+        return self._power_kw.total_at(t) / SECONDS_PER_HOUR
+
     def _split(self, whole: float, own: Sequence[float]) -> tuple[float, float, float, float]:
         factor = self._factor
         if not own:

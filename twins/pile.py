@@ -184,6 +184,7 @@ class Pile:
         if self.model.blocks:
             self._switch_modules()
         self._control.rebudget(self.path, limit_kw)
+        self.remark("pile_derated", share < 1.0)
 
     def lock_out(self, cause: str, alarm: str) -> None:
         """None of its EVSEs serves while `cause` lasts."""
@@ -194,6 +195,11 @@ class Pile:
         """That cause is over."""
         for evse in self.evses:
             evse.lift(cause)
+
+    def remark(self, what: str, is_on: bool) -> None:
+        """Something of the cabinet is not as it should be, or is again; its EVSEs serve on."""
+        for evse in self.evses:
+            evse.remark(what, is_on)
 
     def energise(self, is_live: bool) -> None:
         """Its controls draw power, or have none."""

@@ -39,6 +39,7 @@ from twins.grid import Grid
 from twins.guests import Guests
 from twins.house import House
 from twins.instrument import Instrument
+from twins.instrument_record import InstrumentRecord
 from twins.instrument_shadow import InstrumentShadow
 from twins.kpis import Kpis
 from twins.links import Link, charge_points
@@ -269,6 +270,7 @@ class Station:
         self.shadows: dict[str, Shadow] = {}
         self.instruments: dict[str, Instrument] = {}
         self.instrument_shadows: dict[str, InstrumentShadow] = {}
+        self.instrument_records: dict[str, InstrumentRecord] = {}
         for path, slot in self._slots.items():
             if not slot.is_charger:
                 self.instruments[path] = self._instrument(path, slot)
@@ -291,13 +293,17 @@ class Station:
                 thing.follow(device)
             if shadow is not None:
                 shadow.compare()
+            if record is not None:
+                record.keep()
 
         device = Instrument(self.kernel, path, slot.watchdog_s, changed)
-        shadow = None
+        shadow, record = None, None
         if slot.behind == "shadow" and isinstance(thing, Meter | EnvSensor):
             shadow = self.instrument_shadows[path] = InstrumentShadow(self.kernel, device, thing.own_gauges())
         if isinstance(thing, Meter):
             thing.device = device
+            record = InstrumentRecord(self.kernel, device, thing.own_gauges(), thing.true_kwh)
+            self.instrument_records[path] = record
         return device
 
     def _bay_of_each_connector(self) -> list[Bay[Evse]]:

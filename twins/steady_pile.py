@@ -115,6 +115,9 @@ class _SteadyPile:
         self._holds.discard(cause)
         self._give()
 
+    def remark(self, what: str, is_on: bool) -> None:
+        """Nobody listens."""
+
     def _give(self) -> None:
         given = self._given
         may_kw = 0.0 if self._holds else given.full_kw * self._share

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING
 
+from sim.events import Scalar
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal, State
 from sim.units import SECONDS_PER_HOUR, SimTime
@@ -87,6 +88,9 @@ class Supply(Twin):
         self.fail_safe: FailSafe | None = None
         self._faulted_s = 0.0
         self._warnings: list[str] = []
+        self._remarks: list[str] = []
+        self.locked_by = ""
+        """The alarm that it is out of order for, until it serves again; the cause may be over before."""
         self._started_kwh = 0.0
         self._true_start_kwh = 0.0
 
@@ -190,6 +194,14 @@ class Supply(Twin):
             self._limits[source] = limit_kw
         self._recap()
 
+    def command(self, source: str, limit_kw: float | None) -> None:
+        """As `limit`, for somebody outside; event `evse.limited` where that is another than before."""
+        if self._limits.get(source) == limit_kw:
+            return
+        told: dict[str, Scalar] = {"by": source}
+        self._kernel.emit("evse.limited", self.path, told if limit_kw is None else told | {"limit_kw": limit_kw})
+        self.limit(source, limit_kw)
+
     def derate(self, source: str, share: float | None) -> None:
         """Hold the output at this share of what it gives now or, where it gives nothing, could; None lifts that."""
         if share is None:
@@ -244,10 +256,27 @@ class Supply(Twin):
         if not self._warnings:
             self._tell_warning()
 
+    def remark(self, what: str, is_on: bool) -> None:
+        """Something of its pile that is no alarm of its own; the platform hears of it beside the status it has."""
+        if (what in self.remarks) is is_on:
+            return
+        before = self._warning
+        if is_on:
+            self._remarks.append(what)
+        else:
+            self._remarks.remove(what)
+        if self._warning != before:
+            self._tell_warning()
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What of its pile is not as it should be, in the order in which it came."""
+        return self._remarks
+
     @property
     def _warning(self) -> str:
-        """The first of the alarms that it serves on with."""
-        return self._warnings[0] if self._warnings else ""
+        """The first of the alarms that it serves on with, else the last remark."""
+        return self._warnings[0] if self._warnings else self._remarks[-1] if self._remarks else ""
 
     def _tell_warning(self) -> None:
         state = self.state.value
@@ -262,6 +291,7 @@ class Supply(Twin):
         if not self.state.set(self._kernel.now, state):
             return False
         word = _WORDS[state]
+        self.locked_by = alarm if state is EvseState.FAULTED else ""
         self._kernel.emit("evse.state", self.path, {"state": word})
         self._platform.status(self.path, word, alarm or self._warning)
         if state is EvseState.CHARGING:

@@ -16,7 +16,7 @@ from hil.modbus.charger_map import ChargerMap, Order
 from hil.modbus.charger_session import NO_KW, ChargerSession
 from hil.modbus.map_file import MapFile
 from hil.modbus.master import Away, Busy, Master, Nonsense
-from hil.modbus.readout import Value, blocks_of, fetched
+from hil.modbus.readout import Value, blocks_of, factor_of, fetched, with_scales
 from sim.events import Command, Scalar
 from sim.kernel import Kernel
 from twins.device_evse import DeviceEvse
@@ -46,7 +46,7 @@ class ModbusCharger:
         self._kernel = kernel
         self._master = master
         self._map = ChargerMap(mapped, config.connector)
-        self._blocks = blocks_of(mapped, self._map.points)
+        self._blocks = blocks_of(mapped, with_scales(mapped, self._map.points))
         pile, _, connector = evse.path.removeprefix("pile[").removesuffix("]").partition("].connector[")
         token = config.token or f"{pile}-{connector}"[-20:]
         is_ac, has_stop = evse.model.kind == "ac", self._map.stop is not None
@@ -201,7 +201,9 @@ class ModbusCharger:
         is_kw = order.argument == "limit_kw"
         try:
             await self._write(order, limit_kw if is_kw else self._amperes(limit_kw))
-            back = await fetched(self._master, self.config.unit, mapped, blocks_of(mapped, [shown]))
+            back = await fetched(
+                self._master, self.config.unit, mapped, blocks_of(mapped, with_scales(mapped, [shown]))
+            )
         except Nonsense:
             self._missed(limit_kw)
             return
@@ -245,8 +247,9 @@ class ModbusCharger:
     async def _write(self, order: Order | None, value: float = 0.0) -> None:
         if order is None:
             return
-        placed = order.placed
-        await self._master.write(self.config.unit, placed.table, placed.first, order.words(self._map.mapped, value))
+        placed, mapped, unit = order.placed, self._map.mapped, self.config.unit
+        factor = await factor_of(self._master, unit, mapped, placed)
+        await self._master.write(unit, placed.table, placed.first, order.words(mapped, value / factor))
 
     def _amperes(self, limit_kw: float) -> float:
         return 1_000.0 * limit_kw / self._watts_per_a()

@@ -10,6 +10,7 @@ from hil.modbus.families import misfit
 from hil.modbus.map_checks import map_names, maps_of, shipped_map
 from hil.modbus.map_file import MapFile
 from hil.modbus.registers import MappedUnit
+from hil.modbus.tls import tls_problems
 from sim.errors import FileProblem, FileProblems
 from sim.files import Document, did_you_mean
 from twins.bus import BusDevice
@@ -25,10 +26,11 @@ def bound_units(
 ) -> Mapping[str, Mapping[BusDevice, MappedUnit]]:
     """The units of every port by its id, over a station that was built of that file.
 
-    Raises FileProblems with every finding: at the device's `map` or `shows` in the station file, or in a user's map.
+    Raises FileProblems with every finding: at the device's `map` or `shows` or the port's `tls` in the station file, or
+    in a user's map.
     """
     found: dict[str, dict[BusDevice, MappedUnit]] = {}
-    problems: list[FileProblem] = []
+    problems = list(tls_problems(document))
     for at, face in enumerate(document.value.endpoints):
         if isinstance(face, ModbusEndpointConfig):
             binder = _Port(station, document, door, f"endpoints[{at}]", face)

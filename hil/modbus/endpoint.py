@@ -12,6 +12,8 @@ from hil.listening import shown_host
 from hil.modbus.registers import MappedUnit
 from hil.modbus.server import ModbusServer
 from hil.modbus.tls import server_context
+from sim.errors import UsageError
+from sim.files import Misfit
 from twins.bus import Bus, BusDevice
 
 __all__ = ["ModbusEndpoint"]
@@ -51,7 +53,10 @@ class ModbusEndpoint:
     async def start(self) -> None:
         """Listen; raises `PortInUse`, and `UsageError` for TLS files that cannot be used."""
         tls = self.bus.config.tls
-        context = server_context(tls, self._folder) if tls is not None else None
+        try:
+            context = server_context(tls, self._folder) if tls is not None else None
+        except Misfit as wrong:  # they were in order when the station file was read
+            raise UsageError(f"{self.bus.path}: {wrong}") from None
         by_number = {device.unit: unit for device, unit in self.units.items()}
         server = ModbusServer(self.bus, by_number, self._door, self.on_failure, context)
         await server.start(self._listening)

@@ -16,7 +16,7 @@ from hil.modbus.master import Master, Nonsense
 from hil.modbus.unit import Table
 from hil.modbus.values import KINDS
 
-__all__ = ["Block", "Value", "blocks_of", "fetched", "is_number", "values_of", "with_scales"]
+__all__ = ["Block", "Value", "blocks_of", "factor_of", "fetched", "is_number", "values_of", "with_scales"]
 
 _TABLES: tuple[Table, ...] = ("input", "holding", "discrete", "coil")
 _MOST_BITS = 2_000
@@ -61,6 +61,19 @@ async def fetched(master: Master, unit: int, mapped: MapFile, blocks: Iterable[B
     for block, words in read:
         found.update(values_of(mapped, block, words, factors))
     return found
+
+
+async def factor_of(master: Master, unit: int, mapped: MapFile, placed: PlacedPoint) -> float:
+    """By what the device's steps of this point are more than the map's, as it says now; `Nonsense` without any."""
+    if not isinstance(placed.point, RegisterPoint) or not placed.point.scale_by:
+        return 1.0
+    scale = next(one for one in mapped.placed() if one.name == placed.point.scale_by)
+    (block,) = blocks_of(mapped, [scale])
+    words = await master.read(unit, block.table, block.first, block.count)
+    factor = dict(_factors(mapped, block, words))[scale.name]
+    if isnan(factor):
+        raise Nonsense(f"{scale.name} is not available")
+    return factor
 
 
 def with_scales(mapped: MapFile, points: Iterable[PlacedPoint]) -> list[PlacedPoint]:

@@ -209,9 +209,13 @@ class ChargePoint:
         self.connectors[connector_id]  # a connector we do not have is the caller's mistake
         self._authorisation.decide(id_tag, self.rpc if self.is_booted else None, self._is_starting, now, done)
 
-    def status(self, connector_id: int, status: str, error_code: str, now: float) -> None:
-        """A connector (0: the whole charge point) has a new status; offline only the last one is kept to be told."""
-        self.statuses.change(connector_id, status, error_code, self.rpc if self.is_booted else None, now)
+    def status(self, connector_id: int, status: str, error_code: str, now: float, vendor_code: str = "") -> None:
+        """A connector (0: the whole charge point) has a new status; offline only the last one is kept to be told.
+
+        `vendor_code` is the maker's own word for what is wrong, of 50 characters at most.
+        """
+        rpc = self.rpc if self.is_booted else None
+        self.statuses.change(connector_id, status, error_code, rpc, now, vendor_code)
 
     def started(self, connector_id: int, session: str, id_tag: str, meter_wh: float, now: float) -> None:
         """A session has begun; committed to the queue on return."""

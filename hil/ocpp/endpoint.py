@@ -100,7 +100,7 @@ class OcppEndpoint:
     def status(self, evse: str, state: str, alarm: str) -> None:
         """Tell it of a connector's status."""
         point, number = self._outlets[evse]
-        point.engine.status(number, status_of(state), error_code_of(alarm), self._kernel.now)
+        point.engine.status(number, status_of(state), error_code_of(alarm), self._kernel.now, alarm)
         self._kernel.touch(point)
 
     # What a run reads

@@ -38,6 +38,7 @@ _ERROR_CODE: Final = {
     "connector_derated": "HighTemperature",
     "connector_overtemperature": "HighTemperature",
     "coolant_hot": "HighTemperature",
+    "pile_derated": "HighTemperature",
     "coolant_flow_lost": "InternalError",
 }
 
@@ -103,7 +104,7 @@ class EvseConnector:
 
     def limit(self, limit_w: float | None, now: float) -> None:
         """Hold the outlet to the profiles."""
-        self.evse.limit("ocpp", None if limit_w is None else limit_w / 1000.0)
+        self.evse.command("ocpp", None if limit_w is None else limit_w / 1000.0)
 
     def unlock(self, now: float) -> str:
         """Free the plug; a charge ends first."""

@@ -20,6 +20,7 @@ class _Status:
     status: str
     error_code: str
     since: float
+    vendor_code: str = ""
 
 
 class Statuses(Mapping[int, Payload]):
@@ -43,9 +44,11 @@ class Statuses(Mapping[int, Payload]):
     def __len__(self) -> int:
         return len(self._present)
 
-    def change(self, connector_id: int, status: str, error_code: str, rpc: Rpc | None, now: float) -> None:
+    def change(
+        self, connector_id: int, status: str, error_code: str, rpc: Rpc | None, now: float, vendor_code: str = ""
+    ) -> None:
         """A connector has a new status; without `rpc` it is to be told later."""
-        self._present[connector_id] = _Status(status, error_code, now)
+        self._present[connector_id] = _Status(status, error_code, now, vendor_code)
         if rpc is not None:
             self.tell(connector_id, rpc, now)
         else:
@@ -79,5 +82,6 @@ class Statuses(Mapping[int, Payload]):
             self._untold.pop(connector_id, None)
 
     def _payload(self, connector_id: int, one: _Status) -> Payload:
-        return {"connectorId": connector_id, "status": one.status, "errorCode": one.error_code,
+        told = {"connectorId": connector_id, "status": one.status, "errorCode": one.error_code,
                 "timestamp": self._stamp(one.since)}  # fmt: skip
+        return told | {"vendorErrorCode": one.vendor_code} if one.vendor_code else told

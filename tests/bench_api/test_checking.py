@@ -89,6 +89,9 @@ def test_what_is_missing_names_its_own_keys(tmp_path: Path) -> None:
         (OWN.replace("at: 0", "at: 65535"), PORT, "own.yaml", "input[0].at: power ends at 65536; up to 65535"),
         (OWN, PORT.replace("maps: maps", "maps: none"), "site.yaml", "endpoints[2].maps: no such folder: "),
         (OWN, PORT.replace("map: own", "map: onw"), "site.yaml", "devices[0].map: no map is called onw; did you mean"),
+        (OWN, PORT.replace("maps: maps", "transport: tls, tls: {certificate: a.pem, key: a.key}, maps: maps"),
+         "site.yaml",
+         "endpoints[2].tls.certificate: there is no file "),
         (OWN.replace("name: own", "name: sdm630"), PORT, "own.yaml", "2: name: sdm630 is shipped; a name of its own"),
     ],
 )  # fmt: skip

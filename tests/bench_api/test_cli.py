@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from bench_api.cli import main
 from hil.ocpp.csms.process import spawn
 from scenarios.loader import find_scenario
+from scenarios.slots import find_slots
 from twins.station_file import find_station
 
 
@@ -126,6 +128,13 @@ def test_a_shipped_station_is_printed_to_begin_with(tmp_path: Path) -> None:
     assert voltyard("check", mine).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("listing", "name", "find"), [("scenarios", "hot-day", find_scenario), ("slots", "foreign-charger", find_slots)]
+)
+def test_scenarios_and_slots_are_printed_too(listing: str, name: str, find: Callable[[str], Path]) -> None:
+    assert voltyard("list", listing, "--show", name).stdout == find(name).read_text(encoding="utf-8")
+
+
 def test_models_are_listed_with_their_figures() -> None:
     assert "DC 120 kW; outlets: 2, each up to 120 kW and 250 A" in voltyard("list", "piles").stdout
     assert "60 kWh LFP, 400 V, up to 110 kW DC and 7 kW AC" in voltyard("list", "vehicles").stdout
@@ -178,6 +187,8 @@ def test_run_prints_one_document_and_writes_its_folder(tmp_path: Path) -> None:
         (["list", "endpoints", "two-outlte"], "two-outlet"),
         (["list", "stations", "--show", "pubic"], "did you mean public?"),
         (["list", "maps", "--show", "sdm360"], "did you mean sdm630?"),
+        (["list", "scenarios", "--show", "hot-dya"], "no scenario 'hot-dya' is shipped; did you mean hot-day?"),
+        (["list", "slots", "--show", "foreign"], "no slot 'foreign' is shipped; "),
         (["list", "faults", "--show", "public"], "list stations --show"),
     ],
 )

@@ -75,13 +75,13 @@ async def look(one: Standing) -> None:
     assert told["Power.Active.Import"] == pytest.approx(1_000.0 * metered_kw, abs=0.05)
     assert 0.0 < true_kw <= (1.0 - derated_pct / 100.0) * one.station.piles["A13"].model.rated_kw + 1e-6
     assert metered_kw == pytest.approx(true_kw, rel=0.01)
-    assert await status(one, DUSTY) == ("Charging", "NoError")
+    assert await status(one, DUSTY) == ("Charging", "HighTemperature", "pile_derated")
 
     # the one without fans: locked out
     assert values[f"{STILL}.state"] == "faulted" and values[f"{STILL}.high_temperature"] == 1.0
     state, faults = await registers("pile[A12]", "input", STATE, 2)
     assert (state, faults & 1 << 4) == (9, 1 << 4)
-    assert await status(one, STILL) == ("Faulted", "HighTemperature")
+    assert await status(one, STILL) == ("Faulted", "HighTemperature", "high_temperature")
 
     # the loose contact: hot, and half of the power
     assert values[f"{LOOSE}.connector_hot"] == values[f"{LOOSE}.connector_derated"] == 1.0
@@ -93,7 +93,7 @@ async def look(one: Standing) -> None:
     told = await measured(one, LOOSE)
     assert told["Power.Active.Import"] == pytest.approx(1_000.0 * values[f"{LOOSE}.metered_kw"], abs=0.05)
     assert (told["Voltage"], told["Current.Import"]) == pytest.approx((volts / 10.0, amps / 10.0), abs=0.1)
-    assert await status(one, LOOSE) == ("Charging", "HighTemperature")
+    assert await status(one, LOOSE) == ("Charging", "HighTemperature", "connector_hot")
 
     # the transformer, whose fans do not turn
     winding_c = values[f"{TRANSFORMER}.pt100_c"]
@@ -116,6 +116,6 @@ async def measured(one: Standing, evse: str) -> dict[str, float]:
     return {each["measurand"]: float(each["value"]) for each in payload["meterValue"][0]["sampledValue"]}
 
 
-async def status(one: Standing, evse: str) -> tuple[str, str]:
+async def status(one: Standing, evse: str) -> tuple[str, str, str]:
     told = await one.triggered(evse, "StatusNotification")
-    return told["status"], told["errorCode"]
+    return told["status"], told["errorCode"], told["vendorErrorCode"]

@@ -65,6 +65,13 @@ def test_a_hot_cabinet_on_both_faces(play: Play, tmp_path: Path, capsys: pytest.
         assert watts == pytest.approx(1_003.1 * power_kw.at([t])[0], abs=1.0)
         assert watts <= 1_003.1 * 172.5 * share.at([t])[0] + 1.0
     assert min(watts for _, watts in while_hot) < 0.7 * max(watts for t, watts in values if t < derated[0][0])
+    # dead fans and derating are told beside the status that stands
+    statuses = [(t, body) for t, action, body in sent if action == "StatusNotification" and body["connectorId"] == 1]
+    remarks = [(t, body["status"], body["errorCode"], body["vendorErrorCode"]) for t, body in statuses
+               if "vendorErrorCode" in body]  # fmt: skip
+    assert remarks[0] == (500.0, "Charging", "OtherError", "fan_failed")
+    assert remarks[1] == (derated[0][0], "Charging", "HighTemperature", "pile_derated")
+    assert remarks[2][1:] == ("Faulted", "HighTemperature", "high_temperature")
     # the cut-off, told by its code, and over by itself when the fan runs again
     hot_s = alarms[0][0]
     assert [alarm for _, alarm in alarms] == ["high_temperature"] * 2 + ["inlet_sensor_broken"] * 2

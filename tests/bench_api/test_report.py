@@ -17,7 +17,7 @@ from bench_api.paces import read_pace
 from bench_api.report import write_report
 from bench_api.report_facts import VERDICTS
 from bench_api.report_lists import MOST_EVENTS, MOST_SESSIONS
-from bench_api.report_tables import gap_table, tariff_table
+from bench_api.report_tables import gap_table, register_table, tariff_table
 from scenarios.loader import find_scenario, load_scenario
 from sim.clock import Clock
 from sim.errors import UsageError
@@ -339,3 +339,25 @@ def test_gaps_of_instruments_are_rows_with_their_signs() -> None:
     assert (row["quantity"], row["readings"], row["mean"], row["largest"]) == ("power_kw", "1,200", "+0.250", "-3.500")
     assert "M1" in row["place"]["en"] and "M1" in row["place"]["zh"]
     assert gap_table([]) == []
+
+
+def test_registers_of_meters_are_rows_with_their_residual() -> None:
+    book = {"slot": "grid.meter[M1]", "quantity": "import_kwh", "readings": 60, "registered_kwh": 12.5,
+            "true_kwh": 12.25, "residual_kwh": 0.25, "residual_rel": 0.25 / 12.25, "silences": 0, "silent_s": 0.0,
+            "unseen_kwh": 0.0}  # fmt: skip
+    never, once = register_table([book, book | {"silences": 1, "silent_s": 90.0, "unseen_kwh": 0.5}])
+    assert (never["residual"], never["share"], never["silent"], never["unseen"]) == ("+0.250", "+2.04", None, "")
+    assert once["silent"] == {"en": "90 s", "zh": "90 秒"} and once["unseen"] == "0.500"
+
+
+def test_the_page_has_tables_of_registers_and_of_their_steps(tmp_path: Path) -> None:
+    books = {"register_steps": [
+        {"slot": "pile[A01].connector[1]", "quantity": "register_kwh", "at_s": 60.0, "from_kwh": 5.5, "to_kwh": 1.0},
+    ], "registers": [
+        {"slot": "grid.meter[M1]", "quantity": "import_kwh", "readings": 60, "registered_kwh": 12.5, "true_kwh": 12.25,
+         "residual_kwh": 0.25, "residual_rel": 0.02, "silences": 0, "silent_s": 0.0, "unseen_kwh": 0.0},
+    ]}  # fmt: skip
+    page = Page(write_report(judge(record(tmp_path), books=books)))
+    for words in ("Registers of real meters", "真实电能表", "Registers that went on from elsewhere", "电能表底数改变",
+                  "-4.500", "+0.250"):  # fmt: skip
+        assert words in page.text

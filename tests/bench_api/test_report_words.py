@@ -279,3 +279,38 @@ def test_what_a_day_has_to_say_has_words(tmp_path: Path, name: str) -> None:
     subjects = {event.subject for event in events}
     assert sorted(path for path in subjects if not CHINESE.search(place(path)["zh"])) == []
     assert said("charged")["zh"] == "已充电"
+
+
+def refusals() -> Iterator[str]:
+    """What a thing says that cannot do what it is asked, each blank filled with `X1`."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "CannotDo":
+                text = node.args[0]
+                if isinstance(text, ast.Constant):
+                    yield str(text.value)
+                elif isinstance(text, ast.JoinedStr):
+                    yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X1" for part in text.values)
+
+
+@pytest.mark.parametrize("text", sorted({*refusals()}))
+def test_why_a_thing_cannot_do_what_it_is_asked_is_said_in_chinese(text: str) -> None:
+    assert CHINESE.search(note(text)["zh"]) and note(text)["en"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("no charge is on: it is available", "没有进行中的充电：该枪空闲"),
+        ("the device is silent", "设备失联"),
+        ("nothing is at 'pile[A99]' now", "“pile[A99]”处目前没有对象"),
+        ("deed 'evse.limit', parameter 'limit_kw': -1.0 is out of bounds; 0.0 to 1000.0 kW",
+         "命令“evse.limit”，参数“limit_kw”：-1.0 超出范围；应为 0.0 至 1000.0 kW"),
+        ("unknown deed 'evse.stopp'; did you mean evse.stop?", "未知的命令“evse.stopp”；是否为 evse.stop？"),
+        ("no fault is called 'x'; there are none", "没有名为“x”的故障；没有可选项"),
+        ("a fault called 'fan' is already active", "名为“fan”的故障已存在（作用中）"),
+        ("alarm_c: 150 C is not below trip_c; less than 145 C", "alarm_c：150 °C 不低于 trip_c；应低于 145 °C"),
+    ],
+)  # fmt: skip
+def test_why_a_command_was_refused_is_said_in_chinese(text: str, chinese: str) -> None:
+    assert note(text) == {"en": text, "zh": chinese}

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from pymodbus.client import ModbusTcpClient
 
 from bench_api.cli import main
 from bench_api.running import replay
@@ -206,6 +208,41 @@ def test_a_modbus_port_that_is_taken_is_named(kept_up: Path, tmp_path: Path, ref
     assert not (tmp_path / "run").exists(), "no run has begun"
 
 
+def test_tls_files_that_cannot_be_used_are_told_before_anything_begins(
+    kept_up: Path, tmp_path: Path, refused: Refused, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, out = tmp_path / "mine.yaml", tmp_path / "run"
+    tls = "port: 0\n    transport: tls\n    tls: {certificate: site.pem, key: site.key}"
+    mine.write_text(mine.read_text(encoding="utf-8").replace("port: 0", tls), encoding="utf-8")
+    (tmp_path / "site.pem").write_text("nothing of this kind")
+    (tmp_path / "site.key").write_text("nothing of this kind")
+    code, said = refused(str(kept_up), "--port", "0", "--out", str(out))
+    assert code == 2 and re.search(r"mine\.yaml:\d+: endpoints\[1\]\.tls\.certificate: .*site\.pem", said)
+    monkeypatch.setattr(sys, "argv", ["voltyard", "run", str(kept_up), "--out", str(out)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "endpoints[1].tls.certificate" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_two_stations_of_one_file_live_beside_each_other_on_free_ports(
+    kept_up: Path, tmp_path: Path, refused: Refused
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        mine.write_text(mine.read_text(encoding="utf-8").replace("port: 0", f"port: {port}"), encoding="utf-8")
+        _, said = refused(str(kept_up), "--port", "0", "--out", str(tmp_path / "first"))
+        assert f"cannot listen on 127.0.0.1:{port}" in said and said.endswith("--free-ports takes any\n")
+        with serving(kept_up, "--free-ports", "--out", str(tmp_path / "second")) as up:
+            urls = {row["url"] for row in up.get("endpoints") if row["protocol"] == "modbus-tcp"}
+            assert urls and not urls & {f"tcp://127.0.0.1:{port}", "tcp://127.0.0.1:0"}
+            host, _, number = urls.pop().removeprefix("tcp://").rpartition(":")
+            socket.create_connection((host, int(number)), timeout=5.0).close()
+            up.process.send_signal(signal.SIGTERM)
+            assert up.process.wait(timeout=30.0) == 0
+
+
 def test_a_map_that_does_not_fit_is_told_before_anything_begins(
     kept_up: Path, tmp_path: Path, refused: Refused
 ) -> None:
@@ -233,6 +270,50 @@ def test_bad_usage_is_one_line(kept_up: Path, arguments: list[str], said: str, r
     code, told = refused(str(kept_up), *arguments)
     assert (code, len(told.splitlines())) == (2, 1)
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("faces", "pace", "said"),
+    [
+        ("modbus,can", "real", "--faces modbus,can: 'can' is none; modbus or rest"),
+        ("rest", "fast", "--faces rest needs sockets"),
+    ],
+)
+def test_faces_that_a_run_cannot_show_are_told(
+    kept_up: Path, faces: str, pace: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["voltyard", "run", str(kept_up), "--pace", pace, "--faces", faces, "--out", str(kept_up.parent / "run")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_a_run_shows_the_faces_that_it_is_told_to(kept_up: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "voltyard", "run", str(kept_up), "--pace", "real", "--faces", "modbus,rest",
+               "--out", str(tmp_path / "run")]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        wires: dict[str, str] = {}
+        while "rest" not in wires:
+            line = process.stderr.readline()
+            assert line, "it ended before its faces were up"
+            url, *words = line.split()
+            wires |= {word: url for word in words if word in ("modbus-tcp", "rest")}
+        with httpx2.Client(base_url=wires["rest"], timeout=20.0) as client:
+            assert client.get("health").json()["scenario"] == "kept-up"
+        address = urlsplit(wires["modbus-tcp"])
+        with ModbusTcpClient(str(address.hostname), port=address.port or 0) as master:
+            answer = master.read_input_registers(0x46, count=2, device_id=2)
+            assert master.convert_from_registers(answer.registers, master.DATATYPE.FLOAT32) == 50.0
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        assert process.wait(timeout=30.0) == 4, "a person has ended it"
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 def test_beyond_loopback_the_token_opens(kept_up: Path, tmp_path: Path) -> None:

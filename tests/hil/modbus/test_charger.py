@@ -351,6 +351,8 @@ def test_what_it_raises_is_raised_here(played: Callable[..., None]) -> None:
         (told,) = [event for event in pair.main.told("alarm.raised") if event.data["alarm"] == "device_fault"]
         assert told.data["code"] == "emergency_stop" and "emergency_stop" in pair.device.alarms
         pair.peer.station.piles["X01"].lift("emergency_stop")
+        assert "emergency_stop" in pair.device.alarms, "out of order for it, until the vehicle has left"
+        pair.charger.unplug()
         await pair.until(lambda: pair.device.alarms == frozenset())
 
     played(story, other_in_s=60.0)

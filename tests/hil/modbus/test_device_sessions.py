@@ -166,3 +166,30 @@ def test_fault_bits_of_a_dc_pile(every: Callable[..., Any]) -> None:
     one.station.faults.inject("grid.outage", "grid.feed", {}, "o")
     one.to(310.0)
     assert bits() == 1 << 8 | 1 << 15
+
+
+def test_a_fault_bit_stays_for_as_long_as_the_outlet_is_out_of_order_for_it(every: Callable[..., Any]) -> None:
+    one = every(1)
+    faults, pile = one.station.faults, one.devices["dc"]
+    one.to(300.0)
+    assert pile.read("input", 1000, 2) == [6, 0]
+    faults.inject("connector.temp_sensor_stuck", "pile[D01].connector[1].contact", {"temp_c": 150.0}, "stuck")
+    one.to(310.0)
+    assert pile.read("input", 1000, 2) == [9, 1 << 3]
+    faults.clear("stuck")
+    one.to(400.0)
+    (outlet,) = one.station.piles["D01"].evses
+    assert outlet.alarms == frozenset(), "the contact is cold again"
+    assert pile.read("input", 1000, 2) == [9, 1 << 3], "but a vehicle stands there still"
+    one.to(500.0)
+    assert pile.read("input", 1000, 2) == [0, 0]
+
+
+def test_fans_that_stand_still_are_a_fault_of_the_pile(every: Callable[..., Any]) -> None:
+    one = every(1)
+    one.to(300.0)
+    one.station.faults.inject("pile.fan_failed", "pile[D01].cabinet", {"duration_s": 60.0}, "fan")
+    one.to(310.0)
+    assert one.devices["dc"].read("input", 1000, 2) == [6, 1 << 4]
+    one.to(400.0)
+    assert one.devices["dc"].read("input", 1000, 2) == [6, 0]

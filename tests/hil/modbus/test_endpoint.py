@@ -13,7 +13,7 @@ import trustme
 from pymodbus.client import AsyncModbusTcpClient, AsyncModbusTlsClient
 
 from hil.modbus.endpoint import ModbusEndpoint
-from sim.errors import PortInUse, UsageError
+from sim.errors import FileProblems, PortInUse, UsageError
 
 Sites = Callable[..., Any]
 METER = '{unit: 5, map: sdm630, shows: "grid.meter[M1]"}'
@@ -47,9 +47,16 @@ def test_a_port_in_tls_is_read(site: Sites, tmp_path: Path) -> None:
     assert endpoint(one).rows()[0]["protocol"] == "modbus-tls"
 
 
-def test_tls_files_that_are_none_are_told(site: Sites) -> None:
-    one = site("two-outlet", METER, more=", transport: tls, tls: {certificate: site.pem, key: site.key}")
-    with pytest.raises(UsageError, match=r"there is no file .*site\.pem"):
+def test_tls_files_that_are_none_are_told_at_their_line(site: Sites, tmp_path: Path) -> None:
+    more = ", transport: tls, tls: {certificate: site.pem, key: site.key}"
+    with pytest.raises(FileProblems, match=r":\d+: endpoints\[\d\]\.tls\.certificate: there is no file .*site\.pem;"):
+        site("two-outlet", METER, more=more)
+    identity = trustme.CA().issue_cert("127.0.0.1")
+    identity.private_key_pem.write_to_path(tmp_path / "site.key")
+    identity.cert_chain_pems[0].write_to_path(tmp_path / "site.pem")
+    one = site("two-outlet", METER, more=more)
+    (tmp_path / "site.key").unlink()
+    with pytest.raises(UsageError, match=r"link\[bus\]: tls\.key: there is no file .*site\.key"):
         asyncio.run(endpoint(one).start())
 
 

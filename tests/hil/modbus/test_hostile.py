@@ -288,6 +288,7 @@ def test_hostile_requests_are_answered_as_the_specification_says(transport: str,
             session = Session(port.gateway, framing, 300.0, now)
         right += told == expected
         kinds[kind_of(expected, at=7 if transport == "tcp" else 1)] += 1
+    print(f"{transport}: {right} of {BURSTS} hostile bursts answered as the specification says")
     assert right >= 0.999 * BURSTS, right
     assert min(kinds.values()) > 20 and len(kinds) == (7 if transport == "tcp" else 6), kinds
     for unit in UNITS:

@@ -24,9 +24,10 @@ from hil.slots import Slots, map_problems
 from sim.clock import Clock
 from sim.events import Command, Event
 from sim.kernel import Kernel
+from sim.reading import Run
 from sim.recording import Recorder
 from sim.units import SimTime
-from twins.device_book import instrument_gaps
+from twins.device_book import instrument_gaps, register_books, register_steps
 from twins.platform import LocalPlatform
 from twins.slot_file import check_slots, read_slots
 from twins.station import Station
@@ -81,7 +82,8 @@ class Bench:
         assert map_problems(document, self.station) == []
         self.events: list[Event] = []
         self.kernel.subscribe(self.events.append)
-        self.recorder = Recorder(folder / "run.sqlite", "kpi")
+        self.recorder = Recorder(folder / "run.sqlite", "all")
+        self.recorder.attach(self.kernel)
         self.slots = Slots(self.kernel, slots, self.station, folder)
         self.loop = Loop(self.kernel, (), self.recorder, lambda _now: None)
 
@@ -195,6 +197,38 @@ def test_a_meter_in_shadow_leads_and_is_compared_with_its_twin(tmp_path: Path) -
             assert gaps["voltage_l1_v"].largest == pytest.approx(volts, abs=0.5) and gaps["voltage_l1_v"].readings >= 2
 
     asyncio.run(story())
+
+
+def test_a_meters_readings_are_recorded_and_its_register_has_a_residual(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, METER, "sdm630") as (bench, block, server):
+            block.put(0x34, 123_400.0)
+            block.put(0x48, 500.0)
+            await bench.until(lambda: bench.shows(f"{METER}.read.import_kwh") == 500.0)
+            block.put(0x48, 502.0)
+            await bench.until(lambda: bench.shows(f"{METER}.read.import_kwh") == 502.0)
+            (book,) = register_books(bench.station, bench.kernel.now)
+            assert (book.slot, book.quantity, book.registered_kwh) == (METER, "import_kwh", 2.0)
+            grid_kwh = bench.station.grid.power_kw.total_at(bench.kernel.now) / 3600.0
+            assert 0.0 < book.true_kwh < grid_kwh, "from the first reading to the last"
+            assert book.residual_kwh == 2.0 - book.true_kwh and book.silences == 0
+            block.put(0x48, 3.0)  # another meter was put there
+            await bench.until(lambda: [step.to_kwh for step in register_steps(bench.station)] == [3.0])
+            (book,) = register_books(bench.station, bench.kernel.now)
+            assert book.registered_kwh == pytest.approx(2.0)
+            await bench.until(lambda: bench.shows(f"{METER}.read.import_kwh") == 3.0)
+            await server.shutdown()
+            await bench.until(lambda: bench.alarms()[-1] == ("alarm.raised", "device_silent"))
+            (book,) = register_books(bench.station, bench.kernel.now)
+            assert book.silences == 1 and book.silent_s >= 2.0 and book.unseen_kwh > 0.0
+
+    asyncio.run(story())
+    with Run(tmp_path) as run:
+        read = run.series(f"{METER}.read.import_kwh")
+        assert [value for value in read.a if value == value] == [500.0, 502.0, 3.0]
+        assert isnan(read.a[0]) and isnan(read.a[-1]), "nothing is known before the first reading, and in silence"
+        power = run.series(f"{METER}.read.power_kw")
+        assert sum(value == pytest.approx(123.4) for value in power.a) == 1, "a value that stands is kept once"
 
 
 def test_a_map_of_another_kind_of_thing_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import trustme
 from pymodbus.client import AsyncModbusTlsClient
 
 from hil.modbus.tls import server_context
-from sim.errors import UsageError
+from sim.files import Misfit
 from twins.bus_config import TlsConfig
 
 TLS = TlsConfig(certificate="port.pem", private_key="port.key")
@@ -72,5 +72,5 @@ def test_a_master_reads_in_tls_and_a_plain_one_is_turned_away(
     ],
 )
 def test_bad_files_are_named(authority: trustme.CA, tmp_path: Path, config: TlsConfig, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(Misfit, match=said):
         server_context(config, tmp_path)

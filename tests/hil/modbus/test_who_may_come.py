@@ -13,7 +13,7 @@ import trustme
 from pymodbus.client import AsyncModbusTcpClient
 
 from hil.modbus.tls import server_context
-from sim.errors import UsageError
+from sim.files import Misfit
 from twins.bus_config import TlsConfig
 
 Serve = Callable[..., Any]
@@ -102,8 +102,8 @@ def test_in_tls_masters_show_a_certificate_of_the_authority(
 
 def test_an_authority_that_is_none_is_named(authority: trustme.CA, tmp_path: Path) -> None:
     (tmp_path / "masters.pem").write_text("nothing\n")
-    with pytest.raises(UsageError, match=r"tls.authority: .*masters.pem holds no certificate"):
+    with pytest.raises(Misfit, match=r"tls.authority: .*masters.pem holds no certificate"):
         server_context(TLS, tmp_path)
     (tmp_path / "masters.pem").unlink()
-    with pytest.raises(UsageError, match=r"tls.authority: there is no file .*masters.pem"):
+    with pytest.raises(Misfit, match=r"tls.authority: there is no file .*masters.pem"):
         server_context(TLS, tmp_path)
