@@ -183,6 +183,11 @@ def test_a_sabotage_that_names_nothing_is_refused(drill: Path) -> None:
         "sabotage.fails[0]: no expectation is called let",
         "sabotage.drop[0]: no fault of this file is called back",
     ]
+    drill.write_text(
+        HEAD + "timeline:\n" + OUTAGE + LIT + SABOTAGE.replace("set: {", 'set: {"": 5, '), encoding="utf-8"
+    )
+    with pytest.raises(FileProblems, match="sabotage.set: '' is no key path"):
+        load_scenario(drill, is_sabotaged=True)
     drill.write_text(HEAD, encoding="utf-8")
     with pytest.raises(UsageError, match="no sabotage to play"):
         load_scenario(drill, is_sabotaged=True)
