@@ -68,6 +68,8 @@ EVENT_KINDS = (
     "session.ended",
     "session.refused",
     "session.started",
+    "session.stop_ignored",
+    "session.unread",
     "stack.switched",
     "staff.arrived",
     "staff.dispatched",
