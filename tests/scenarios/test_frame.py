@@ -186,7 +186,7 @@ def test_a_sabotage_that_names_nothing_is_refused(drill: Path) -> None:
     drill.write_text(
         HEAD + "timeline:\n" + OUTAGE + LIT + SABOTAGE.replace("set: {", 'set: {"": 5, '), encoding="utf-8"
     )
-    with pytest.raises(FileProblems, match="sabotage.set: '' is no key path"):
+    with pytest.raises(FileProblems, match=r"sabotage\.set: '' is no key path"):
         load_scenario(drill, is_sabotaged=True)
     drill.write_text(HEAD, encoding="utf-8")
     with pytest.raises(UsageError, match="no sabotage to play"):
