@@ -11,7 +11,7 @@ from hil.door import Door
 from hil.loop import Loop
 from hil.ocpp.endpoint import OcppEndpoint
 from scenarios.catalogue import StationCatalogue
-from scenarios.expectations import Judge
+from scenarios.judge import Judge
 from sim.recording import Recorder
 from twins.station import Station
 

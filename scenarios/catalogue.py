@@ -27,7 +27,7 @@ from twins.station_file import StationFile
 from twins.transformer import Transformer
 from twins.warm_transformer import WarmTransformer
 
-__all__ = ["EVENT_KINDS", "StationCatalogue"]
+__all__ = ["EVENT_KINDS", "StationCatalogue", "subjects_that_fit"]
 
 EVENT_KINDS = (
     "alarm.cleared",
@@ -196,6 +196,12 @@ class StationCatalogue:
         if needs and not attrgetter(needs)(self._station.file):
             return f"{fault} needs {needs}, which is off in the station file"
         return None
+
+
+def subjects_that_fit(station: Station, glob: str) -> list[str]:
+    """Paths that events may concern and that fit a glob, without the vehicles and sessions."""
+    pattern = pattern_of(glob)
+    return [path for path in _subjects(station) if pattern.fullmatch(path)]
 
 
 def _file_says(kind: type[Any]) -> str:
