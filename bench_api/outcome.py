@@ -23,6 +23,7 @@ from sim.faults import InjectedFault
 from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
 from twins.device_book import device_books, instrument_gaps, register_books, register_steps
+from twins.links import Link
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
@@ -148,7 +149,9 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
     if messages["lost"] and refused:
         wrong[0] += f" ({refused})"
     if undelivered:
-        wrong.append(f"{undelivered} ended, but the CSMS has not taken their end{_behind(station)}")
+        wrong.append(f"{undelivered} ended, but the CSMS has not taken their end")
+    if wrong:
+        wrong[-1] += _behind(station)
     if messages["started"] != messages["stopped"] + messages["open"]:
         wrong.append("started, stopped and open do not add up")
     findings = {"energy": "", "money": "", "messages": "transactions: " + ", ".join(wrong) if wrong else ""}
@@ -156,9 +159,9 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _behind(station: Station) -> str:
-    """The wires that are cut as the run ends, by the faults that cut them."""
-    cut = [one for link in station.links.values() for one in station.faults.leaning_on(link.is_cut)]
-    return f"; behind it: {', '.join(cut)}" if cut else ""
+    """The faults that have leaned on wires: what they may have kept from the CSMS, or said twice."""
+    acted = [one.id for one in station.faults.injected.values() if one.spec.hits is Link and one.state != "armed"]
+    return f"; behind it: {', '.join(acted)}" if acted else ""
 
 
 def _check_books(books: dict[str, Any]) -> None:

@@ -67,6 +67,8 @@ EVENT_KINDS = (
     "session.ended",
     "session.refused",
     "session.started",
+    "session.stop_ignored",
+    "session.unread",
     "stack.switched",
     "staff.arrived",
     "staff.dispatched",

@@ -21,6 +21,7 @@ from twins.house import Cooling, House, Lights
 from twins.links import Link
 from twins.microclimate import EnvSensor
 from twins.pile import Pile
+from twins.pile_guard import PileGuard
 from twins.stack import SplitStack
 from twins.staff import Staff
 from twins.supply import Supply
@@ -36,6 +37,7 @@ _FORMS: tuple[tuple[type[Any], str, str], ...] = (
     (CooledContact, "pile[ID].connector[N].contact", "`heat: {connectors: true}` and a connector that is `cooled`"),
     (Contact, "pile[ID].connector[N].contact", "`heat: {connectors: true}`"),
     (Cabinet, "pile[ID].cabinet", "`heat: {piles: true}`"),
+    (PileGuard, "pile[ID].guard", ""),
     (DryTransformer, "grid.transformer[ID]", "`grid.transformer.heat` of kind dry"),
     (WarmTransformer, "grid.transformer[ID]", "`grid.transformer.heat`"),
     (Transformer, "grid.transformer[ID]", ""),
@@ -84,6 +86,8 @@ def natural(hits: type[Any], path: str) -> str | None:
     pile, connector, part = match.groups()
     if issubclass(hits, Cabinet) and part != ".cabinet":
         return f"{pile}.cabinet"
+    if issubclass(hits, PileGuard) and part != ".guard":
+        return f"{pile}.guard"
     if issubclass(hits, Contact) and part != ".contact":
         return f"{pile}{connector or '.connector[1]'}.contact"
     return None

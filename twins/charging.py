@@ -117,6 +117,10 @@ class Charging:
         session.stop_reason = yield ended
         bill = self._close(session, evse, bms)
         yield kernel.timeout(UNPLUG_S + overstay_s)
+        if evse.lock.holds_plug:  # nobody leaves before somebody frees it
+            freed = kernel.event()
+            evse.lock.on_freed = freed.succeed
+            yield freed
         evse.unplug()
         if bill is not None:
             session.cost_cny = self._billing.occupancy(bill, session.stopped_s or kernel.now, kernel.now).total_cny

@@ -7,14 +7,15 @@ power. True and registered energy are two things: the meter has an error within 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING
 
 from sim.events import Scalar
 from sim.faults import Knob
 from sim.kernel import Kernel
-from sim.signals import Signal, State
+from sim.signals import Signal
 from sim.units import FOREVER, SimTime
+from twins.lock import LockState, PlugLock
 from twins.ports import PlatformPort
 from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
@@ -24,24 +25,21 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["PARAMETERS_FROM", "Evse", "LockState"]
+__all__ = ["PARAMETERS_FROM", "Evse"]
 
 BMS_SILENCE_S = 1.0
 PARAMETERS_FROM = 0.5
 """The share of the handshake that agrees on versions; in the rest the vehicle tells its parameters."""
 CONNECTION_TIMEOUT_S = 120.0
+LOCAL_START_S = 120.0
+"""How long a driver tries in vain to begin."""
+INSULATION_OHM_V = 100.0
+"""Below this, of the battery's voltage, a DC circuit is not insulated (GB/T 18487.1)."""
 _SAME = 1e-9
 
 
 def _nothing() -> None:
     return None
-
-
-class LockState(Enum):
-    """Of the plug in the inlet."""
-
-    UNLOCKED = "unlocked"
-    LOCKED = "locked"
 
 
 class Evse(Supply):
@@ -57,12 +55,17 @@ class Evse(Supply):
         """`path` is the connector's, as `pile[A01].connector[1]`."""
         super().__init__(kernel, path, model, config, control, platform)
         self._phases = phases_of(model)
-        self.lock = State(f"{path}.lock", LockState.UNLOCKED)
+        self.lock = PlugLock(f"{path}.lock", self._jam_changed)
         self.vehicle_soc = Signal(f"{path}.vehicle_soc", "1")
         self.vehicle_temp_c = Signal(f"{path}.vehicle_temp_c", "C")
         self.vehicle_heat_kw = Signal(f"{path}.vehicle_heat_kw", "kW")
         kernel.add(self.lock, self.vehicle_soc, self.vehicle_temp_c, self.vehicle_heat_kw)
         self.contactor_closed = Knob(False, self._touch)
+        self.insulation_kohm: Knob[float] = Knob(inf, self._circuit_changed)
+        self.precharges = Knob(True, self._circuit_changed)
+        self.unread_share: Knob[float] = Knob(0.0, _nothing)
+        self.lost_share: Knob[float] = Knob(0.0, _nothing)
+        self.obeys_driver = Knob(True, _nothing)
         self.bms: Bms | None = None
         self.contact: Contact | None = None
         self.on_ended: Callable[[str], None] = lambda reason: None
@@ -120,9 +123,22 @@ class Evse(Supply):
             token, self._awaited_token = self._awaited_token, ""
             self.start(token)
             return
-        self.token = token
         session = self.session
+        if self._fails_to_start():
+            self._kernel.emit("session.unread", self.path, {"session": session}, clause="10.2.1")
+            self._kernel.at(SimTime(self._kernel.now + LOCAL_START_S), lambda: self._despair(session))
+            return
+        self.token = token
         self._platform.authorise(self.path, token, lambda accepted: self._authorised(session, accepted))
+
+    def _fails_to_start(self) -> bool:
+        """Whether this driver cannot show his token here."""
+        share = max(self.unread_share.value, self.lost_share.value)
+        return share > 0.0 and float(self._kernel.streams[f"{self.path}.screen"].random()) < share
+
+    def _despair(self, session: str) -> None:
+        if self.session == session and self.state.value is EvseState.PREPARING and not self.is_starting:
+            self.give_up()
 
     def start(self, token: str) -> bool:
         """The platform asks to charge for this token: the vehicle that is plugged in, or one that plugs in soon."""
@@ -147,7 +163,7 @@ class Evse(Supply):
     def unlock(self) -> bool:
         """Free the plug, after the end of the charge; False when the contactor does not open."""
         self.stop("unlock")
-        return not self.contactor_closed.preview(False)
+        return not self.contactor_closed.preview(False) and not self.lock.holds_plug
 
     def stop(self, reason: str) -> bool:
         """End the charge; False when none is on."""
@@ -161,7 +177,7 @@ class Evse(Supply):
         """Somebody pulls at the plug under load (clause 9.5.4): the lock holds, and he ends the charge as he should."""
         if self.is_charging:
             self._kernel.emit("connector.pulled", self.path, {"lock": self.lock.value.value}, clause="9.5.4")
-            self.stop("driver")
+            self._stop_by_hand()
 
     def give_up(self) -> None:
         """The driver ends the charge, or does not wait for one to begin any longer."""
@@ -170,12 +186,19 @@ class Evse(Supply):
             self._go(EvseState.FINISHING)
             self.on_ended("driver")
         else:
+            self._stop_by_hand()
+
+    def _stop_by_hand(self) -> None:
+        if self.obeys_driver.value or not self.is_charging:
             self.stop("driver")
+        else:
+            self._kernel.emit("session.stop_ignored", self.path, {"session": self.session}, clause="10.2.6")
 
     def unplug(self) -> None:
         """The vehicle is unplugged, by the emergency release where the lock holds; only after the end of the charge."""
         assert not self.is_charging
         self.lock.set(self._kernel.now, LockState.UNLOCKED)
+        self.lock.on_freed = _nothing
         if self.bms is not None:
             self.bms.on_change = lambda: None
         self.bms, self.session = None, ""
@@ -240,17 +263,58 @@ class Evse(Supply):
                 return self._charge(now)
             self._end(now, self._stop_reason)
         elif self._sequence_ends < FOREVER:
+            tests_until = self._tests_until()
             if self._stop_reason:
                 self._end(now, self._stop_reason)
+            elif now >= tests_until and self._is_leaking(now):
+                self._fail(now, "insulation_low")
             elif now >= self._sequence_ends:
                 return self._close(now)
             else:
-                return self._sequence_ends
+                return tests_until if now < tests_until else self._sequence_ends
         elif state is EvseState.FAULTED:
             self._try_recovery()
         return FOREVER
 
+    def _tests_until(self) -> SimTime:
+        """When the insulation test ends with its result; of no concern while nothing leaks."""
+        if self.insulation_kohm.value == inf:
+            return self._sequence_ends
+        return SimTime(self._sequence_ends - self.model.precharge_s)
+
+    def _is_leaking(self, now: SimTime) -> bool:
+        kohm = self.insulation_kohm.value
+        return kohm < inf and self.bms is not None and 1e3 * kohm < INSULATION_OHM_V * self.bms.voltage_v(now)
+
+    def _fail(self, now: SimTime, cause: str) -> None:
+        """End, locked out for a cause that lasts."""
+        self._holds[cause] = cause
+        self._end(now, cause)
+
+    def _circuit_changed(self) -> None:
+        if self.insulation_kohm.value == inf:
+            self._holds.pop("insulation_low", None)
+        if self.precharges.value:
+            self._holds.pop("precharge_failed", None)
+        self._touch()
+
+    def _jam_changed(self) -> None:
+        """A bolt that has come loose is driven where it belongs; one that slips open under load ends the charge."""
+        now, lock = self._kernel.now, self.lock
+        if not lock.jam.value:
+            self.lift("lock_jammed")
+            if not self.is_starting and not self.is_charging and not self.contactor_closed.value:
+                lock.drive(now, LockState.UNLOCKED)
+                lock.on_freed()
+        elif lock.jam.value == "open" and lock.value is LockState.LOCKED:
+            lock.set(now, LockState.UNLOCKED)
+            if self.is_starting or self.is_charging:
+                self.lock_out("lock_jammed", "lock_failed")
+
     def _close(self, now: SimTime) -> SimTime:
+        if not self.precharges.value:
+            self._fail(now, "precharge_failed")
+            return FOREVER
         self._sequence_ends = FOREVER
         self.contactor_closed.rebase(True)
         if not self.contactor_closed.value:
@@ -272,6 +336,9 @@ class Evse(Supply):
         assert bms is not None
         if not self.contactor_closed.value:
             self._end(now, "contactor_open")
+            return FOREVER
+        if self._is_leaking(now):
+            self._fail(now, "insulation_low")
             return FOREVER
         silence_ends = FOREVER
         if bms.is_silent:
@@ -323,13 +390,17 @@ class Evse(Supply):
                 self.contact.carry(now, FOREVER, 0.0)
         self.contactor_closed.rebase(False)
         is_live = self.contactor_closed.value
-        if not is_live:  # no plug is freed while it may be live
-            self.lock.set(now, LockState.UNLOCKED)
+        if not is_live and not self.lock.drive(now, LockState.UNLOCKED):  # no plug is freed while it may be live
+            self._holds["lock_jammed"] = "lock_failed"
         is_faulted = is_live or reason == "contactor_open" or bool(self._holds)
         is_vehicles = reason == "bms_timeout" or (self.bms is not None and reason == self.bms.alarm)
         alarm = reason if is_vehicles else ""
         if is_faulted:
-            alarm = "contactor_welded" if is_live else self._holds.get(reason, "contactor_open")
+            alarm = (
+                "contactor_welded"
+                if is_live
+                else self._holds.get(reason) or next(iter(self._holds.values()), "contactor_open")
+            )
             self._raise(alarm)
         if was_charging:
             energy_kwh = self.energy_kwh(now)
@@ -356,7 +427,9 @@ class Evse(Supply):
             self.on_ended("not_authorised")
             return
         now, model = self._kernel.now, self.model
-        self.lock.set(now, LockState.LOCKED)
+        if not self.lock.drive(now, LockState.LOCKED):
+            self.lock_out("lock_jammed", "lock_failed")
+            return
         self._sequence_ends = SimTime(now + model.handshake_s + model.insulation_test_s + model.precharge_s)
         self._kernel.wake(self, self._sequence_ends)
         self.on_switched()

@@ -15,7 +15,8 @@ from zlib import crc32
 
 from sim.gauges import Gauge
 from sim.units import SECONDS_PER_HOUR, SimTime
-from twins.evse import PARAMETERS_FROM, Evse, LockState
+from twins.evse import PARAMETERS_FROM, Evse
+from twins.lock import LockState
 from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 __all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "is_plugged", "pilot_of", "serial_of", "step_of"]
@@ -23,12 +24,16 @@ __all__ = ["ALARMS", "Pilot", "Step", "evse_gauges", "is_plugged", "pilot_of", "
 _SECONDS_PER_MINUTE: Final = SECONDS_PER_HOUR / 60.0
 
 ALARMS: Final = (
-    "connector_derated", "connector_hot", "connector_overtemperature", "coolant_flow_lost",
-    "coolant_hot", "emergency_stop", "high_temperature", "inlet_sensor_broken", "pile_failed", "undervoltage",
+    "connector_derated", "connector_hot", "connector_overtemperature", "coolant_flow_lost", "coolant_hot", "door_open",
+    "emergency_stop", "ground_lost", "high_temperature", "inlet_sensor_broken", "insulation_low", "lock_failed",
+    "module_failed", "pile_failed", "precharge_failed", "residual_current", "tilted", "undervoltage", "water_inside",
 )  # fmt: skip
 """What an EVSE may raise; it shows what it is locked out for until it serves again."""
 
-_OF_PILE: Final = ("high_temperature", "inlet_sensor_broken", "pile_failed")
+_OF_PILE: Final = (
+    "door_open", "ground_lost", "high_temperature", "inlet_sensor_broken", "module_failed", "pile_failed",
+    "residual_current", "tilted", "water_inside",
+)  # fmt: skip
 
 MATED_V, OPEN_V = 4.0, 6.0
 """Of a DC connector's first detection point, mated and not (GB/T 18487.1, annex B: 12 V over dividers of 1 kohm)."""

@@ -1,19 +1,20 @@
-"""Wires as things: what the station is connected by, and how that can be cut. No socket is needed for either."""
+"""Wires as things: what the station is connected by, and what can be wrong with that. No socket is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from math import inf
-from typing import Literal
+from typing import Any, Literal
 
-from sim.faults import Contribution, Knob, bounds, fault
+from sim.faults import Knob
 from sim.files import Misfit, key
+from sim.gauges import Gauge
 from sim.kernel import Kernel
 from sim.signals import State
+from twins.frame_rules import FrameRules
 
-__all__ = ["Link", "LinkCut", "LinkState", "OcppEndpointConfig", "charge_points"]
+__all__ = ["Link", "LinkState", "OcppEndpointConfig", "charge_points"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,35 +48,58 @@ def charge_points(face: OcppEndpointConfig, outlets: Mapping[str, int]) -> Seque
 
 
 class LinkState(Enum):
-    """What is known of a wire: never tried or lost, up, or refused when last tried."""
+    """What is known of a wire: never tried or lost, up, refused when last tried, or up on this side alone."""
 
     DOWN = "down"
     UP = "up"
     REFUSED = "refused"
+    HALF_OPEN = "half_open"
 
 
 class Link:
-    """One charge point's wire: state `link[ID].state`, written by whoever holds the socket, who obeys `is_cut`."""
+    """One charge point's wire: state `link[ID].state`, written by whoever holds the socket, who obeys the knobs.
+
+    Gauges: `link[ID].traffic_kb`, what both sides have said (1 KB is 1,000 bytes), and `link[ID].frames_harmed`, how
+    many frames did not pass as they were meant to.
+    """
 
     def __init__(self, kernel: Kernel, identity: str) -> None:
         """`identity` is the charge point's."""
         self.path = f"link[{identity}]"
+        self.identity = identity
         self.state = State(f"{self.path}.state", LinkState.DOWN)
+        self.traffic_bytes = 0
+        self.frames_harmed = 0
         kernel.add(self.state)
+        kernel.show(
+            Gauge(f"{self.path}.traffic_kb", "kB", lambda _t: self.traffic_bytes / 1000.0),
+            Gauge(f"{self.path}.frames_harmed", "1", lambda _t: float(self.frames_harmed)),
+        )
         self.is_cut = Knob(False, self._changed)
+        self.is_refused = Knob(False, self._changed)
+        self.is_half_open = Knob(False, self._changed)
+        self.reset_mean_s = Knob(-1.0, self._changed)
+        """Below 0: none; 0: once."""
+        self.clock_error_s = Knob(0.0, self._changed)
+        self.rules = FrameRules(self._changed)
         self.on_change: Callable[[], None] = lambda: None
+
+    @property
+    def knobs(self) -> tuple[Knob[Any], ...]:
+        """All that faults lean on."""
+        return (
+            self.is_cut, self.is_refused, self.is_half_open, self.reset_mean_s, self.clock_error_s, self.rules,
+        )  # fmt: skip
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no connection can be opened."""
+        return self.is_cut.value or self.is_refused.value or self.is_half_open.value
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether a fault explains that the platform is not met."""
+        return self.is_closed or self.reset_mean_s.value > 0.0
 
     def _changed(self) -> None:
         self.on_change()
-
-
-@fault("link.cut", hits=Link, zh="通信链路中断", clause="10.2.5", faces=("wire",))
-@dataclass(frozen=True, kw_only=True)
-class LinkCut:
-    """The wire is cut: an open connection is lost without a word, and none can be opened."""
-
-    duration_s: float = field(default=inf, metadata=bounds(low=0.1, high=1e9))
-
-    def contributions(self, link: Link) -> Iterable[Contribution]:
-        """Cut it."""
-        yield link.is_cut.force(True)

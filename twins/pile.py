@@ -22,6 +22,7 @@ from twins.device_supply import DeviceTerms
 from twins.evse import Evse
 from twins.meter import METER_CLASSES
 from twins.modules import StackConfig
+from twins.pile_guard import PileGuard
 from twins.ports import PlatformPort
 from twins.supply import EvseState, Supply
 
@@ -162,6 +163,7 @@ class Pile:
         self.input_kw = Sum(f"{self.path}.input_kw", "kW", [self.power_kw, self.loss_kw, self.standby_kw])
         kernel.add(self.modules_kw, self.standby_kw, self.power_kw, self.ratio_loss_kw, self.loss_kw, self.input_kw)
         self.is_down = Knob(False, self._down_changed)
+        self.guard = PileGuard(self)
         for outlet in self.evses:
             outlet.on_switched = self._switch_modules
 

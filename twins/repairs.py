@@ -33,6 +33,12 @@ def _broken(alarm: str, pile: Pile, evse: Evse) -> tuple[bool, Knob[Any] | None]
     cabinet, contact = pile.cabinet, evse.contact
     if alarm in ("contactor_welded", "contactor_open"):
         return False, evse.contactor_closed
+    if alarm == "lock_failed":
+        return False, evse.lock.jam
+    if alarm == "insulation_low":
+        return False, evse.insulation_kohm
+    if alarm == "precharge_failed":
+        return False, evse.precharges
     if alarm == "pile_failed":
         return True, pile.is_down
     if alarm == "connector_overtemperature" and contact is not None:
@@ -43,7 +49,8 @@ def _broken(alarm: str, pile: Pile, evse: Evse) -> tuple[bool, Knob[Any] | None]
         return True, cabinet.fan
     if alarm == "inlet_sensor_broken" and cabinet is not None:
         return True, cabinet.inlet_temp_c.is_broken
-    return False, None
+    knob = pile.guard.behind(alarm)
+    return knob is not None, knob
 
 
 class Defect:
@@ -93,7 +100,12 @@ class Repairs:
         kernel.subscribe(self._cleared, "fault.cleared")
 
     def reset(self, evse: Evse) -> bool:
-        """A reset from afar, once a failure: whether it has mended the pile; with the chance that one on site has."""
+        """A reset from afar, once a failure: whether it has mended the pile; with the chance that one on site has.
+
+        What has tripped and is over is set back at once.
+        """
+        if self._places[evse.path][0].guard.reset():
+            return True
         defect = next((one for one in self._open.values() if evse in one.pile.evses and one.is_resettable), None)
         if defect is None or not self._is_mending or defect.is_reset:
             return False
@@ -172,3 +184,4 @@ class Repairs:
     def _mend(self, defect: Defect, cause: int | None = None) -> None:
         for fault in self._faults.leaning_on(defect.knob):
             self._faults.clear(fault, cause)
+        defect.pile.guard.reset()

@@ -13,6 +13,7 @@ from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
 from twins import bus_faults as _bus_faults  # what registers faults or deeds and nothing else
+from twins import charge_point_faults as _charge_point_faults
 from twins import comer_faults as _comer_faults
 from twins import contactor as _contactor
 from twins import control_deeds as _control_deeds
@@ -20,6 +21,8 @@ from twins import evse_deeds as _evse_deeds
 from twins import fail_safe as _fail_safe
 from twins import fire_deeds as _fire_deeds
 from twins import house_deeds as _house_deeds
+from twins import link_faults as _link_faults
+from twins import outlet_faults as _outlet_faults
 from twins import transformer_deeds as _transformer_deeds
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
@@ -69,7 +72,7 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _GUEST = ".vehicle.bms"
-_FAULTS = (_bus_faults, _comer_faults, _contactor)
+_FAULTS = (_bus_faults, _charge_point_faults, _comer_faults, _contactor, _link_faults, _outlet_faults)
 _DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
@@ -199,6 +202,7 @@ class Station:
             *self.gas_detectors,
         ]
         things += [self.fire_panel] if self.fire_panel is not None else []
+        things += [pile.guard for pile in piles]
         things += [pile.cabinet for pile in piles if pile.cabinet is not None]
         things += [device for bus in self.buses.values() for device in bus.devices.values()]
         things += [evse.contact for evse in self.evses if isinstance(evse, Evse) and evse.contact is not None]

@@ -27,7 +27,7 @@ __all__ = ["MessageBook", "OcppEndpoint"]
 
 
 class OcppEndpoint:
-    """Every charge point of the station. `links` are its sockets, none on a replay."""
+    """Every charge point of the station, `points`. `links` are its sockets, none on a replay."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class OcppEndpoint:
         self._obeys_clock = obeys_clock
         self._is_patient = is_patient
         self._outlets: dict[str, tuple[PlannedPoint, int]] = {}
-        self._points: list[PlannedPoint] = []
+        self.points: list[PlannedPoint] = []
         self.links: list[OcppLink] = []
         self.on_transaction: Callable[[str, float], None] = lambda session, energy_wh: None
 
@@ -108,25 +108,25 @@ class OcppEndpoint:
     @property
     def was_connected(self) -> bool:
         """Whether any charge point has met the CSMS."""
-        return any(point.was_connected for point in self._points)
+        return any(point.was_connected for point in self.points)
 
     def message_book(self) -> MessageBook:
         """The book as it stands now."""
-        return message_book((point.book, point.engine.counters) for point in self._points)
+        return message_book((point.book, point.engine.counters) for point in self.points)
 
     def absences(self) -> dict[str, Absence]:
         """How long each charge point was without its CSMS."""
-        return {point.engine.identity: point.absence for point in self._points}
+        return {point.engine.identity: point.absence for point in self.points}
 
     def wire_books(self) -> dict[str, WireBook]:
         """What each charge point and its CSMS said amiss."""
-        return {point.engine.identity: point.wire_book for point in self._points}
+        return {point.engine.identity: point.wire_book for point in self.points}
 
     def undelivered(self) -> list[str]:
         """Sessions of this run that have ended and whose end the CSMS has not taken."""
         return [
             session
-            for point in self._points
+            for point in self.points
             for session in self._queue.undelivered(point.engine.identity, self._begun_before)
         ]
 
@@ -142,7 +142,7 @@ class OcppEndpoint:
             "1.0",
             connectors,
             self._queue,
-            lambda now: self._kernel.clock.stamp(SimTime(now + point.clock_offset_s)),
+            lambda now: self._kernel.clock.stamp(SimTime(now + point.clock_offset_s + wire.clock_error_s.value)),
             lambda: float(self._kernel.streams[f"ocpp.{identity}"].random()),
             listener=point,
             timeout_s=self._timeout_s,
@@ -155,7 +155,7 @@ class OcppEndpoint:
             address = url.replace("{charge_point}", identity)
             point.link = OcppLink(self._kernel, point.engine, address, point.path, self._patience_s)
             self.links.append(point.link)
-        self._points.append(point)
+        self.points.append(point)
         self._outlets.update({evse.path: (point, number) for number, evse in evses.items()})
         self._kernel.handle(point.path, point.obey)
         self._kernel.touch(point)

@@ -47,6 +47,10 @@ class OcppLink:
         self._is_patient = True
         self._is_shut = False
         self._unanswered: Counter[str] = Counter()
+        self._outbox: list[tuple[str, bytes]] = []
+        self._fencing: asyncio.Future[bool] | None = None
+        self.on_wire: set[str] | None = None
+        """Ids of calls that the CSMS has got and not answered; None as long as no fault has leaned on the wire."""
 
     @property
     def is_settled(self) -> bool:
@@ -55,8 +59,12 @@ class OcppLink:
             return True
         if self._opening is not None or self._is_closing:
             return False
+        if self._fencing is not None:
+            return False
         rpc = self.engine.rpc
-        return rpc is None or rpc.open_call is None or self._is_released
+        if rpc is None or rpc.open_call is None or self._is_released:
+            return True
+        return self.on_wire is not None and rpc.open_call.id not in self.on_wire
 
     @property
     def is_provoking(self) -> bool:
@@ -78,12 +86,18 @@ class OcppLink:
 
     def flush(self) -> None:
         """Send what the engine has to say, and hang up if it wants to."""
+        if self._outbox:
+            self._send_impaired()
         for data in self.engine.outgoing():
             self._is_released = False
             self._client.send(data)
         if self.engine.wants_close and self._client.is_open and not self._is_closing:
             self._is_closing = True
             self._hang_up()
+
+    def impaired(self, message_id: str, data: bytes) -> None:
+        """An impaired wire delivers this to the CSMS, at the next flush."""
+        self._outbox.append((message_id, data))
 
     def take(self) -> None:
         """What has arrived is being admitted."""
@@ -98,6 +112,7 @@ class OcppLink:
     def release(self) -> None:
         """Do not wait for the open call any more; the next one is waited for half as long."""
         self._is_released = True
+        self._fencing = None
         self._is_closing = False
         rpc = self.engine.rpc
         if rpc is not None and rpc.open_call is not None:
@@ -126,6 +141,27 @@ class OcppLink:
         if self._opening is not None:
             await self._opening
         await self._client.close(1000, "end of run")
+
+    def _send_impaired(self) -> None:
+        """Send what has come through; what answers no open call is followed by a fence, for its echo to be awaited."""
+        outbox, self._outbox = self._outbox, []
+        rpc = self.engine.rpc
+        awaited = rpc.open_call.id if rpc is not None and rpc.open_call is not None else ""
+        is_strange = False
+        for message_id, data in outbox:
+            self._client.send(data)
+            if message_id and message_id == awaited and self.on_wire is not None and message_id not in self.on_wire:
+                self._is_released = False
+                self.on_wire.add(message_id)
+            else:
+                is_strange = True
+        if is_strange and self._client.is_open and self._fencing is None:
+            self._fencing = self._client.fence()
+            self._fencing.add_done_callback(self._fenced)
+
+    def _fenced(self, _done: asyncio.Future[bool]) -> None:
+        self._fencing = None
+        self._kernel.on_post()
 
     def _hang_up(self) -> None:
         task = asyncio.get_running_loop().create_task(self._client.close(1000, "reset"))

@@ -40,6 +40,12 @@ _ERROR_CODE: Final = {
     "coolant_hot": "HighTemperature",
     "pile_derated": "HighTemperature",
     "coolant_flow_lost": "InternalError",
+    "lock_failed": "ConnectorLockFailure",
+    "insulation_low": "GroundFailure",
+    "ground_lost": "GroundFailure",
+    "residual_current": "GroundFailure",
+    "precharge_failed": "InternalError",
+    "module_failed": "InternalError",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from hil.ocpp.absence import Absence
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.frames import Call, Frame, Result
+from hil.ocpp.impaired_wire import ImpairedWire
 from hil.ocpp.link import OcppLink
 from hil.ocpp.message_book import PointBook
 from hil.ocpp.outlets import EvseConnector
@@ -65,7 +66,8 @@ class PlannedPoint(Twin):
         self._actions: dict[Direction, str] = {"in": "", "out": ""}
         self._was_booted = False
         self._wire = wire
-        wire.on_change = self._cut
+        self.impaired: ImpairedWire | None = None
+        wire.on_change = self._wire_leaned_on
 
     def plan(self, now: SimTime) -> SimTime:
         """What the engine has due: calls that time out, heartbeats, samples, the next try to connect."""
@@ -75,12 +77,16 @@ class PlannedPoint(Twin):
         connect_at = engine.next_connect_at
         if connect_at <= now:
             connect_at = FOREVER
-            if self._wire.is_cut.value:
+            if self._wire.is_closed:
                 engine.refused(now)
+                if self._wire.is_refused.value:
+                    self._wire.state.set(now, LinkState.REFUSED)
                 connect_at = engine.next_connect_at
             elif self.link is not None:
                 self.link.open()
-        if self.link is None:
+        if self.impaired is not None:
+            self.impaired.send_all()
+        elif self.link is None:
             engine.outgoing()  # a replay has nobody to tell
         self._tell()
         return SimTime(min(engine.next_timer(), connect_at))
@@ -91,7 +97,11 @@ class PlannedPoint(Twin):
         if command.verb == "received":
             data = self.link.raw(command.key[1]) if self.link is not None else None
             asked = engine.rpc.open_call if engine.rpc is not None else None
-            engine.received(data or str(args["text"]).encode(), now)
+            data = data or str(args["text"]).encode()
+            if self.impaired is not None:
+                self.impaired.hear(data)
+            else:
+                engine.received(data, now)
             if self.link is not None and asked is not None and (not engine.rpc or engine.rpc.open_call is not asked):
                 self.link.answered(asked.action)
         elif command.verb == "connected":
@@ -100,10 +110,14 @@ class PlannedPoint(Twin):
             engine.connected(now)
             self._wire.state.set(now, LinkState.UP)
             self._wire_changed()
+            if self.impaired is not None:
+                self.impaired.obey()
             self._kernel.emit("wire.connected", self.path, cause=seq)
         elif command.verb == "lost":
+            if self.impaired is not None:
+                self.impaired.lost()
             engine.lost(now)
-            self.absence.lost(now, is_cut=self._wire.is_cut.value)
+            self.absence.lost(now, is_cut=self._wire.is_barred)
             self._wire.state.set(now, LinkState.DOWN)
             self._kernel.emit("wire.lost", self.path, {"code": args["code"]}, cause=seq)
         elif command.verb == "refused":
@@ -116,7 +130,9 @@ class PlannedPoint(Twin):
 
     def framed(self, direction: Direction, frame: Frame | None, data: bytes, verdict: str) -> None:
         """Keep a frame in the wire book and record it: a row of the frames table, its body redacted."""
-        self.wire_book.seen(direction, frame, data, verdict, self._kernel.now)
+        self._wire.traffic_bytes += len(data)
+        if self.impaired is None or not self.impaired.is_altered:
+            self.wire_book.seen(direction, frame, data, verdict, self._kernel.now)
         if self._on_frame is None:
             return
         if isinstance(frame, Call):
@@ -155,8 +171,11 @@ class PlannedPoint(Twin):
         for connector in self._connectors.values():
             connector.evse.stop(f"reset_{kind.lower()}")
 
-    def _cut(self) -> None:
-        self.absence.cut(self._kernel.now, is_cut=self._wire.is_cut.value)
+    def _wire_leaned_on(self) -> None:
+        self.absence.cut(self._kernel.now, is_cut=self._wire.is_barred)
+        if self.impaired is None:
+            self.impaired = ImpairedWire(self._kernel, self._wire, self)
+        self.impaired.obey()
         self._wire_changed()
 
     def _wire_changed(self) -> None:

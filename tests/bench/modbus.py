@@ -18,6 +18,7 @@ from typing import Any
 
 from hil.door import Door
 from hil.event_loop import loop_factory
+from hil.lateness import Lateness
 from hil.loop import Loop
 from hil.modbus.devices import bound_units
 from hil.modbus.registers import MappedUnit
@@ -101,7 +102,8 @@ async def measure(site: Site, for_s: float, *, is_paced: bool) -> list[dict[str,
         until = SimTime(site.kernel.now + 3600.0)
         pacing = asyncio.ensure_future(loop.real(until, 1.0))
     for name, how in _CASES:
-        late_from, cpu, count = len(loop.late_ms), process_time(), site.bus.requests
+        loop.lateness = late = Lateness()  # of this case alone
+        cpu, count = process_time(), site.bus.requests
         child = await asyncio.create_subprocess_exec(
             sys.executable, str(Path(__file__).with_name("modbus_masters.py")),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -110,8 +112,7 @@ async def measure(site: Site, for_s: float, *, is_paced: bool) -> list[dict[str,
         told, _ = await child.communicate(json.dumps(order).encode())
         row = {"case": name, "station": "real pace" if is_paced else "at rest"} | json.loads(told)
         row["cpu_us_per_request"] = round(1e6 * (process_time() - cpu) / (site.bus.requests - count), 1)
-        late = sorted(loop.late_ms[late_from:])
-        row["lateness_ms"] = {"p99": round(late[int(0.99 * len(late))], 2), "max": round(late[-1], 2)} if late else None
+        row["lateness_ms"] = late.figures() if late.count else None
         rows.append(row)
     if pacing is not None:
         loop.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -47,20 +48,28 @@ class Heard:
 
     def __init__(self) -> None:
         self.last: dict[tuple[str, str, int], Payload] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.violations: list[str] = []
+        self.closings: Counter[str] = Counter()
+        self.is_up: set[str] = set()
+        self.forbids_violations = True
         self._awaited: dict[tuple[str, str, int], asyncio.Future[Payload]] = {}
 
     def opened(self, charge_point: str) -> None:
-        pass
+        self.is_up.add(charge_point)
 
     def closed(self, charge_point: str) -> None:
-        pass
+        self.is_up.discard(charge_point)
+        self.closings[charge_point] += 1
 
     def violated(self, charge_point: str, action: str, verdict: str) -> None:
-        raise AssertionError(f"{charge_point} said an {action} that is {verdict}")
+        assert not self.forbids_violations, f"{charge_point} said an {action} that is {verdict}"
+        self.violations.append(verdict)
 
     def heard(self, charge_point: str, action: str, payload: Payload, answer: Payload) -> None:
         key = charge_point, action, payload.get("connectorId", 0)
         self.last[key] = payload
+        self.counts[charge_point, action] += 1
         if (awaited := self._awaited.pop(key, None)) is not None:
             awaited.set_result(payload)
 
@@ -76,6 +85,8 @@ class Standing:
         self.station = bench.run_.station
         self.kernel = bench.kernel
         self.heard = heard
+        assert bench.endpoint is not None
+        self.points = {point.engine.identity: point for point in bench.endpoint.points}
         self._csms = csms
         self._loop = loop
         self._rest = rest

@@ -19,9 +19,9 @@ from plots.strips import PERIODS
 from scenarios.bounds import in_words
 from scenarios.loader import find_scenario, load_scenario
 from sim.reading import Run
-from twins.evse import LockState
 from twins.feed import FeedState
 from twins.kpis import MEANINGS
+from twins.lock import LockState
 from twins.staff import MemberConfig
 from twins.supply import EvseState
 

@@ -14,7 +14,7 @@ from sim.kernel import Kernel
 from sim.sums import Sum
 from sim.units import SimTime
 from twins.books import energy_book
-from twins.evse import LockState
+from twins.lock import LockState
 from twins.platform import LocalPlatform
 from twins.replay import ReplayRow
 from twins.station import Station
