@@ -140,6 +140,7 @@ class Bench:
         except Exception as error:  # a fault of ours ends the run as `error`, with everything recorded kept
             failure = error
         finally:
+            failure = failure or self.restore()
             for number, handler in before.items():
                 signal.signal(number, handler)
         try:
@@ -153,6 +154,15 @@ class Bench:
         self._is_stopped = True
         if self.loop is not None:
             self.loop.stop()
+
+    def restore(self) -> Exception | None:
+        """Take the scenario's way back where it was not taken, as far as the kernel still answers; what went wrong."""
+        try:
+            self.run_.restore()
+            self.kernel.advance(self.kernel.now)
+        except Exception as error:
+            return error
+        return None
 
     @property
     def is_stopped(self) -> bool:

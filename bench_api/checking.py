@@ -57,7 +57,7 @@ def _check(path: Path) -> None:
         return
     keys = parse_nodes(read_text(path), str(path)).key_lines
     if "scenario" in keys:
-        still_ports(loader.load_scenario(path).station)
+        still_ports(loader.check_scenario(path).station)
     elif "voltyard" in keys:
         still_ports(read_station(path))
     elif "map" in keys:

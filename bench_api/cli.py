@@ -109,27 +109,20 @@ def run(
     faces: Annotated[
         str | None, typer.Option(help="Open meanwhile: modbus, rest, or both with a comma; lockstep and real alone.")
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the scenario, or a key of its file."),
+    ] = None,
+    sabotage: Annotated[bool, typer.Option("--sabotage", help="Play the run that must fail.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder, over those of an earlier run there."""
     from bench_api.running import run as play
 
     raise typer.Exit(
-        play(
-            scenario,
-            pace,
-            seed,
-            csms,
-            record,
-            out,
-            state,
-            junit,
-            slots=slots,
-            faces=faces,
-            manner=manner,
-            as_json=as_json,
-        )
-    )
+        play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, faces=faces, manner=manner,
+             changes=changes or (), is_sabotaged=sabotage, as_json=as_json)
+    )  # fmt: skip
 
 
 @app.command(

@@ -145,10 +145,11 @@ def _scenarios(_station: str | None) -> list[dict[str, Any]]:
     for name in scenario_names():
         scenario = load_scenario(find_scenario(name)).document.value
         rows.append({
-            "name": name, "title": scenario.title.en, "title_zh": scenario.title.zh, "family": "background",
+            "name": name, "title": scenario.title.en, "title_zh": scenario.title.zh, "family": scenario.family,
             "clauses": sorted({one.clause for one in scenario.expect if one.clause}), "station": scenario.station,
             "seed": scenario.seed, "duration_h": scenario.duration_h,
-            "judges": sorted({one.face for one in scenario.expect}), "sabotage": None,
+            "judges": sorted({one.face for one in scenario.expect}),
+            "sabotage": scenario.sabotage.title.en if scenario.sabotage is not None else None,
         })  # fmt: skip
     return rows
 

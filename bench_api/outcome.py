@@ -56,7 +56,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     digests = ("", "")
     wire = WireFacts()
     try:
-        judgements = bench.judge.finish(now)
+        judgements = [*bench.judge.finish(now), *bench.run_.steadiness.finish()]
         wire = wire_facts(bench.endpoint, kernel.clock, now)
         books, findings = _books(bench, wire.refused)
         figures = bench.run_.station.kpis.figures(now)
@@ -87,6 +87,7 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         is_error=failure is not None,
         is_aborted=bench.is_aborted,
         never_met=len(never_met),
+        is_unsteady=bench.run_.steadiness.is_missing,
     )
     document = {
         "schema": 1, "voltyard": importlib.metadata.version("voltyard"), "verdict": verdict,
@@ -97,11 +98,13 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
         "unsolicited": bench.unsolicited,
         "expectations": [judgement_row(one) for one in judgements],
     }  # fmt: skip
+    if bench.run_.timeline.waiting:
+        document["notes"] = [f"{path}: its condition never came true" for path in bench.run_.timeline.waiting]
     if wire.document is not None:
         document["wire"] = wire.document
     if failure is not None:
         document["error"] = _said(failure)
-    elif reason := "; ".join(_reasons(verdict, findings, wire, never_met)):
+    elif reason := "; ".join([*_reasons(verdict, findings, wire, never_met), *_unsteady(judgements)]):
         document["reason"] = reason
     outcome = Outcome(document, findings, wire.findings)
     _write(outcome, plan.out, lambda t_s: f"{kernel.clock.local(SimTime(t_s)):%Y-%m-%d %H:%M:%S}")
@@ -118,6 +121,13 @@ def _reasons(
     if not any(findings.values()):
         yield from filter(None, (wire.findings.get("conformance"),))
         yield from (f"{one.id} never met its target {one.target}" for one in never_met)
+
+
+def _unsteady(judgements: Sequence[Judgement]) -> Iterator[str]:
+    """What was not steady before anything was done."""
+    for one in judgements:
+        if one.id.endswith(".before") and one.verdict == "not_judged":
+            yield from one.notes
 
 
 def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -56,8 +56,8 @@ def provenance(
         "start": loaded.clock.wall(SimTime(0.0)).isoformat(),
         "timezone": loaded.clock.zone.key,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
-        "file_scenario": read_text(path),
-        "file_station": read_text(loaded.station.path),
+        "file_scenario": loaded.document.text,
+        "file_station": loaded.station.text,
         "file_vehicles": vehicles,
     }
 

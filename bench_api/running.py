@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -29,6 +29,7 @@ from hil.listening import bound
 from hil.modbus.tls import tls_problems
 from hil.ocpp.csms.manners import read_manner
 from hil.ocpp.transport import without_credentials
+from scenarios.grid import read_changes
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
 from scenarios.slots import find_slots, load_slots
 from sim.errors import FileProblems, UsageError
@@ -54,13 +55,15 @@ def run(
     slots: str | None = None,
     manner: str | None = None,
     faces: str | None = None,
+    changes: Sequence[str] = (),
+    is_sabotaged: bool = False,
     as_json: bool,
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract.
 
     `faces`, `modbus` and `rest` with a comma between, are open meanwhile on this machine; REST takes any free port.
     """
-    loaded = load_scenario(find_scenario(scenario))
+    loaded = load_scenario(find_scenario(scenario), changes=read_changes(changes), is_sabotaged=is_sabotaged)
     if problems := list(tls_problems(loaded.station)):
         raise FileProblems(problems)
     if pace is None:
@@ -72,7 +75,8 @@ def run(
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    plan = plan_of(loaded, chosen, seed, csms, record, out, state, f"run {scenario}", slots, manner)
+    told = _typed(scenario, changes, is_sabotaged)
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, told, slots, manner)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -113,6 +117,12 @@ def _shown(faces: str | None, loaded: LoadedScenario, pace: Pace) -> Iterator[Se
 def _told(wires: list[Row], _csms: str | None) -> None:
     sys.stderr.write("\n".join(endpoint_lines(wires)) + "\n")
     sys.stderr.flush()
+
+
+def _typed(scenario: str, changes: Sequence[str], is_sabotaged: bool) -> str:
+    """What the person typed, so that the report can say how to play it again."""
+    words = [f"--set {word}" for word in changes] + (["--sabotage"] if is_sabotaged else [])
+    return " ".join(["run", scenario, *words])
 
 
 def plan_of(
@@ -212,6 +222,7 @@ def _summary(document: dict[str, Any], report: Path | None) -> str:
         elif row["verdict"] != "pass":
             lines.append(f"  {row['verdict']}: {row['id']}: expected {_said(row['bound'], row['unit'])},"
                          f" observed {_said(row['observed'], row['unit'])}")  # fmt: skip
+    lines += [f"  note: {text}" for text in document.get("notes", ())]
     lines += [f"  {text}" for text in document.get("wire", {}).get("said", ()) if text not in reason]
     lines.append(f"  {document['simulated_s'] / 3600:.1f} h in {document['wall_s']:.2f} s,"
                  f" event digest {document['event_digest'][:16]}")  # fmt: skip

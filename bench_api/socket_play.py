@@ -108,6 +108,7 @@ async def _drive(bench: Bench, csms: CsmsProcess | None) -> None:
             if endpoint is not None and links and not endpoint.was_connected:
                 raise Unreachable(f"the CSMS was never reached: {shown} had not answered when the run ended")
     finally:
+        bench.restore()
         await slots.close()
         await loop.close([link.shut for link in links])
 

@@ -15,7 +15,7 @@ from sim.changes import Changes, is_key_path, read_values
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.events import Scalar
 
-__all__ = ["MOST_SEEDS", "MOST_SETTINGS", "Setting", "check_settings", "read_seeds", "read_settings"]
+__all__ = ["MOST_SEEDS", "MOST_SETTINGS", "Setting", "check_settings", "read_changes", "read_seeds", "read_settings"]
 
 MOST_SEEDS = 100_000
 MOST_SETTINGS = 1_000
@@ -86,6 +86,14 @@ def read_settings(words: Sequence[str]) -> tuple[Setting, ...]:
         raise UsageError(f"--set: {count} settings; at most {MOST_SETTINGS}")
     points = itertools.product(*axes.values())
     return tuple(Setting(number, tuple(zip(axes, point, strict=True))) for number, point in enumerate(points, 1))
+
+
+def read_changes(words: Sequence[str]) -> Changes:
+    """The changes of `key=value` words for one run; UsageError for another form, and several values of a key."""
+    settings = read_settings(words)
+    if len(settings) > 1:
+        raise UsageError(f"--set {' '.join(words)!r}: {len(settings)} settings; one value each, or voltyard sweep")
+    return settings[0].changes
 
 
 def check_settings(path: Path, settings: Sequence[Setting]) -> LoadedScenario:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from typing import Any
 
 from scenarios.checks import Catalogue, judging_problems, time_problems
 from scenarios.deed_checks import deed_problems
+from scenarios.frame_checks import frame_problems
 from scenarios.moments import due
+from scenarios.resolving import included, settled
 from scenarios.schema import Scenario
 from scenarios.timeline_shape import TimelineEntry
 from sim.changes import Changes, changed
@@ -22,7 +23,7 @@ from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, json_schema, read_yaml
 from sim.shipped import find_shipped, shipped_names
 from sim.units import SimTime
-from sim.yaml_nodes import parse_nodes, read_text
+from sim.yaml_nodes import Node, parse_nodes, read_text
 from twins.replay import ReplayRow, read_replay
 from twins.slot_file import SlotFile, check_slots
 from twins.station_file import StationFile, find_station, read_station, station_names
@@ -31,9 +32,11 @@ __all__ = [
     "STATION_PREFIX",
     "LoadedScenario",
     "check_files",
+    "check_scenario",
     "find_scenario",
     "json_schema_of",
     "load_scenario",
+    "sabotaged",
     "scenario_names",
 ]
 
@@ -42,7 +45,6 @@ STATION_PREFIX = "station."
 
 _LIBRARY = Path(__file__).parent / "library"
 _SHAPES: dict[str, type[Any]] = {"station": StationFile, "scenario": Scenario, "slots": SlotFile}
-_NOT_YET = re.compile(r"parameters|include|steady|staff|restore|sabotage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class LoadedScenario:
     station: Document[StationFile]
     vehicles: tuple[ReplayRow, ...] | None
     clock: Clock
+    changes: Changes = ()
+    is_sabotaged: bool = False
 
     def due(self, entry: TimelineEntry) -> SimTime:
         """When a timeline entry acts, in seconds since the start."""
@@ -70,27 +74,40 @@ def find_scenario(name_or_path: str) -> Path:
 
 
 def load_scenario(
-    path: Path, catalogue: Callable[[StationFile], Catalogue] | None = None, *, changes: Changes = ()
+    path: Path,
+    catalogue: Callable[[StationFile], Catalogue] | None = None,
+    *,
+    changes: Changes = (),
+    is_sabotaged: bool = False,
 ) -> LoadedScenario:
     """A scenario file with its station and its vehicles, all checked; FileProblems with every finding.
 
     `catalogue` says what may be named at a station; without one, the station as it stands in the twins. `changes` are
-    made before anything is checked, those of `station.` in the station file.
+    made before anything is checked, those of `station.` in the station file; one may name a parameter. With
+    `is_sabotaged` it is the run that must fail.
     """
-    of_station = [(key.removeprefix(STATION_PREFIX), value) for key, value in changes if key.startswith(STATION_PREFIX)]
-    document = _read(path, [change for change in changes if not change[0].startswith(STATION_PREFIX)])
+    document, of_station = _read(path, changes, is_sabotaged=is_sabotaged)
     station = _station(document, of_station)
     vehicles, problems = _vehicles(document, station)
     clock = Clock(document.value.begins, station.value.station.timezone)
-    loaded = LoadedScenario(document, station, vehicles, clock)
+    loaded = LoadedScenario(document, station, vehicles, clock, changes, is_sabotaged)
     if catalogue is None:
         from scenarios.catalogue import StationCatalogue
 
         catalogue = StationCatalogue
     known = catalogue(station.value)
     problems += [*time_problems(document, clock), *deed_problems(document, known), *judging_problems(document, known)]
+    problems += frame_problems(document, known)
     if problems:
         raise FileProblems(problems)
+    return loaded
+
+
+def check_scenario(path: Path) -> LoadedScenario:
+    """As `load_scenario`, its sabotage loaded too."""
+    loaded = load_scenario(path)
+    if loaded.document.value.sabotage is not None:
+        sabotaged(loaded)
     return loaded
 
 
@@ -118,7 +135,7 @@ def _check(path: Path) -> None:
         return
     keys = parse_nodes(read_text(path), str(path)).key_lines
     if "scenario" in keys:
-        load_scenario(path)
+        check_scenario(path)
     elif "voltyard" in keys:
         read_station(path)
     elif "slots" in keys:
@@ -128,17 +145,31 @@ def _check(path: Path) -> None:
         raise FileProblems([FileProblem(str(path), 1, "", "neither a scenario nor a station nor slots", right)])
 
 
-def _read(path: Path, changes: Changes) -> Document[Scenario]:
-    try:
-        return read_yaml(path, Scenario, lambda root: changed(root, changes, str(path)))
-    except FileProblems as refused:
-        raise FileProblems([_explained(problem) for problem in refused.problems]) from None
+def _read(path: Path, changes: Changes, *, is_sabotaged: bool) -> tuple[Document[Scenario], Changes]:
+    """The file as it is played, its text too, and the changes that are the station file's."""
+    of_station: Changes = ()
+    is_as_written = True
+
+    def alter(root: Node) -> Node:
+        nonlocal of_station, is_as_written
+        whole = included(root, path, _LIBRARY)
+        if is_sabotaged and whole.child("sabotage") is None:
+            raise UsageError(f"{path}: no sabotage to play; a scenario that has the key `sabotage`")
+        whole, of_station = settled(whole, path, changes, is_sabotaged=is_sabotaged)
+        is_as_written = whole is root
+        return whole
+
+    document = read_yaml(path, Scenario, alter)
+    return document if is_as_written else dataclasses.replace(document, text=_written(document.root)), of_station
 
 
-def _explained(problem: FileProblem) -> FileProblem:
-    if problem.what == "unknown key" and _NOT_YET.fullmatch(problem.key):
-        return dataclasses.replace(problem, what="this version does not read this key", right="leave it out")
-    return problem
+def _written(root: Node) -> str:
+    return json.dumps(root.plain(), ensure_ascii=False, indent=1)
+
+
+def sabotaged(loaded: LoadedScenario) -> LoadedScenario:
+    """The same scenario as the run that must fail."""
+    return load_scenario(loaded.document.path, changes=loaded.changes, is_sabotaged=True)
 
 
 def _station(document: Document[Scenario], changes: Changes) -> Document[StationFile]:
@@ -168,7 +199,7 @@ def _changed_station(path: Path, changes: Changes) -> Document[StationFile]:
         except FileProblems as refused:
             lines = [(one, root.line_of(one.key)) for one in refused.problems]
             raise FileProblems([dataclasses.replace(one, file=str(path), line=at) for one, at in lines]) from None
-    return Document(path, text, value, root)
+    return Document(path, _written(root), value, root)
 
 
 def _existing(document: Document[Any], key: str, path: Path) -> Path:

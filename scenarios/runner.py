@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from scenarios.loader import LoadedScenario
+from scenarios.steadiness import Steadiness
 from scenarios.timeline import Timeline
 from sim.kernel import Kernel
 from sim.units import FOREVER, SimTime
@@ -36,7 +37,10 @@ class ScenarioRun:
             file = dataclasses.replace(file, weather=scenario.weather)
         self.duration_s = FOREVER if is_endless else SimTime(scenario.duration_s)
         self.station = Station(kernel, file, platform, slots)
-        self.timeline = Timeline(kernel, self.station, loaded.document.path.stem, is_repeated=is_repeated)
+        self.steadiness = Steadiness(kernel, scenario.steady)
+        actor, before = loaded.document.path.stem, self.steadiness.begin
+        self.timeline = Timeline(kernel, self.station, actor, is_repeated=is_repeated, before=before)
+        self._is_restored = False
 
     def arm(self) -> None:
         """Plan the vehicles and the deeds of the timeline."""
@@ -47,3 +51,14 @@ class ScenarioRun:
             demand = scenario.demand
             station.draw_demand(demand.sessions_per_day if demand is not None else None, self.duration_s)
         self.timeline.plan(scenario.timeline)
+        if not scenario.timeline:
+            self._kernel.defer(self.steadiness.begin)
+        if scenario.restore and self.duration_s < FOREVER:
+            self._kernel.at(SimTime(max(0.0, self.duration_s - scenario.settle_s)), self.restore)
+
+    def restore(self) -> None:
+        """Take the way back, once: its commands act when this instant is at rest."""
+        if not self._is_restored:
+            self._is_restored = True
+            self.steadiness.begin()
+            self.timeline.restore(self._loaded.document.value.restore)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from scenarios.choices import is_local_time, one_of
 from scenarios.conditions import LONGEST_S, EventName, bounded
+from scenarios.frame_shape import Restoring, Sabotage, ScenarioParameter, Steady
 from scenarios.timeline_shape import Act, TimelineEntry
 from sim.files import ID_PATTERN, Misfit, key
 from twins.station_file import LocalText
@@ -152,9 +153,25 @@ class Scenario:
     start: str = field(metadata=key("When it begins, in the station's time: 2022-07-11T12:00."))
     seed: int = field(metadata=key("Starts every random stream.", low=0, high=2**53))
     duration_h: float = field(metadata=key("How long it lasts.", unit="h", above=0, high=LONGEST_S / 3_600))
+    family: Literal[
+        "fault", "fire", "high-temperature", "peak-load", "network", "billing", "security", "background"
+    ] = field(default="background", metadata=key("What it is about."))
     weather: WeatherConfig | None = field(default=None, metadata=key("Instead of the station's weather."))
     demand: ScenarioDemand | None = field(default=None, metadata=key("Instead of the station's demand."))
+    include: tuple[str, ...] = field(
+        default=(), metadata=key("Files, or shipped scenarios, whose timeline, expectations and parameters come first.",
+                                 count=(0, 10))
+    )  # fmt: skip
+    parameters: Mapping[str, ScenarioParameter] = field(
+        default_factory=dict, metadata=key("Values that whoever plays it may set.", count=(0, 100))
+    )
+    platform: str | None = field(default=None, metadata=key("Manner of the embedded CSMS.", pattern=ID_PATTERN))
+    steady: Steady | None = field(default=None, metadata=key("What is so before anything is done, and at the end."))
     timeline: tuple[TimelineEntry, ...] = field(default=(), metadata=key("What is done, and when.", count=(0, 10_000)))
+    restore: tuple[Restoring, ...] = field(
+        default=(), metadata=key("The way back, before the end and on every way out.", count=(0, 100))
+    )
+    sabotage: Sabotage | None = field(default=None, metadata=key("The run that must fail."))
     expect: tuple[Expectation, ...] = field(default=(), metadata=key("What is judged.", count=(0, 1_000)))
 
     def __post_init__(self) -> None:
@@ -173,6 +190,11 @@ class Scenario:
         """Every deed of the timeline, with its key path, those of groups and sequences too."""
         for at, entry in enumerate(self.timeline):
             yield from entry.flat(f"timeline[{at}]")
+
+    @property
+    def settle_s(self) -> float:
+        """How long before the end the way back is taken (s)."""
+        return self.steady.settle_s if self.steady is not None else 0.0
 
     @property
     def begins(self) -> datetime:

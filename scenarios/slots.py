@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scenarios.choices import Choice
 from scenarios.loader import LoadedScenario
 from sim.errors import FileProblem, FileProblems
 from sim.files import Document
+from sim.globs import pattern_of
 from sim.shipped import find_shipped, shipped_names
 from twins.slot_file import SlotFile, read_slots, slot_problems
 
@@ -66,6 +68,13 @@ def _broken(document: Document[SlotFile], loaded: LoadedScenario) -> list[FilePr
             f"things[{at}].at", f"the scenario injects {entry.inject} into {entry.target}", "a scenario that does not"
         )
         for at, slot in enumerate(document.value.things)
-        for entry in loaded.document.value.timeline
-        if slot.is_device and entry.target is not None and f"{entry.target}.".startswith(f"{slot.at}.")
+        for _, entry in loaded.document.value.acts()
+        if slot.is_device and entry.inject is not None and _is_at(slot.at, entry.target)
     ]
+
+
+def _is_at(place: str, target: str | Choice | None) -> bool:
+    """Whether a target is this place or a part of it, or may be."""
+    if isinstance(target, Choice):
+        return pattern_of(target.glob).fullmatch(place) is not None
+    return target is not None and f"{target}.".startswith(f"{place}.")

@@ -18,6 +18,7 @@ from scenarios.timeline_shape import ALL, Act, Member, TimelineEntry
 from scenarios.watches import Watch
 from sim.deeds import DEEDS
 from sim.events import Command, Scalar
+from sim.fault_commands import FAULT_DESK
 from sim.faults import FAULTS
 from sim.kernel import Kernel
 from sim.parameters import Parameter
@@ -56,6 +57,19 @@ class Timeline:
         """Ask a thing for a deed; nothing where the recording does."""
         if not self._is_repeated:
             self._kernel.ask(Command(SOURCE, self._actor, verb, target, values))
+
+    def restore(self, steps: Iterable[Act]) -> None:
+        """Take the way back, by commands: faults end, things are asked. They act when this instant is at rest."""
+        for at, step in enumerate(steps):
+            if step.do is not None:
+                self._do(f"restore[{at}]", step)
+            elif step.clear == ALL:
+                self.ask("fault.clear_all", FAULT_DESK, {})
+            else:
+                injected = self._station.faults.injected
+                for identity in self._ids.get(step.clear or "", ()):
+                    if identity in injected and injected[identity].state != "cleared":
+                        self.ask("fault.clear", FAULT_DESK, {"id": identity})
 
     # When
 

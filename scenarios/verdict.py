@@ -18,17 +18,25 @@ _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 
 def overall(
-    judgements: Sequence[Judgement], *, has_wrong_books: bool, is_error: bool, is_aborted: bool, never_met: int
+    judgements: Sequence[Judgement],
+    *,
+    has_wrong_books: bool,
+    is_error: bool,
+    is_aborted: bool,
+    never_met: int,
+    is_unsteady: bool = False,
 ) -> str:
     """One word for the run: error, aborted, fail, inconclusive or pass, the first that holds.
 
-    Inconclusive: a fault never met its target, or there are expectations and none could be judged. Without
-    expectations the books judge.
+    Inconclusive: the station was not steady before anything was done, a fault never met its target, or there are
+    expectations and none could be judged. Without expectations the books judge.
     """
     if is_error:
         return "error"
     if is_aborted:
         return "aborted"
+    if is_unsteady and not has_wrong_books:
+        return "inconclusive"
     if has_wrong_books or any(one.verdict == "fail" for one in judgements):
         return "fail"
     if never_met or (judgements and all(one.verdict == "not_judged" for one in judgements)):

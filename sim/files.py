@@ -93,7 +93,7 @@ class Document(Generic[T]):
 
     def problem(self, path: str, what: str, right: str = "") -> FileProblem:
         """A finding at a key path such as `piles[0].model`, at its line."""
-        return FileProblem(str(self.path), self.root.line_of(path), path, what, right)
+        return FileProblem(self.root.file_of(path) or str(self.path), self.root.line_of(path), path, what, right)
 
 
 def read_yaml(path: Path, shape: type[T], alter: Callable[[Node], Node] = lambda root: root) -> Document[T]:
@@ -115,7 +115,9 @@ def read_words(text: str, path: Path, shape: type[T], alter: Callable[[Node], No
         value = _adapter(shape).validate_json(json.dumps([root.plain()]))[0]
     except ValidationError as error:
         found = _without_branches(root, shape, error.errors(include_url=False, include_input=False))
-        raise FileProblems(list(dict.fromkeys(_problem(str(path), root, shape, one) for one in found))) from None
+        problems = (_problem(str(path), root, shape, one) for one in found)
+        placed = (dataclasses.replace(one, file=root.file_of(one.key) or one.file) for one in problems)
+        raise FileProblems(list(dict.fromkeys(placed))) from None
     return Document(path, text, value, root)
 
 

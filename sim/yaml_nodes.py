@@ -37,6 +37,7 @@ class Node:
     key_lines: dict[str, int] = field(default_factory=dict)
     size: int = 1  # values in it, aliases counted in full
     depth: int = 0
+    file: str = ""  # where it comes from another file than what is around it
 
     def child(self, step: str | int) -> Node | None:
         """The node one step down, or None."""
@@ -58,6 +59,16 @@ class Node:
     def line_of(self, path: str) -> int:
         """The line of a key path such as `piles[0].evses[1].reaches`, or of its nearest ancestor that exists."""
         return self.line_at(tuple(int(match[1]) if match[1] else match[0] for match in _STEP.finditer(path)))
+
+    def file_of(self, path: str) -> str:
+        """The file that a key path stands in, where that is not the one around it; else empty."""
+        node, file = self, self.file
+        for match in _STEP.finditer(path):
+            found = node.child(int(match[1]) if match[1] else match[0])
+            if found is None:
+                break
+            node, file = found, found.file or file
+        return file
 
     def line_at(self, steps: tuple[str | int, ...]) -> int:
         """As `line_of`, by steps."""

@@ -64,7 +64,7 @@ def test_a_deed_is_a_command_of_the_scenario(tmp_path: Path) -> None:
     assert (t_s, command.source, command.actor, command.verb) == (200.0, "scenario", "drill", "evse.limit")
     assert played.at("command.done") == [200.0]
     power = played.kernel.signals["pile[A01].connector[1].power_kw"]
-    assert power.at(played.kernel.now) <= 20.0 + 1e-9  # type: ignore[operator, union-attr]
+    assert power.at(played.kernel.now) <= 20.0 + 1e-9  # type: ignore[union-attr]
 
 
 def test_entries_come_again(tmp_path: Path) -> None:
