@@ -147,6 +147,12 @@ def plan_of(
         read_manner(manner)
         if csms is not None or not pace.has_wire:
             raise UsageError(f"--manner {manner}: it is that of the embedded CSMS; use it with a wire, without --csms")
+    named = loaded.document.value.platform
+    if named is not None and csms is None:
+        try:
+            read_manner(named)
+        except UsageError as error:
+            raise UsageError(f"{loaded.document.path}: platform: {error}") from None
     if record not in LEVELS:
         raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
     if seed is not None and not 0 <= seed <= 2**53:
@@ -161,7 +167,7 @@ def plan_of(
     told = f"voltyard {command} --pace {pace.name} --seed {used}{more}"
     return Plan(loaded=loaded, pace=pace, seed=used, out=folder, state=state or folder / "state", record=record,
                 csms=csms, command=told, tested=tested, slots=devices,
-                manner=manner or "plain")  # fmt: skip
+                manner=manner or named or "plain")  # fmt: skip
 
 
 def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
