@@ -75,8 +75,8 @@ def run(
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    told = _typed(scenario, changes, is_sabotaged)
-    plan = plan_of(loaded, chosen, seed, csms, record, out, state, told, slots, manner)
+    command = _typed(scenario, changes, is_sabotaged)
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, command, slots, manner)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -147,12 +147,13 @@ def plan_of(
         read_manner(manner)
         if csms is not None or not pace.has_wire:
             raise UsageError(f"--manner {manner}: it is that of the embedded CSMS; use it with a wire, without --csms")
-    named = loaded.document.value.platform
-    if named is not None and csms is None:
+    in_file = loaded.document.value.platform
+    if in_file is not None:
         try:
-            read_manner(named)
+            read_manner(in_file)
         except UsageError as error:
-            raise UsageError(f"{loaded.document.path}: platform: {error}") from None
+            what, _, right = str(error).partition("; ")
+            raise FileProblems([loaded.document.problem("platform", what, right)]) from None
     if record not in LEVELS:
         raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
     if seed is not None and not 0 <= seed <= 2**53:
@@ -167,7 +168,7 @@ def plan_of(
     told = f"voltyard {command} --pace {pace.name} --seed {used}{more}"
     return Plan(loaded=loaded, pace=pace, seed=used, out=folder, state=state or folder / "state", record=record,
                 csms=csms, command=told, tested=tested, slots=devices,
-                manner=manner or named or "plain")  # fmt: skip
+                manner=manner or in_file or "plain")  # fmt: skip
 
 
 def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
