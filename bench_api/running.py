@@ -25,8 +25,10 @@ from bench_api.report import write_report
 from bench_api.rest_face import RestPort
 from bench_api.run_folders import held
 from bench_api.socket_play import Serving
+from bench_api.summary import markdown
 from hil.listening import bound
 from hil.modbus.tls import tls_problems
+from hil.ocpp.csms.manners import read_manner
 from hil.ocpp.transport import without_credentials
 from scenarios.grid import read_changes
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
@@ -50,8 +52,10 @@ def run(
     out: Path | None,
     state: Path | None,
     junit: Path | None,
+    summary: Path | None = None,
     *,
     slots: str | None = None,
+    manner: str | None = None,
     faces: str | None = None,
     changes: Sequence[str] = (),
     is_sabotaged: bool = False,
@@ -73,7 +77,8 @@ def run(
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    plan = plan_of(loaded, chosen, seed, csms, record, out, state, _typed(scenario, changes, is_sabotaged), slots)
+    command = _typed(scenario, changes, is_sabotaged)
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, command, slots, manner)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -85,7 +90,10 @@ def run(
         outcome = Bench(replace(plan, serving=serving), progress).run()
     if junit is not None:
         _copy(folder / "junit.xml", junit)
-    finish(outcome, folder, as_json=as_json)
+    report = finish(outcome, folder, as_json=as_json)
+    if summary is not None:
+        again = plan.command.replace("--csms URL", f"--csms {without_credentials(csms)[0]}") if csms else plan.command
+        _written(summary, markdown(outcome.document, folder, again, report))
     return outcome.exit_code
 
 
@@ -132,6 +140,7 @@ def plan_of(
     state: Path | None,
     command: str,
     slots: str | None = None,
+    manner: str | None = None,
 ) -> Plan:
     """The plan that options make; UsageError where one cannot be. `command` is what the person typed first."""
     if slots is not None and pace.name != "real":
@@ -139,6 +148,17 @@ def plan_of(
     devices = load_slots(find_slots(slots), loaded) if slots is not None else None
     if csms is not None and not csms.startswith(("ws://", "wss://")):
         raise UsageError(f"--csms {csms!r}: an address that begins with ws:// or wss:// is needed")
+    if manner is not None:
+        read_manner(manner)
+        if csms is not None or not pace.has_wire:
+            raise UsageError(f"--manner {manner}: it is that of the embedded CSMS; use it with a wire, without --csms")
+    in_file = loaded.document.value.platform
+    if in_file is not None:
+        try:
+            read_manner(in_file)
+        except UsageError as error:
+            what, _, right = str(error).partition("; ")
+            raise FileProblems([loaded.document.problem("platform", what, right)]) from None
     if record not in LEVELS:
         raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
     if seed is not None and not 0 <= seed <= 2**53:
@@ -149,9 +169,11 @@ def plan_of(
     if pace.has_wire and loaded.station.value.platform_face is not None:
         tested = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
     more = (" --csms URL" if csms else "") + (f" --slots {slots}" if slots else "")
+    more += f" --manner {manner}" if manner else ""
     told = f"voltyard {command} --pace {pace.name} --seed {used}{more}"
     return Plan(loaded=loaded, pace=pace, seed=used, out=folder, state=state or folder / "state", record=record,
-                csms=csms, command=told, tested=tested, slots=devices)  # fmt: skip
+                csms=csms, command=told, tested=tested, slots=devices,
+                manner=manner or in_file or "plain")  # fmt: skip
 
 
 def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
@@ -180,8 +202,8 @@ def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
     return 0 if is_same else 1
 
 
-def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
-    """Write the report of a run into its folder, and say how it went."""
+def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> Path | None:
+    """Write the report of a run into its folder, and say how it went; where the report is, if there is one."""
     document = outcome.document
     report: Path | None = None
     if folder is not None and (folder / "run.sqlite").exists():
@@ -192,6 +214,7 @@ def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     sys.stderr.write(_summary(document, report))
+    return report
 
 
 def _summary(document: dict[str, Any], report: Path | None) -> str:
@@ -233,3 +256,13 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     except OSError as error:
         raise UsageError(f"--junit {target}: cannot be written ({error.strerror or error})") from None
+
+
+def _written(target: Path, text: str) -> None:
+    """Added to what stands there: a CI job has one page for all its steps."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"--summary {target}: cannot be written ({error.strerror or error})") from None
