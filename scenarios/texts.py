@@ -41,8 +41,10 @@ def _named_files(root: Node) -> list[FileProblem]:
         if _at(root, key) is not None:
             problems.append(FileProblem(TEXT_NAME, root.line_of(key), key, "a text may name no file", right))
     station = _at(root, "station")
-    if isinstance(station, str) and station not in station_names():
-        right = did_you_mean(station, station_names())
+    if station is not None and not (
+        isinstance(station, str) and station in station_names()
+    ):  # a parameter in its place could name any file
+        right = did_you_mean(str(station)[:100] if isinstance(station, str) else "", station_names())
         problems.append(FileProblem(TEXT_NAME, root.line_of("station"), "station", "no such station is shipped", right))
     return problems
 

@@ -68,8 +68,13 @@ def test_scenarios_are_listed_and_texts_checked_without_reading_files(station: P
         assert "quiet-day" in names
         text = ask(client, 200, "GET", "scenarios/two-outlet-day")["text"]
         assert ask(client, 200, "POST", "scenarios/validate", json={"text": text}) == {"is_valid": True, "problems": []}
-        for more, key in (("station: /etc/passwd.yaml", "station"), ("demand: {replay: /etc/passwd}", "demand.replay"),
-                          ("include: [/etc/passwd]", "include")):  # fmt: skip
+        by_parameter = "station: {parameter: where}\nparameters: {where: {default: /etc/passwd.yaml}}"
+        for more, key in (
+            ("station: /etc/passwd.yaml", "station"),
+            (by_parameter, "station"),
+            ("demand: {replay: /etc/passwd}", "demand.replay"),
+            ("include: [/etc/passwd]", "include"),
+        ):
             bad = "scenario: 1\ntitle: {en: A, zh: 甲}\nstart: 2022-06-14T08:00\nduration_h: 1\nseed: 1\n" + more
             (first, *_) = ask(client, 200, "POST", "scenarios/validate", json={"text": bad})["problems"]
             assert (first["file"], first["line"], first["key"]) == ("scenario.yaml", 6, key)
