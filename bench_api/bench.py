@@ -23,7 +23,8 @@ from hil.loop import Loop
 from hil.ocpp.endpoint import OcppEndpoint
 from hil.ocpp.queue import TransactionQueue
 from hil.slots import map_problems
-from scenarios.expectations import Judge
+from scenarios.catalogue import subjects_that_fit
+from scenarios.judge import Judge
 from scenarios.loader import LoadedScenario
 from scenarios.runner import ScenarioRun
 from sim.errors import FileProblems, UsageError
@@ -116,7 +117,12 @@ class Bench:
         if plan.slots is not None and (problems := map_problems(plan.slots, self.run_.station)):
             raise FileProblems(problems)
         self.judge = Judge(
-            self.kernel, loaded.document.value, loaded.clock, has_wire=plan.pace.has_wire, has_devices=bool(devices)
+            self.kernel,
+            loaded.document.value,
+            loaded.clock,
+            has_wire=plan.pace.has_wire,
+            has_devices=bool(devices),
+            fitting=lambda glob: subjects_that_fit(self.run_.station, glob),
         )
         self.recorder.meta({"heat_levels": heat_levels(self.run_.station)})
         self.run_.arm()

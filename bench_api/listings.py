@@ -169,7 +169,7 @@ def _slots(_station: str | None) -> list[dict[str, Any]]:
 
 
 def _expectations(_station: str | None) -> list[dict[str, Any]]:
-    from scenarios.expectations import EXPECTATIONS
+    from scenarios.judge import EXPECTATIONS
 
     return [
         {"name": name, "title": (form.__doc__ or "").strip().splitlines()[0]} for name, form in EXPECTATIONS.items()

@@ -56,9 +56,11 @@ def conclude(bench: Bench, failure: Exception | None, wall_s: float, cpu_s: floa
     digests = ("", "")
     wire = WireFacts()
     try:
-        judgements = [*bench.judge.finish(now), *bench.run_.steadiness.finish()]
         wire = wire_facts(bench.endpoint, kernel.clock, now)
-        books, findings = _books(bench, wire.refused)
+        try:
+            books, findings = _books(bench, wire.refused)
+        finally:
+            judgements = [*bench.judge.finish(now, books), *bench.run_.steadiness.finish()]
         figures = bench.run_.station.kpis.figures(now)
         kpis = {figure.name: figure.value for figure in figures}
         digests = kernel.digest.finish(now, kernel.signals.values())

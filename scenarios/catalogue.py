@@ -8,6 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from scenarios.conditions import PLATFORM_PREFIX
 from scenarios.places import places, that_fit
 from scenarios.targets import key_of, natural
 from sim.clock import Clock
@@ -27,7 +28,7 @@ from twins.station_file import StationFile
 from twins.transformer import Transformer
 from twins.warm_transformer import WarmTransformer
 
-__all__ = ["EVENT_KINDS", "StationCatalogue"]
+__all__ = ["EVENT_KINDS", "StationCatalogue", "subjects_that_fit"]
 
 EVENT_KINDS = (
     "alarm.cleared",
@@ -143,8 +144,8 @@ class StationCatalogue:
         return self._signals.values()
 
     def knows_event(self, kind: str) -> bool:
-        """Whether such events exist; those of the wire are not listed and pass."""
-        return kind in EVENT_KINDS or kind.startswith(WIRE_PREFIX)
+        """Whether such events exist; those of the wire and the platform are not listed and pass."""
+        return kind in EVENT_KINDS or kind.startswith(WIRE_PREFIX) or kind.startswith(PLATFORM_PREFIX)
 
     def event_kinds(self) -> Collection[str]:
         """Kinds of events."""
@@ -195,6 +196,12 @@ class StationCatalogue:
         if needs and not attrgetter(needs)(self._station.file):
             return f"{fault} needs {needs}, which is off in the station file"
         return None
+
+
+def subjects_that_fit(station: Station, glob: str) -> list[str]:
+    """Paths that events may concern and that fit a glob, without the vehicles and sessions."""
+    pattern = pattern_of(glob)
+    return [path for path in _subjects(station) if pattern.fullmatch(path)]
 
 
 def _file_says(kind: type[Any]) -> str:

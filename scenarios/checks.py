@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from scenarios.choices import Draw, TimeDraw, is_local_time
-from scenarios.conditions import EventName
+from scenarios.conditions import PLATFORM_PREFIX, EventName
+from scenarios.expectation_shape import BOOKS, Expectation
 from scenarios.moments import due, moment, span
-from scenarios.schema import Expectation, Scenario
+from scenarios.schema import Scenario
 from scenarios.timeline_shape import Member, TimelineEntry
 from sim.clock import Clock
 from sim.errors import FileProblem
@@ -123,42 +124,70 @@ def judging_problems(document: Document[Scenario], known: Catalogue) -> Iterator
         if one.clause and clause_of(one.clause) is None:
             right = did_you_mean(one.clause, clauses())
             yield document.problem(f"{here}.clause", f"unknown clause {one.clause}", right)
-        for key, kind in _events(one):
-            if kind is not None and not known.knows_event(kind):
-                right = did_you_mean(kind, known.event_kinds())
-                yield document.problem(f"{here}.{key}", f"unknown event {kind}", right)
-        for key, subject in _subjects(one):
-            if subject is not None and not known.knows_subject(subject):
-                right = did_you_mean(subject, known.subjects())
-                yield document.problem(f"{here}.{key}", f"the station has no {subject}", right)
+        for begin, whole in _names(one):
+            for path, name in _single(begin, whole):
+                yield from _name_problems(document, f"{here}.{path}", one, name, known)
+        yield from _every_problems(document, here, one, known)
+        for key, figure in _books(one):
+            if figure not in BOOKS:
+                yield document.problem(f"{here}.{key}", f"no book has {figure}", did_you_mean(figure, BOOKS))
         for key, signal in _signals(one):
             if signal is not None and signal not in known.signal_names():
                 right = did_you_mean(signal, known.signal_names())
                 yield document.problem(f"{here}.{key}", f"the station has no signal {signal}", right)
 
 
-def _events(one: Expectation) -> Iterator[tuple[str, str | None]]:
-    yield "event", one.event
-    if one.after:
-        yield "after.event", one.after.event
-    if one.never:
-        yield "never.event", one.never.event
-    if one.count:
-        yield "count.event", one.count.event
-        if isinstance(one.count.equals, EventName):
-            yield "count.equals.event", one.count.equals.event
+def _name_problems(
+    document: Document[Scenario], here: str, one: Expectation, name: EventName, known: Catalogue
+) -> Iterator[FileProblem]:
+    kind, subject = name.event, name.subject
+    if kind is not None and not known.knows_event(kind):
+        right = did_you_mean(kind, known.event_kinds())
+        yield document.problem(f"{here}event", f"unknown event {kind}", right)
+    if kind is not None and kind.startswith(PLATFORM_PREFIX) and one.face != "platform":
+        yield document.problem(f"{here}event", f"{kind} is seen at the platform alone", "face: platform")
+    if subject is not None and not known.knows_subject(subject):
+        right = did_you_mean(subject, known.subjects())
+        yield document.problem(f"{here}subject", f"the station has no {subject}", right)
 
 
-def _subjects(one: Expectation) -> Iterator[tuple[str, str | None]]:
-    yield "subject", one.subject
-    if one.after:
-        yield "after.subject", one.after.subject
-    if one.never:
-        yield "never.subject", one.never.subject
-    if one.count:
-        yield "count.subject", one.count.subject
+def _names(one: Expectation) -> Iterator[tuple[str, EventName]]:
+    """Every event that an expectation names, with its key path below the expectation."""
+    if one.event is not None or one.any_of is not None:
+        yield "", one.follows
+    if one.every is not None:
+        yield "every.", EventName(event=one.every.event, data=one.every.data, any_of=one.every.any_of)
+    for key in ("after", "until", "never"):
+        if (name := getattr(one, key)) is not None:
+            yield f"{key}.", name
+    if one.count is not None:
+        yield "count.", one.count.name
         if isinstance(one.count.equals, EventName):
-            yield "count.equals.subject", one.count.equals.subject
+            yield "count.equals.", one.count.equals
+    for at, name in enumerate(one.order or ()):
+        yield f"order[{at}].", name
+    if one.followed_by is not None:
+        yield "followed_by.", one.followed_by.name
+        yield "followed_by.by.", one.followed_by.by
+
+
+def _single(path: str, name: EventName) -> Iterator[tuple[str, EventName]]:
+    """The events of one kind within a name, with their key paths."""
+    yield path, name
+    for at, inner in enumerate(name.any_of or ()):
+        yield from _single(f"{path}any_of[{at}].", inner)
+
+
+def _every_problems(
+    document: Document[Scenario], here: str, one: Expectation, known: Catalogue
+) -> Iterator[FileProblem]:
+    if one.every is None:
+        return
+    said = one.every.subject
+    for at, subject in enumerate((said,) if isinstance(said, str) else said):
+        if not known.knows_subject(subject):
+            path = f"{here}.every.subject" + ("" if isinstance(said, str) else f"[{at}]")
+            yield document.problem(path, f"the station has no {subject}", did_you_mean(subject, known.subjects()))
 
 
 def _signals(one: Expectation) -> Iterator[tuple[str, str | None]]:
@@ -167,3 +196,12 @@ def _signals(one: Expectation) -> Iterator[tuple[str, str | None]]:
         yield "always.signal", one.always.signal
     if one.equals:
         yield "equals.signal", one.equals.signal
+        if one.equals.books is None:
+            yield "equals.to", one.equals.to
+
+
+def _books(one: Expectation) -> Iterator[tuple[str, str]]:
+    if one.equals is not None and one.equals.books is not None:
+        yield "equals.books", one.equals.books
+        if one.equals.to is not None:
+            yield "equals.to", one.equals.to

@@ -10,9 +10,12 @@ from sim.events import Event
 from sim.files import Misfit, key
 from sim.globs import pattern_of
 
-__all__ = ["LONGEST_S", "Condition", "EventName", "bounded"]
+__all__ = ["LONGEST_S", "PLATFORM_PREFIX", "Condition", "EventName", "bounded"]
 
 LONGEST_S = 87_600 * 3_600
+PLATFORM_PREFIX = "platform."
+"""Kinds that begin so speak of what a platform asks and answers."""
+
 _KINDS = ("signal", "state", "event", "all", "any")
 
 
@@ -60,6 +63,12 @@ class EventName:
         """The kinds of events to listen for."""
         return tuple(dict.fromkeys(one.event for one in self.named if one.event is not None))
 
+    def is_of(self, subject: str) -> bool:
+        """Whether an event of this subject is meant."""
+        if self.subject is None or subject == self.subject:
+            return True
+        return "*" in self.subject and pattern_of(self.subject).fullmatch(subject) is not None
+
     def fits(self, event: Event) -> bool:
         """Whether this is one of them."""
         return any(_fits(one, event) for one in self.named)
@@ -71,11 +80,7 @@ class EventName:
 
 
 def _fits(name: EventName, event: Event) -> bool:
-    if event.kind != name.event:
-        return False
-    subject = name.subject
-    is_other = subject is not None and event.subject != subject
-    if is_other and not ("*" in (subject or "") and pattern_of(subject or "").fullmatch(event.subject)):
+    if event.kind != name.event or not name.is_of(event.subject):
         return False
     return all(word in event.data and event.data[word] == value for word, value in name.data.items())
 

@@ -1,4 +1,4 @@
-"""Expectations: what a scenario asks of a run, judged while it runs.
+"""Expectations of events, and what all forms of expectation have in common.
 
 Signals are followed by their crossings, never sampled; what is looked at is the state of an instant at rest.
 Judging changes nothing: it emits no event and touches no twin.
@@ -7,13 +7,13 @@ Judging changes nothing: it emits no event and touches no twin.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from scenarios.bounds import Range, in_words
+from scenarios.bounds import Range
 from scenarios.conditions import EventName
-from scenarios.judgement import Judgement, Nearest, concluded
-from scenarios.moments import moment
-from scenarios.schema import Expectation, Scenario
+from scenarios.expectation_shape import Expectation
+from scenarios.judgement import Judgement, Nearest, concluded, told
 from sim.clock import Clock
 from sim.events import Event
 from sim.kernel import Kernel
@@ -22,7 +22,7 @@ from sim.signals import Signal
 from sim.sums import Sum
 from sim.units import SimTime
 
-__all__ = ["EXPECTATIONS", "Form", "Judge", "expectation"]
+__all__ = ["EXPECTATIONS", "Form", "expectation"]
 
 _SHOWN = 3
 """So many of the events that must not happen are told in words."""
@@ -31,11 +31,15 @@ _SHOWN = 3
 class Form(ABC):
     """One form of expectation, following one run from its start."""
 
-    def __init__(self, one: Expectation, kernel: Kernel, clock: Clock, nearest: Nearest) -> None:
+    def __init__(
+        self, one: Expectation, kernel: Kernel, clock: Clock, nearest: Nearest, fitting: Callable[[str], list[str]]
+    ) -> None:
         self.one = one
         self.kernel = kernel
         self.clock = clock
         self.nearest = nearest
+        self._fitting = fitting
+        self.books: Mapping[str, Any] = {}
         self.begin()
 
     @abstractmethod
@@ -51,6 +55,12 @@ class Form(ABC):
         found = self.kernel.signals[path]
         assert isinstance(found, Signal | Sum)
         return found
+
+    def subjects(self, said: str | tuple[str, ...]) -> list[str]:
+        """The subjects that paths or a glob mean at this station."""
+        if not isinstance(said, str):
+            return list(said)
+        return self._fitting(said) if "*" in said else [said]
 
     def follow(self, name: EventName, heard: Callable[[Event], None]) -> None:
         """Hear the events of this name."""
@@ -76,49 +86,48 @@ def expectation(name: str) -> Callable[[type[Form]], type[Form]]:
     return register
 
 
-class Judge:
-    """All expectations of one run."""
-
-    def __init__(
-        self, kernel: Kernel, scenario: Scenario, clock: Clock, *, has_wire: bool, has_devices: bool = False
-    ) -> None:
-        """Call before the kernel runs; without a wire or a device, what is to be seen there is not judged."""
-        seen = {"station": True, "slot": has_devices, "wire": has_wire, "platform": has_wire}
-        nearest = Nearest()
-        if scenario.expect:
-            kernel.subscribe(nearest)
-        self._parts: list[Form | Expectation] = [
-            EXPECTATIONS.get(one.form)(one, kernel, clock, nearest) if seen[one.face] else one
-            for one in scenario.expect
-        ]
-
-    def finish(self, now: SimTime) -> list[Judgement]:
-        """Every judgement, in the order of the file."""
-        return [
-            part.finish(now)
-            if isinstance(part, Form)
-            else concluded(part, "not_judged", None, notes=[f"needs the face {part.face}, which this run has not"])
-            for part in self._parts
-        ]
-
-
 @expectation("never")
 class Never(Form):
-    """An event that must not happen."""
+    """An event that must not happen, at all or between two others."""
 
     def begin(self) -> None:
-        """Wait for it."""
+        """Wait for it, from the start or from the event on that opens the window."""
         self._seen: list[Event] = []
+        self._opened: Event | None = None
+        self._windows = 0
+        self._is_open = self.one.after is None
         assert self.one.never is not None
-        self.follow(self.one.never, self._seen.append)
+        if self.one.after is not None:
+            self.follow(self.one.after, self._open)
+        self.follow(self.one.never, self._hear)
+        if self.one.until is not None:
+            self.follow(self.one.until, self._close)
 
     def finish(self, now: SimTime) -> Judgement:
         """Fails at the first."""
-        seqs = [event.seq for event in self._seen[:20]]
+        if self.one.after is not None and not self._windows:
+            notes = [f"nothing to judge: no {self.one.after.said()}"]
+            return concluded(self.one, "not_judged", now, bound=0, notes=notes)
         t_s = self._seen[0].t if self._seen else None
         verdict = "fail" if self._seen else "pass"
-        notes = [f"#{event.seq} {event.kind} {event.subject} at {event.t:.3f} s" for event in self._seen[:_SHOWN]]
+        notes = [told(event) for event in self._seen[:_SHOWN]]
+        seqs = [event.seq for event in self._seen[:20]]
+        if self._seen and self._opened is not None:
+            seqs.insert(0, self._opened.seq)
+            notes.insert(0, f"since {told(self._opened)}")
         return concluded(self.one, verdict, t_s, bound=0, observed=len(self._seen), evidence=seqs, notes=notes)
+
+    def _open(self, event: Event) -> None:
+        self._is_open = True
+        self._windows += 1
+        self._opened = event if not self._seen else self._opened
+
+    def _hear(self, event: Event) -> None:
+        if self._is_open and event is not self._opened:
+            self._seen.append(event)
+
+    def _close(self, _event: Event) -> None:
+        self._is_open = False
 
 
 @expectation("count")
@@ -131,7 +140,7 @@ class Count(Form):
         assert wanted is not None
         self._count = self._other = 0
         self._last: list[int] = []
-        self.follow(EventName(event=wanted.event, subject=wanted.subject), self._hear)
+        self.follow(wanted.name, self._hear)
         if isinstance(wanted.equals, EventName):
             self.follow(wanted.equals, self._hear_other)
 
@@ -149,8 +158,14 @@ class Count(Form):
             ends = (("at least", wanted.at_least), ("at most", wanted.at_most))
             bound = ", ".join(f"{word} {value}" for word, value in ends if value is not None)
         verdict = "pass" if is_met else "fail"
-        evidence = () if is_met else self._last[-3:]
-        return concluded(self.one, verdict, now, bound=bound, observed=self._count, evidence=evidence)
+        if is_met:
+            return concluded(self.one, verdict, now, bound=bound, observed=self._count)
+        near = self.nearest.to(wanted.name, 0.0, now)
+        notes = self.nearest.notes(near, wanted.name, 0.0, now)
+        evidence = self._last or [event.seq for event in near]
+        return concluded(
+            self.one, verdict, now, bound=bound, observed=self._count, evidence=evidence, notes=notes
+        )  # fmt: skip
 
     def _hear(self, event: Event) -> None:
         self._count += 1
@@ -160,141 +175,74 @@ class Count(Form):
         self._other += 1
 
 
-@expectation("equals")
-class Equals(Form):
-    """A signal has a value at one time."""
-
-    def begin(self) -> None:
-        """Look at that time."""
-        wanted = self.one.equals
-        assert wanted is not None
-        self._seen: tuple[float, float] | None = None
-        if wanted.at != "end":
-            self.kernel.at(moment(self.clock, wanted.at), lambda: self.kernel.defer(self._look))
-
-    def finish(self, now: SimTime) -> Judgement:
-        """Compare."""
-        wanted = self.one.equals
-        assert wanted is not None
-        if wanted.at == "end":
-            self._look()
-        unit = self.quantity(wanted.signal).unit
-        if self._seen is None:
-            notes = [f"the run ended before {wanted.at}"]
-            return concluded(self.one, "not_judged", now, bound=wanted.value, unit=unit, notes=notes)
-        t_s, value = self._seen
-        verdict = "pass" if abs(value - wanted.value) <= wanted.tolerance else "fail"
-        return concluded(self.one, verdict, t_s, bound=wanted.value, observed=value, unit=unit)
-
-    def _look(self) -> None:
-        assert self.one.equals is not None
-        now = self.kernel.now
-        self._seen = now, self.quantity(self.one.equals.signal).at(now)
-
-
-@expectation("always")
-class Always(Form):
-    """A signal stays within its bounds."""
-
-    def begin(self) -> None:
-        """Follow it."""
-        wanted = self.one.always
-        assert wanted is not None
-        self._broken: tuple[float, float] | None = None
-        self._nearest: float | None = None
-        self._around: int | None = None
-        self._last_seq: int | None = None
-        self.kernel.subscribe(self._note)
-        Range(self.kernel, self.quantity(wanted.signal), wanted.below, wanted.above, self._look)
-
-    def finish(self, now: SimTime) -> Judgement:
-        """Fails at the first instant outside."""
-        wanted = self.one.always
-        assert wanted is not None
-        quantity = self.quantity(wanted.signal)
-        bound = in_words(wanted.below, wanted.above)
-        if self._broken is None:
-            return concluded(self.one, "pass", None, bound=bound, observed=self._nearest, unit=quantity.unit)
-        t_s, value = self._broken
-        evidence = [self._around] if self._around is not None else []
-        return concluded(self.one, "fail", t_s, bound=bound, observed=value, unit=quantity.unit, evidence=evidence)
-
-    def _look(self, is_inside: bool, value: float) -> None:
-        wanted = self.one.always
-        assert wanted is not None
-        pick = max if wanted.below is not None else min
-        self._nearest = value if self._nearest is None else pick(self._nearest, value)
-        if not is_inside and self._broken is None:
-            self._broken = self.kernel.now, value
-            self._around = self._last_seq
-
-    def _note(self, event: Event) -> None:
-        self._last_seq = event.seq
-
-
 @expectation("within")
 class Within(Form):
     """After each such event something follows in time; what its window still waits for at the end is not judged."""
 
     def begin(self) -> None:
-        """Open a window at each event, close all at what follows."""
+        """Open windows at each event, one for each thing that must follow; close them at what follows."""
         one = self.one
         assert one.after is not None and one.within_s is not None
-        self._open: list[Event] = []
+        self._open: list[tuple[Event, int]] = []
         self._met: list[float] = []
-        self._missed: list[Event] = []
+        self._missed: list[tuple[Event, int]] = []
         self._is_inside = False
-        if one.event is not None:
-            self.follow(EventName(event=one.event, subject=one.subject), lambda event: self._close(event.t))
-        else:
-            assert one.signal is not None
+        self._wanted: list[EventName] = []
+        if one.signal is not None:
             Range(self.kernel, self.quantity(one.signal), one.below, one.above, self._look)
-        self.follow(one.after, self._begin_window)
+        elif one.every is not None:
+            self._wanted = [one.every.of(subject) for subject in self.subjects(one.every.subject)]
+        else:
+            self._wanted = [one.follows]
+        for number, name in enumerate(self._wanted):
+            self.follow(name, lambda event, number=number: self._close(number, event.t))  # type: ignore[misc]
+        self.follow(one.after, self._begin_windows)
 
     def finish(self, now: SimTime) -> Judgement:
         """Fails if one window closed without it."""
         one = self.one
         assert one.within_s is not None
         if self._missed:
-            first = self._missed[0]
+            first, number = self._missed[0]
             begin_s, end_s = first.t, first.t + one.within_s
-            near = self.nearest.to(one.event, one.subject, begin_s, end_s) if one.event else ()
-            notes = self.nearest.notes(near, one.event or "", one.subject, begin_s, end_s)
+            near: tuple[Event, ...] = ()
+            notes = [f"{len(self._missed)} of {len(self._missed) + len(self._met)} not followed in time"]
+            came_s = None
+            if self._wanted:
+                name = self._wanted[number]
+                near = self.nearest.to(name, begin_s, end_s)
+                came_s = next((event.t - begin_s for event in near if event.t > begin_s and name.fits(event)), None)
+                notes += [f"missed: {name.said()}"] if one.every is not None else []
+                notes += self.nearest.notes(near, name, begin_s, end_s)
             evidence = [first.seq, *(event.seq for event in near)]
-            came_s = next((event.t for event in near if event.t > begin_s and _is_of(one, event)), None)
-            missed = f"{len(self._missed)} of {len(self._missed) + len(self._met)} not followed in time"
-            return concluded(
-                one, "fail", end_s, bound=one.within_s, observed=None if came_s is None else came_s - begin_s, unit="s",
-                evidence=evidence, notes=[missed, *notes],
-            )  # fmt: skip
+            return concluded(one, "fail", end_s, bound=one.within_s, observed=came_s, unit="s", evidence=evidence,
+                             notes=notes)  # fmt: skip
         if not self._met:
             notes = ["nothing to judge: the first event did not happen, or too late in the run"]
             return concluded(one, "not_judged", now, bound=one.within_s, unit="s", notes=notes)
         return concluded(one, "pass", now, bound=one.within_s, observed=max(self._met), unit="s")
 
-    def _begin_window(self, event: Event) -> None:
+    def _begin_windows(self, event: Event) -> None:
         assert self.one.within_s is not None
         if self.one.signal is not None and self._is_inside:
             self._met.append(0.0)
             return
-        self._open.append(event)
+        windows = [(event, number) for number in range(max(1, len(self._wanted)))]
+        self._open += windows
         deadline = SimTime(event.t + self.one.within_s)
-        self.kernel.at(deadline, lambda: self.kernel.defer(lambda: self._expire(event)))
+        self.kernel.at(deadline, lambda: self.kernel.defer(lambda: self._expire(windows)))
 
-    def _expire(self, event: Event) -> None:
-        if event in self._open:
-            self._open.remove(event)
-            self._missed.append(event)
+    def _expire(self, windows: list[tuple[Event, int]]) -> None:
+        for window in windows:
+            if window in self._open:
+                self._open.remove(window)
+                self._missed.append(window)
 
-    def _close(self, t: float) -> None:
-        self._met.extend(t - event.t for event in self._open)
-        self._open.clear()
+    def _close(self, number: int, t: float) -> None:
+        self._met.extend(t - event.t for event, which in self._open if which == number)
+        self._open = [window for window in self._open if window[1] != number]
 
     def _look(self, is_inside: bool, _value: float) -> None:
         self._is_inside = is_inside
         if is_inside:
-            self._close(self.kernel.now)
-
-
-def _is_of(one: Expectation, event: Event) -> bool:
-    return event.kind == one.event and one.subject in (None, event.subject)
+            self._close(0, self.kernel.now)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from scenarios.schema import Expectation
+from scenarios.conditions import EventName
+from scenarios.expectation_shape import Expectation
 from sim.events import Event
 from twins.station_file import LocalText
 
-__all__ = ["Judgement", "Nearest"]
+__all__ = ["Judgement", "Nearest", "concluded", "told"]
 
 _KEPT = 20_000
 _SHOWN = 3
@@ -43,33 +44,53 @@ class Nearest:
         """Take one event."""
         self._events.append(event)
 
-    def to(self, kind: str, subject: str | None, begin_s: float, end_s: float) -> tuple[Event, ...]:
-        """The three events most like one of `kind` and `subject` between two times."""
+    def to(self, name: EventName, begin_s: float, end_s: float) -> tuple[Event, ...]:
+        """The three events most like one of this name between two times."""
 
-        def distance(event: Event) -> tuple[bool, bool, float]:
+        def distance(event: Event) -> tuple[int, float]:
             early, late = begin_s - event.t, event.t - end_s
-            return event.kind != kind, subject is not None and event.subject != subject, max(early, late, 0.0)
+            return min(_misfits(one, event) for one in name.named), max(early, late, 0.0)
 
-        alike = (one for one in self._events if one.kind == kind or one.kind.split(".")[0] == kind.split(".")[0])
+        families = {kind.split(".")[0] for kind in name.kinds}
+        alike = (one for one in self._events if one.kind.split(".")[0] in families)
         return tuple(sorted(alike, key=distance)[:_SHOWN])
 
-    def notes(self, events: Iterable[Event], kind: str, subject: str | None, begin_s: float, end_s: float) -> list[str]:
+    def notes(self, events: Iterable[Event], name: EventName, begin_s: float, end_s: float) -> list[str]:
         """How each of these differs from what was asked for."""
         lines = []
         for event in events:
-            differs = []
-            if event.kind != kind:
-                differs.append(f"is {event.kind}, not {kind}")
-            if subject is not None and event.subject != subject:
-                differs.append(f"concerns {event.subject}, not {subject}")
+            wanted = min(name.named, key=lambda one: _misfits(one, event))
+            differs = list(_differences(wanted, event))
             if event.t < begin_s:
                 differs.append(f"{begin_s - event.t:.3f} s too early")
             if event.t > end_s:
                 differs.append(f"{event.t - end_s:.3f} s too late")
-            lines.append(
-                f"#{event.seq} {event.kind} {event.subject} at {event.t:.3f} s: {', '.join(differs) or 'fits'}"
-            )
+            lines.append(f"{told(event)}: {', '.join(differs) or 'fits'}")
         return lines
+
+    def around(self, t_s: float) -> tuple[Event, ...]:
+        """The three events nearest in time to an instant."""
+        return tuple(sorted(sorted(self._events, key=lambda one: abs(one.t - t_s))[:_SHOWN], key=lambda one: one.seq))
+
+
+def told(event: Event) -> str:
+    """An event in a line."""
+    return f"#{event.seq} {event.kind} {event.subject} at {event.t:.3f} s"
+
+
+def _differences(name: EventName, event: Event) -> Iterator[str]:
+    if event.kind != name.event:
+        yield f"is {event.kind}, not {name.event}"
+    if name.subject is not None and not name.is_of(event.subject):
+        yield f"concerns {event.subject}, not {name.subject}"
+    for word, value in name.data.items() if event.kind == name.event else ():
+        if event.data.get(word) != value:
+            yield f"has {word} {event.data.get(word, 'not at all')}, not {value}"
+
+
+def _misfits(name: EventName, event: Event) -> int:
+    weight = 4 if event.kind != name.event else 0
+    return weight + sum(1 for _ in _differences(name, event))
 
 
 def concluded(

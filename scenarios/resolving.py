@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.frame_shape import Declarations
-from sim.changes import Changes, changed
+from sim.changes import Changes, changed, is_key_path
 from sim.errors import FileProblem, FileProblems
 from sim.events import Scalar
 from sim.files import did_you_mean, read_words
@@ -65,7 +65,12 @@ def settled(root: Node, path: Path, changes: Changes, *, is_sabotaged: bool = Fa
     known = _declared(root, path)
     sabotage = root.child("sabotage") if is_sabotaged else None
     if sabotage is not None:
-        changes = [*_sabotage_changes(sabotage), *changes]
+        of_sabotage = dict(_sabotage_changes(sabotage))
+        for name in of_sabotage:
+            if not is_key_path(name):
+                right = "keys, parted by dots"
+                raise FileProblems([_at(root, path, "sabotage.set", f"{name!r} is no key path", right)])
+        changes = [*of_sabotage.items(), *changes]
     set_to = {name: value for name, value in changes if name in known.parameters}
     of_station = [(name.removeprefix("station."), value) for name, value in changes if name.startswith("station.")]
     root = changed(root, [one for one in changes if one[0] not in set_to and not one[0].startswith("station.")],

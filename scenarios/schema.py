@@ -8,28 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from scenarios.choices import is_local_time, one_of
-from scenarios.conditions import LONGEST_S, EventName, bounded
+from scenarios.choices import one_of
+from scenarios.conditions import LONGEST_S
+from scenarios.expectation_shape import Expectation
 from scenarios.frame_shape import Restoring, Sabotage, ScenarioParameter, Steady
 from scenarios.timeline_shape import Act, TimelineEntry
 from sim.files import ID_PATTERN, Misfit, key
 from twins.station_file import LocalText
 from twins.weather import WeatherConfig
 
-__all__ = [
-    "Always",
-    "Count",
-    "Equals",
-    "EventName",
-    "Expectation",
-    "Scenario",
-    "ScenarioDemand",
-    "TimelineEntry",
-    "is_local_time",
-]
+__all__ = ["Scenario", "ScenarioDemand"]
 
 _START = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d", re.ASCII)
-_FORMS = ("after", "never", "always", "count", "equals")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,102 +34,6 @@ class ScenarioDemand:
     def __post_init__(self) -> None:
         """Refuse none and both."""
         one_of({"sessions_per_day": self.sessions_per_day, "replay": self.replay}, "demand is given")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Always:
-    """A signal stays between its bounds throughout the run; the bounds themselves are outside."""
-
-    signal: str = field(metadata=key("Path of the signal: grid.power_kw."))
-    below: float | None = field(default=None, metadata=key("It stays below this, in the signal's unit."))
-    above: float | None = field(default=None, metadata=key("It stays above this, in the signal's unit."))
-
-    def __post_init__(self) -> None:
-        """Refuse a signal without bounds."""
-        bounded(self.below, self.above)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How often events of one kind happen in the run."""
-
-    event: str = field(metadata=key("Kind of the event."))
-    subject: str | None = field(default=None, metadata=key("Path of whom it concerns; all, if left out."))
-    equals: int | EventName | None = field(default=None, metadata=key("This often, or as often as another event."))
-    at_least: int | None = field(default=None, metadata=key("This often or more.", low=0, high=10**9))
-    at_most: int | None = field(default=None, metadata=key("This often or less.", low=0, high=10**9))
-
-    def __post_init__(self) -> None:
-        """Refuse a count without a bound, and bounds that contradict each other."""
-        if self.equals is not None and (self.at_least is not None or self.at_most is not None):
-            raise Misfit("equals", "given beside at_least or at_most", "equals alone, or the other two")
-        if isinstance(self.equals, int) and self.equals < 0:
-            raise Misfit("equals", f"{self.equals} is out of range", "at least 0")
-        if self.equals is None and self.at_least is None and self.at_most is None:
-            raise Misfit("", "none of equals, at_least, at_most is given", "how often the event is to happen")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise Misfit("at_least", f"{self.at_least} is more than at_most, {self.at_most}", "at_least <= at_most")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Equals:
-    """A signal has a value, within a tolerance, at one time or at the end."""
-
-    signal: str = field(metadata=key("Path of the signal."))
-    value: float = field(metadata=key("What it is to be, in the signal's unit."))
-    tolerance: float = field(default=0.0, metadata=key("Either way, in the signal's unit.", low=0))
-    at: str = field(default="end", metadata=key('"end", or the first time that clocks show this: "14:05".'))
-
-    def __post_init__(self) -> None:
-        """Refuse what is no time."""
-        if self.at != "end" and not is_local_time(self.at):
-            raise Misfit("at", f"{self.at!r} is no time of day", '"end", or the station\'s time as "14:05"')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """One thing that is judged, in one of five forms: within (`after`), never, always, count, equals."""
-
-    id: str = field(metadata=key("Name of the expectation in verdicts.", pattern=ID_PATTERN))
-    title: LocalText | None = field(default=None, metadata=key("What reports call it."))
-    clause: str = field(default="", metadata=key("The clause of the standard that asks for it.", count=(0, 40)))
-    face: Literal["station", "wire", "platform", "slot"] = field(
-        default="station",
-        metadata=key("Where it is seen: in the twins, on the wire, in the platform's books, at a device in a slot."),
-    )
-    after: EventName | None = field(default=None, metadata=key("Each such event must be followed in time."))
-    within_s: float | None = field(default=None, metadata=key("How soon after it.", unit="s", above=0, high=LONGEST_S))
-    event: str | None = field(default=None, metadata=key("With `after`: the event that must follow."))
-    subject: str | None = field(default=None, metadata=key("With `after`: of whom the event must be."))
-    signal: str | None = field(default=None, metadata=key("With `after`: the signal that must come within its bounds."))
-    below: float | None = field(default=None, metadata=key("With `after`: it falls below this, in its unit."))
-    above: float | None = field(default=None, metadata=key("With `after`: it rises above this, in its unit."))
-    never: EventName | None = field(default=None, metadata=key("An event that must not happen."))
-    always: Always | None = field(default=None, metadata=key("A signal that stays within bounds."))
-    count: Count | None = field(default=None, metadata=key("How often an event happens."))
-    equals: Equals | None = field(default=None, metadata=key("What a signal is at one time."))
-
-    def __post_init__(self) -> None:
-        """Refuse none or several forms, and half of the form within."""
-        if self.form != "within":
-            spare = ("within_s", "event", "subject", "signal", "below", "above")
-            for name in (name for name in spare if getattr(self, name) is not None):
-                raise Misfit(name, f"has no meaning beside {self.form}", "leave it out, or use `after`")
-            return
-        if self.within_s is None:
-            raise Misfit("within_s", "missing", "give it: how soon after the event (s)")
-        if one_of({"event": self.event, "signal": self.signal}, "what follows is given") == "signal":
-            bounded(self.below, self.above)
-            if self.subject is not None:
-                raise Misfit("subject", "has no meaning beside signal", "leave it out: the path names the subject")
-        elif self.below is not None or self.above is not None:
-            raise Misfit("", "below and above have no meaning beside event", "leave them out, or name a signal")
-
-    @property
-    def form(self) -> str:
-        """Which kind of expectation this is: within, never, always, count or equals."""
-        found = one_of({name: getattr(self, name) for name in _FORMS}, "the form is given")
-        return "within" if found == "after" else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

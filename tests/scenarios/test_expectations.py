@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.expectations import Judge
+from scenarios.conditions import EventName
+from scenarios.expectation_shape import Always, Count, Equals, Expectation
+from scenarios.judge import Judge
 from scenarios.judgement import Judgement
-from scenarios.schema import Always, Count, Equals, EventName, Expectation, Scenario
+from scenarios.schema import Scenario
 from sim.clock import Clock
 from sim.kernel import Kernel
 from sim.signals import Signal

@@ -10,6 +10,7 @@ import pytest
 from bench_api.bench import Bench, Plan
 from bench_api.paces import read_pace
 from bench_api.running import replay
+from scenarios.expectation_shape import BOOKS
 from scenarios.loader import check_scenario, find_scenario, load_scenario, sabotaged, scenario_names
 from sim.changes import Changes
 from sim.errors import FileProblems, UsageError
@@ -182,6 +183,11 @@ def test_a_sabotage_that_names_nothing_is_refused(drill: Path) -> None:
         "sabotage.fails[0]: no expectation is called let",
         "sabotage.drop[0]: no fault of this file is called back",
     ]
+    drill.write_text(
+        HEAD + "timeline:\n" + OUTAGE + LIT + SABOTAGE.replace("set: {", 'set: {"": 5, '), encoding="utf-8"
+    )
+    with pytest.raises(FileProblems, match=r"sabotage\.set: '' is no key path"):
+        load_scenario(drill, is_sabotaged=True)
     drill.write_text(HEAD, encoding="utf-8")
     with pytest.raises(UsageError, match="no sabotage to play"):
         load_scenario(drill, is_sabotaged=True)
@@ -190,3 +196,28 @@ def test_a_sabotage_that_names_nothing_is_refused(drill: Path) -> None:
 @pytest.mark.parametrize("name", scenario_names())
 def test_every_shipped_sabotage_loads(name: str) -> None:
     assert check_scenario(find_scenario(name)).document.value.scenario == 1
+
+
+@pytest.mark.parametrize(
+    ("expectation", "said"),
+    [
+        ("never: {event: platform.reset}", "never.event: platform.reset is seen at the platform alone; face: platform"),
+        ("equals: {books: money.bill, to: money.meters_cny}", "equals.books: no book has money.bill"),
+        ("order: [{event: session.started}, {event: session.end}]", "order[1].event: unknown event session.end"),
+        ("after: {event: alarm.raised}, within_s: 6, every: {subject: 'ocpp[X*]', event: grid.outage}",
+         "every.subject: the station has no ocpp[X*]"),
+        ("count: {any_of: [{event: grid.outag}], at_least: 1}", "count.any_of[0].event: unknown event grid.outag"),
+    ],
+)  # fmt: skip
+def test_a_wrong_expectation_is_said_at_its_key(drill: Path, expectation: str, said: str) -> None:
+    drill.write_text(HEAD + f"expect:\n  - {{id: one, {expectation}}}\n", encoding="utf-8")
+    with pytest.raises(FileProblems) as caught:
+        load_scenario(drill)
+    assert f":9: expect[0].{said}" in str(caught.value)
+
+
+def test_the_books_of_a_run_are_judged(drill: Path, tmp_path: Path) -> None:
+    figures = "\n".join(f'  - {{id: b{at}, equals: {{books: {name}, value: 0, tolerance: 1e9}}}}'
+                        for at, name in enumerate(BOOKS))  # fmt: skip
+    drill.write_text(f"{HEAD}expect:\n{figures}\n", encoding="utf-8")
+    assert set(rows(played(drill, tmp_path / "a")).values()) == {"pass"}, "every figure is in the books of a run"

@@ -218,10 +218,16 @@ def test_names_of_faults_are_given_once_and_cleared_as_given(tmp_path: Path) -> 
         ("count: {event: session.started, at_least: 3, at_most: 2}", ".count.at_least: 3 is more than at_most, 2; "),
         ("equals: {signal: grid.power_kw, value: 1, at: 9:00}", ".equals.at: '9:00' is no time of day; "),
         ("equals: {signal: grid.power_kw, value: 1, at: 11:59}", ".equals.at: this is after the end of the run; "),
-        ("after: {event: session.started}, within_s: 5", ": what follows is given by none of event, signal; "),
+        (
+            "after: {event: session.started}, within_s: 5",
+            ": what follows is given by none of event, signal, any_of, ",
+        ),
         ("after: {event: session.started}, event: session.ended", ".within_s: missing; "),
         ("never: {event: alarm.raised}, within_s: 5", ".within_s: has no meaning beside never; "),
-        ("face: wire", ": the form is given by none of after, never, always, count, equals; exactly one"),
+        (
+            "face: wire",
+            ": the form is given by none of after, never, always, count, equals, order, ",
+        ),
         (
             "never: {event: alarm.raised}, face: moon",
             ".face: moon is not known here; 'station', 'wire', 'platform' or 'slot'",
