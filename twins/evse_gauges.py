@@ -26,12 +26,12 @@ _SECONDS_PER_MINUTE: Final = SECONDS_PER_HOUR / 60.0
 ALARMS: Final = (
     "connector_derated", "connector_hot", "connector_overtemperature", "coolant_flow_lost", "coolant_hot", "door_open",
     "emergency_stop", "ground_lost", "high_temperature", "inlet_sensor_broken", "insulation_low", "lock_failed",
-    "module_failed", "pile_failed", "precharge_failed", "residual_current", "tilted", "undervoltage", "water_inside",
+    "pile_failed", "precharge_failed", "residual_current", "tilted", "undervoltage", "water_inside",
 )  # fmt: skip
 """What an EVSE may raise; it shows what it is locked out for until it serves again."""
 
 _OF_PILE: Final = (
-    "door_open", "ground_lost", "high_temperature", "inlet_sensor_broken", "module_failed", "pile_failed",
+    "door_open", "ground_lost", "high_temperature", "inlet_sensor_broken", "pile_failed",
     "residual_current", "tilted", "water_inside",
 )  # fmt: skip
 

@@ -45,7 +45,6 @@ _ERROR_CODE: Final = {
     "ground_lost": "GroundFailure",
     "residual_current": "GroundFailure",
     "precharge_failed": "InternalError",
-    "module_failed": "InternalError",
 }
 
 
