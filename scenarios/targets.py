@@ -14,6 +14,7 @@ from twins.control import Control
 from twins.cooled_contact import CooledContact
 from twins.dry_transformer import DryTransformer
 from twins.feed import Feed
+from twins.feeder import Feeder
 from twins.fire_panel import FirePanel
 from twins.gas_detector import GasDetector
 from twins.house import Cooling, House, Lights
@@ -22,9 +23,13 @@ from twins.microclimate import EnvSensor
 from twins.pile import Pile
 from twins.pile_guard import PileGuard
 from twins.stack import SplitStack
+from twins.staff import Staff
 from twins.supply import Supply
 from twins.transformer import Transformer
+from twins.visits import Visits
 from twins.warm_transformer import WarmTransformer
+from twins.weather import Weather
+from twins.yard import Yard
 
 __all__ = ["form_of", "key_of", "natural"]
 
@@ -49,6 +54,11 @@ _FORMS: tuple[tuple[type[Any], str, str], ...] = (
     (Pile, "pile[ID]", ""),
     (Supply, "pile[ID].connector[N]", ""),
     (Feed, "grid.feed", ""),
+    (Feeder, "grid.feeder[ID]", ""),
+    (Weather, "weather", ""),
+    (Yard, "yard", ""),
+    (Visits, "demand", ""),
+    (Staff, "staff", "`staff`"),
     (Link, "link[ID]", ""),
     (Bus, "link[ID]", "an endpoint of kind modbus"),
     (BusDevice, "link[ID].unit[N]", "an endpoint of kind modbus"),

@@ -13,8 +13,19 @@ from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel
 from sim.signals import State
 from sim.units import SimTime
+from twins.comers import Comers
 
-__all__ = ["Bay", "BayConfig", "Occupancy", "Outlet", "PlaceConfig", "SensorConfig", "VehicleSoaked"]
+__all__ = [
+    "Bay",
+    "BayConfig",
+    "BayObstructed",
+    "BaySensorStuck",
+    "Occupancy",
+    "Outlet",
+    "PlaceConfig",
+    "SensorConfig",
+    "VehicleSoaked",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +84,12 @@ OutletT = TypeVar("OutletT", bound=Outlet)
 class Bay(Generic[OutletT]):
     """A charging bay. States `occupied` (what is there) and `seen` (what its sensor says; a perfect one says that).
 
-    The knob `soaked_c` is how warm the battery of the next car is at least.
+    The knob `soaked_c` is how warm the battery of the next car is at least; more of who comes is in `comers`.
+    `sensor_says` is what the sensor sticks at, or ""; with `is_obstructed` no car can park, and the sensor sees why.
     """
 
-    __slots__ = ("_kernel", "_sensor", "config", "evses", "is_listed", "is_promised", "number", "occupied", "on_seen",
-                 "path", "seen", "soaked_c")  # fmt: skip
+    __slots__ = ("_kernel", "_sensor", "comers", "config", "evses", "is_listed", "is_obstructed", "is_promised",
+                 "number", "occupied", "on_seen", "path", "seen", "sensor_says", "soaked_c")  # fmt: skip
 
     def __init__(self, kernel: Kernel, config: BayConfig, number: int, sensor: SensorConfig) -> None:
         """`number` is its place in the station file, from 0."""
@@ -92,14 +104,26 @@ class Bay(Generic[OutletT]):
             self.seen = State(f"{self.path}.seen", Occupancy.FREE)
             kernel.add(self.seen)
         self.soaked_c: Knob[float] = Knob(-inf, lambda: None)
+        self.sensor_says: Knob[str] = Knob("", self._resee)
+        self.is_obstructed: Knob[bool] = Knob(False, self._resee)
+        self.comers = Comers()
         self.is_promised = False
         self.is_listed = False
         self.on_seen: Callable[[Bay[Any]], None] = lambda bay: None
         self._kernel = kernel
         self._sensor = sensor
 
+    @property
+    def seems_free(self) -> bool:
+        """Whether guidance takes it for free: what its sensor says."""
+        if self.sensor_says.value:
+            return self.sensor_says.value == Occupancy.FREE.value
+        return not self.is_obstructed.value and self.seen.value is Occupancy.FREE
+
     def ready_evse(self) -> tuple[OutletT, str, int] | None:
         """The first (EVSE, pile id, connector number) that reaches this bay and can take a vehicle."""
+        if self.is_obstructed.value and self.occupied.value is Occupancy.FREE:
+            return None
         for outlet in self.evses:
             if outlet[0].is_ready:
                 return outlet
@@ -125,8 +149,20 @@ class Bay(Generic[OutletT]):
         self._kernel.at(SimTime(now + (sensor.recheck_s if is_missed else sensor.delay_s)), self._see)
 
     def _see(self) -> None:
-        if self.seen.set(self._kernel.now, self.occupied.value):
+        if self.seen.set(self._kernel.now, self._sensed):
             self.on_seen(self)
+
+    @property
+    def _sensed(self) -> Occupancy:
+        if self.sensor_says.value:
+            return Occupancy(self.sensor_says.value)
+        return Occupancy.OCCUPIED if self.is_obstructed.value else self.occupied.value
+
+    def _resee(self) -> None:
+        """The sensor sticks or is sound again, or an obstacle lies there or is gone."""
+        if self.seen is not self.occupied:
+            self.seen.set(self._kernel.now, self._sensed)
+        self.on_seen(self)
 
 
 @fault("vehicle.soaked", hits=Bay, zh="车辆暴晒后高温到站", clause="9.5.2", faces=("station", "platform"),
@@ -141,3 +177,46 @@ class VehicleSoaked:
     def contributions(self, bay: Bay[Any]) -> Iterable[Contribution]:
         """Warm who comes."""
         yield bay.soaked_c.force(self.temp_c)
+
+
+@fault(
+    "bay.sensor_stuck",
+    hits=Bay,
+    zh="车位传感器卡死",
+    clause="9.6.1",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class BaySensorStuck:
+    """The sensor of the bay says the same whatever stands there: guidance sends nobody, or sends to a taken bay."""
+
+    is_occupied: bool = True
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, bay: Bay[Any]) -> Iterable[Contribution]:
+        """Say so."""
+        yield bay.sensor_says.force((Occupancy.OCCUPIED if self.is_occupied else Occupancy.FREE).value)
+
+
+@fault(
+    "bay.obstructed",
+    hits=Bay,
+    zh="车位被障碍物占据",
+    clause="5.5",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class BayObstructed:
+    """Something lies in the bay: no car can park there, and its sensor sees it."""
+
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, bay: Bay[Any]) -> Iterable[Contribution]:
+        """Put it there."""
+        yield bay.is_obstructed.force(True)

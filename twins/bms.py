@@ -17,7 +17,7 @@ from sim.units import SimTime
 from twins.acceptance import AcceptanceMap
 from twins.pack import Pack
 
-__all__ = ["Bms", "BmsMute"]
+__all__ = ["Bms", "BmsMute", "BmsSocWrong"]
 
 
 class Bms(ABC):
@@ -29,8 +29,23 @@ class Bms(ABC):
     """
 
     __slots__ = (
-        "_ceiling_kw", "_kernel", "_mute", "_strength_kw", "acceptance", "alarm", "ambient_c", "asked_kw",
-        "auxiliary_kw", "on_change", "pack", "path", "soc", "target", "temp_c",
+        "_ceiling_kw",
+        "_kernel",
+        "_mute",
+        "_own_target",
+        "_strength_kw",
+        "_wrong",
+        "acceptance",
+        "alarm",
+        "ambient_c",
+        "asked_kw",
+        "auxiliary_kw",
+        "on_change",
+        "pack",
+        "path",
+        "soc",
+        "target",
+        "temp_c",
     )  # fmt: skip
 
     has_heat: bool
@@ -60,6 +75,8 @@ class Bms(ABC):
         self.asked_kw = 0.0
         self.on_change: Callable[[], None] = _nothing
         self._mute: Knob[bool] | None = None
+        self._wrong: Knob[float] | None = None
+        self._own_target = self.target
         self._ceiling_kw = pack.power_max_kw * acceptance.ceiling
         self._strength_kw = acceptance.strength_kw(pack.capacity_kwh, pack.power_max_kw)
 
@@ -74,6 +91,19 @@ class Bms(ABC):
     def is_silent(self) -> bool:
         """Whether it says nothing now."""
         return self._mute is not None and self._mute.value
+
+    @property
+    def soc_off(self) -> Knob[float]:
+        """How much more charge (0 to 1) it takes its pack to have than that has."""
+        if self._wrong is None:
+            self._wrong = Knob(0.0, self._mistaken)
+        return self._wrong
+
+    def told_soc(self, now: SimTime) -> float:
+        """The charge that it tells, 0 to 1."""
+        if self._wrong is None:
+            return self.soc.at(now)
+        return min(1.0, max(0.0, self.soc.at(now) + self._wrong.value))
 
     @abstractmethod
     def wish_kw(self, now: SimTime) -> float:
@@ -106,6 +136,11 @@ class Bms(ABC):
     def voltage_v(self, now: SimTime) -> float:
         """At the pack's terminals."""
 
+    def _mistaken(self) -> None:
+        """It ends the charge where it takes its pack to have reached the target; a pack that is full takes no more."""
+        self.target = min(1.0, self._own_target - self.soc_off.value)
+        self._changed()
+
     def _changed(self) -> None:
         self.on_change()
 
@@ -124,3 +159,25 @@ class BmsMute:
     def contributions(self, bms: Bms) -> Iterable[Contribution]:
         """Lean on the BMS's voice."""
         yield bms.is_muted.force(True)
+
+
+@fault(
+    "bms.soc_wrong",
+    hits=Bms,
+    zh="BMS 上报荷电状态错误",
+    clause="8.3",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class BmsSocWrong:
+    """The BMS takes its pack for fuller, or emptier, than it is: the charge ends too early, or too late."""
+
+    by_pct: float = field(default=15.0, metadata=bounds(low=-60.0, high=60.0))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, bms: Bms) -> Iterable[Contribution]:
+        """Be mistaken."""
+        yield bms.soc_off.add(self.by_pct / 100.0)

@@ -221,6 +221,11 @@ class CellBms(Bms):
             self._warned.add(limit)
             self._kernel.emit("bms.warned", self.path, {"limit": limit, **facts}, clause="8.3")
 
+    def _mistaken(self) -> None:
+        self._foreseen, self._known = None, _UNKNOWN
+        super()._mistaken()
+        self._forecast.target = self.target
+
     def _defects_changed(self) -> None:
         forecast = self._forecast
         forecast.flow, forecast.lead = self.flow.value, self.lead.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import lru_cache, partial
+from math import inf
 from typing import Any
 
 import simpy
@@ -68,8 +69,9 @@ class Charging:
             return False
         session.bay = bay.config.id
         bay.occupy(session.id)
-        if arrival.habits.is_petrol:
-            yield from self._stand(bay, session, arrival)
+        petrol_stay_s = max(arrival.habits.petrol_stay_s, bay.comers.petrol_stay_s.value)
+        if petrol_stay_s > 0.0:
+            yield from self._stand(bay, session, petrol_stay_s)
             return True
         yield kernel.timeout(PLUG_S)
         outlet = bay.ready_evse()
@@ -94,6 +96,8 @@ class Charging:
     ) -> Generator[simpy.Event, Any, None]:
         kernel, habits = self._kernel, arrival.habits
         bms = self._bms(bay, evse, session, arrival)
+        overstay_s = max(habits.overstay_s, bay.comers.overstay_s.value)
+        pulls_after_s = bay.comers.pulls_after_s.value
         now = session.plugged_s = kernel.now
         session.outcome = "charging"
         ended = kernel.event()
@@ -107,10 +111,12 @@ class Charging:
             kernel.at(SimTime(leaves_s), lambda: _break_off(evse, session.id))
         if habits.hot_unplug_share < 1.0:
             kernel.at(SimTime(now + habits.hot_unplug_share * PULL_WITHIN_S), lambda: _pull(evse, session.id))
+        if pulls_after_s < inf:
+            kernel.at(SimTime(now + pulls_after_s), lambda: _pull(evse, session.id))
         evse.present(f"TAG-{session.vehicle}")
         session.stop_reason = yield ended
         bill = self._close(session, evse, bms)
-        yield kernel.timeout(UNPLUG_S + habits.overstay_s)
+        yield kernel.timeout(UNPLUG_S + overstay_s)
         if evse.lock.holds_plug:  # nobody leaves before somebody frees it
             freed = kernel.event()
             evse.lock.on_freed = freed.succeed
@@ -144,10 +150,10 @@ class Charging:
         session.cost_cny = bill.total_cny
         return bill
 
-    def _stand(self, bay: Bay[Evse], session: Session, arrival: Arrival) -> Generator[simpy.Event, Any, None]:
+    def _stand(self, bay: Bay[Evse], session: Session, stay_s: float) -> Generator[simpy.Event, Any, None]:
         """A petrol car takes the bay (clause 13.8: attendants are there to ask it to leave)."""
         self._kernel.emit("bay.misused", bay.path, {"session": session.id}, clause="13.8")
-        yield self._kernel.timeout(arrival.habits.petrol_stay_s)
+        yield self._kernel.timeout(stay_s)
         session.left_s = self._kernel.now
         session.outcome = "petrol"
         bay.free(session.id)
@@ -160,6 +166,7 @@ class Charging:
         target_pct = arrival.soc_target_pct
         if habits.early_share < 1.0:
             target_pct = arrival.soc_in_pct + habits.early_share * (target_pct - arrival.soc_in_pct)
+        cooling_kw = max(habits.cooling_kw, bay.comers.cooling_kw.value)
         pack, acceptance = _pack(model, power_kw), ACCEPTANCE_MAPS[model.acceptance]
         path, soc_in_pct = f"{bay.path}.vehicle.bms", arrival.soc_in_pct
         waited_s = session.bay_s - session.arrived_s if session.bay_s is not None else 0.0
@@ -170,12 +177,12 @@ class Charging:
         if self._has_pack_heat:
             return CellBms(
                 self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, ambient_c,
-                auxiliary_kw=habits.cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
+                auxiliary_kw=cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
                 heat_kw=evse.vehicle_heat_kw,
             )  # fmt: skip
         return IsothermalBms(
             self._kernel, path, pack, acceptance, soc_in_pct, target_pct, temp_c, ambient_c,
-            auxiliary_kw=habits.cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
+            auxiliary_kw=cooling_kw, soc=evse.vehicle_soc, cell_temp_c=evse.vehicle_temp_c,
         )  # fmt: skip
 
 

@@ -6,10 +6,12 @@ comes or goes. Only where a budget binds is power shared, by a policy of `twins.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
+from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import Misfit, did_you_mean, key
 from sim.kernel import Kernel, Rank, Twin
 from sim.signals import Signal
@@ -19,7 +21,7 @@ from twins.sharing import POLICIES, Claim, Prices
 if TYPE_CHECKING:
     from twins.supply import Supply
 
-__all__ = ["Control", "ControlConfig"]
+__all__ = ["Control", "ControlConfig", "ControlDeaf", "LimitOrdered"]
 
 _STEP = 0.02
 _ROUNDING = 1.0 - 1e-12
@@ -49,6 +51,8 @@ class Control(Twin):
 
     A real device obeys a lower grant only once it has confirmed it; until then nobody else is granted more than before.
     What it may draw unasked is held for it beside all grants.
+
+    Knobs: `is_deaf` (it goes on by the limits that it knew), `ordered_kw` (what the grid's operator orders).
     """
 
     path_form = "control"
@@ -70,6 +74,9 @@ class Control(Twin):
         self._active: list[Supply] = []
         self._claims: list[Claim] = []
         self._is_open = True
+        self.is_deaf: Knob[bool] = Knob(False, self._heed)
+        self.ordered_kw: Knob[float] = Knob(inf, self._obey_order)
+        self._unheard: dict[str, float] = {}
         self._held: dict[str, float] = {}
         self._kept: list[float] | None = None
         self._obey_at_once = True
@@ -111,6 +118,18 @@ class Control(Twin):
             self._limits.pop(source, None)
         else:
             self._limits[source] = max(0.0, limit_kw)
+        self._heed()
+
+    def _obey_order(self) -> None:
+        self.limit("order", self.ordered_kw.value if self.ordered_kw.value < inf else None)
+
+    def _heed(self) -> None:
+        """Take over what it was told."""
+        if self.is_deaf.value:
+            return
+        unheard, self._unheard = self._unheard, {}
+        for name, budget_kw in unheard.items():
+            self.rebudget(name, budget_kw)
         lowest_kw = min(self._limits.values(), default=inf)
         if lowest_kw != self._budgets[0]:
             self._budgets[0] = lowest_kw
@@ -119,6 +138,9 @@ class Control(Twin):
 
     def rebudget(self, name: str, budget_kw: float) -> None:
         """From now on the narrower budget of this name is `budget_kw`, 0 or more; one that no EVSE has is let be."""
+        if self.is_deaf.value:
+            self._unheard[name] = budget_kw
+            return
         position = self._names.get(name)
         if position is not None and budget_kw != self._budgets[position]:
             self._budgets[position] = budget_kw
@@ -225,3 +247,46 @@ class Control(Twin):
             self._used[group] = self._kept[group] if self._kept is not None else 0.0
         for evse in self._active:
             self._use(evse, evse.claim_kw)
+
+
+@fault(
+    "control.deaf",
+    hits=Control,
+    zh="功率控制器失联",
+    clause="8.4.1.3",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class ControlDeaf:
+    """The allocation hears of no new limit: it goes on by the last ones that it knew, too high or too low."""
+
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, control: Control) -> Iterable[Contribution]:
+        """Deafen it."""
+        yield control.is_deaf.force(True)
+
+
+@fault(
+    "grid.limit_ordered",
+    hits=Control,
+    zh="电网下达限电指令",
+    clause="8.4.1.1",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class LimitOrdered:
+    """The grid's operator orders the station to give out no more than this; the allocation must share what is left."""
+
+    limit_kw: float = field(default=60.0, metadata=bounds(low=0.0, high=1e5))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, control: Control) -> Iterable[Contribution]:
+        """Order it."""
+        yield control.ordered_kw.cap(self.limit_kw)

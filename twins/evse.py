@@ -239,7 +239,7 @@ class Evse(Supply):
         bms = self.bms
         if bms is None or bms.is_silent or self.model.kind == "ac" or not self._has_parameters(now):
             return None, None
-        return bms.soc.at(now), bms.temp_c.at(now)
+        return bms.told_soc(now), bms.temp_c.at(now)
 
     def _has_parameters(self, now: SimTime) -> bool:
         """Whether the vehicle has told its own."""

@@ -29,4 +29,7 @@ def watch_fire(
             act()
 
     panel.on_power_cut = cut
-    return panel, [GasDetector(kernel, one, microclimate.air_c(one.roof)) for one in config.detectors]
+    detectors = [GasDetector(kernel, one, microclimate.air_c(one.roof)) for one in config.detectors]
+    for address, detector in enumerate(detectors, start=1):
+        detector.on_alarm = partial(panel.hear, address)
+    return panel, detectors

@@ -1,6 +1,6 @@
 """The fire alarm control panel: its mains, its mode, its outputs and its log of events.
 
-Nothing burns on the site yet: what it logs is its own mains lost and back, outputs started, and resets. Codes of events
+It logs alarms of its detectors, its own mains lost and back, outputs started, and resets. Codes of events
 and of components are those of GB/T 26875.3. A battery carries it through outages, and its detectors too.
 """
 
@@ -24,7 +24,8 @@ OUTPUTS: Final = ("sounder", "smoke_exhaust", "power_cut", "suppression", "door_
 """What it drives."""
 LOG_LENGTH: Final = 32
 
-_PANEL: Final = 1  # component type code
+_PANEL: Final = 1  # component type codes
+_DETECTOR: Final = 10
 _WORD: Final = 0x10000
 
 
@@ -90,6 +91,7 @@ class FirePanel:
         self.on_power_cut: Callable[[bool], None] = lambda is_cut: None
         self._kernel = kernel
         self._has_mains = True
+        self._alarms: set[int] = set()
         self._count = 0
         self._log = [_NOTHING] * LOG_LENGTH
         kernel.show_later(lambda: self._gauges(detectors))
@@ -99,6 +101,17 @@ class FirePanel:
         if is_live is not self._has_mains:
             self._has_mains = is_live
             self._note(PanelEventKind.RECOVER if is_live else PanelEventKind.FAULT)
+
+    def hear(self, device: int, level: int) -> None:
+        """A detector, by its address, has another level of alarm: from 1 on it is logged, and the sounder starts."""
+        if level and device not in self._alarms:
+            self._alarms.add(device)
+            self._note(PanelEventKind.FIRE, device)
+            if not self.is_testing:
+                self.drive("sounder", True)
+        elif not level and device in self._alarms:
+            self._alarms.remove(device)
+            self._note(PanelEventKind.RECOVER, device)
 
     def drive(self, output: str, is_on: bool) -> None:
         """Start or stop one of its outputs; raises `CannotDo` in a test, which drives nothing."""
@@ -131,10 +144,12 @@ class FirePanel:
             self.drive(output, False)
         self._note(PanelEventKind.RESET)
 
-    def _note(self, kind: PanelEventKind) -> None:
+    def _note(self, kind: PanelEventKind, device: int = 0) -> None:
         self._count += 1
         unix_s = self._kernel.clock.unix_s(self._kernel.now)
-        self._log[(self._count - 1) % LOG_LENGTH] = PanelEvent(self._count, kind, 0, 0, _PANEL, 0, unix_s)
+        self._log[(self._count - 1) % LOG_LENGTH] = PanelEvent(
+            self._count, kind, int(device > 0), device, _DETECTOR if device else _PANEL, 0, unix_s
+        )
 
     def _gauges(self, detectors: int) -> Iterator[Gauge]:
         path = self.path
@@ -148,14 +163,18 @@ class FirePanel:
         flags |= {f"is_{output}_on": lambda output=output: self.outputs[output] for output in OUTPUTS}  # type: ignore[misc]
         for name, read in flags.items():
             yield Gauge(f"{path}.{name}", "1", lambda _t, read=read: float(read()))  # type: ignore[misc]
-        yield Gauge(f"{path}.fires", "1", lambda _t: 0.0)
+        yield Gauge(f"{path}.fires", "1", lambda _t: float(len(self._alarms)))
         yield Gauge(f"{path}.faults", "1", lambda _t: float(not self._has_mains))
         yield Gauge(f"{path}.shielded", "1", lambda _t: 0.0)
         yield Gauge(f"{path}.last_seq", "1", lambda _t: float(self._count % _WORD))
         for slot in range(LOG_LENGTH):
             yield from self._slot(slot)
         for number in range(1, max(detectors, 1) + 1):
-            yield Gauge(f"{path}.device[{number}].is_normal", "1", lambda _t: float(detectors > 0))
+            yield Gauge(
+                f"{path}.device[{number}].is_normal",
+                "1",
+                lambda _t, number=number: float(detectors > 0 and number not in self._alarms),  # type: ignore[misc]
+            )
 
     def _slot(self, slot: int) -> Iterator[Gauge]:
         parts: dict[str, Callable[[PanelEvent], int]] = {

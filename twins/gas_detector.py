@@ -1,14 +1,14 @@
-"""A detector of gases, smoke and heat. Nothing on the site gives off gas or smoke yet, so that it senses none."""
+"""A detector of gases, smoke and heat. Only a fault gives off gas yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Literal
 
 from sim.deeds import CannotDo, deed
-from sim.faults import bounds
+from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import ID_PATTERN, key
 from sim.gauges import Gauge
 from sim.kernel import Kernel
@@ -16,7 +16,10 @@ from sim.signals import Curve, Signal
 from sim.units import SimTime
 from twins.bay import PlaceConfig
 
-__all__ = ["GasDetector", "GasDetectorConfig", "GasLevels", "SetGasLevels"]
+__all__ = ["GasDetector", "GasDetectorConfig", "GasDetectorPoisoned", "GasLeak", "GasLevels", "SetGasLevels"]
+
+
+_ALARMS = {1: "gas_low", 2: "gas_high"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class GasDetector:
     """What it senses at its place is written by what gives it off: `co_ppm`, `h2_ppm`, `lel_pct`, `smoke_db_m`.
 
     Gauges of these names, `temp_c`, `alarm_level` (0 normal, 1 low, 2 high) and its levels.
+    Knobs: `gas_ppm` of carbon monoxide at its place, `sensitivity` (1 is sound). Alarms `gas_low`, `gas_high`;
+    `on_alarm(level)` hears of each change of level.
     """
 
     def __init__(self, kernel: Kernel, config: GasDetectorConfig, air_c: Signal) -> None:
@@ -61,6 +66,11 @@ class GasDetector:
         self.lel_pct = Curve(0.0)
         self.smoke_db_m = Curve(0.0)
         self._air_c = air_c
+        self._kernel = kernel
+        self._level = 0
+        self.on_alarm: Callable[[int], None] = lambda level: None
+        self.gas_ppm: Knob[float] = Knob(0.0, self._sense)
+        self.sensitivity: Knob[float] = Knob(1.0, self._sense)
         kernel.show_later(self._gauges)
 
     def alarm_level(self, t: SimTime) -> int:
@@ -69,6 +79,22 @@ class GasDetector:
         is_low = co_ppm >= levels.co_low_ppm or h2_ppm >= levels.h2_low_ppm
         is_high = co_ppm >= levels.co_high_ppm or h2_ppm >= levels.h2_high_ppm
         return 2 if is_high else int(is_low)
+
+    def judge(self) -> None:
+        """Alarm where a level is reached, and tell where it is over."""
+        before, level = self._level, self.alarm_level(self._kernel.now)
+        if level == before:
+            return
+        self._level = level
+        if before:
+            self._kernel.emit("alarm.cleared", self.path, {"alarm": _ALARMS[before]}, clause="9.7")
+        if level:
+            self._kernel.emit("alarm.raised", self.path, {"alarm": _ALARMS[level]}, clause="9.7")
+        self.on_alarm(level)
+
+    def _sense(self) -> None:
+        self.co_ppm.set(self._kernel.now, self.gas_ppm.value * self.sensitivity.value)
+        self.judge()
 
     def _gauges(self) -> Iterator[Gauge]:
         path = self.path
@@ -102,3 +128,48 @@ class SetGasLevels:
         if not levels.are_in_order:
             raise CannotDo("a low level is not below its high one")
         detector.levels = levels
+        detector.judge()
+
+
+@fault(
+    "gas.leak",
+    hits=GasDetector,
+    zh="可燃有毒气体泄漏",
+    clause="9.7",
+    faces=(
+        "station",
+        "wire",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class GasLeak:
+    """Carbon monoxide stands at a detector, as before a battery burns; a stated amount, no model of fire."""
+
+    co_ppm: float = field(default=200.0, metadata=bounds(low=1.0, high=5_000.0))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, detector: GasDetector) -> Iterable[Contribution]:
+        """Add it."""
+        yield detector.gas_ppm.add(self.co_ppm)
+
+
+@fault(
+    "gas.sensor_poisoned",
+    hits=GasDetector,
+    zh="气体探测器中毒失灵",
+    clause="9.4.2",
+    faces=(
+        "station",
+        "wire",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class GasDetectorPoisoned:
+    """The cell of a detector is worn or poisoned: it senses only a share of the gas, and alarms too late or never."""
+
+    share: float = field(default=0.1, metadata=bounds(low=0.0, high=0.99))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, detector: GasDetector) -> Iterable[Contribution]:
+        """Dull it."""
+        yield detector.sensitivity.scale(self.share)

@@ -166,7 +166,7 @@ class Repairs:
                 self._mend(defect, reset.seq)
                 return "reset"
             rest_s = config.pile_mttr_h * SECONDS_PER_HOUR - config.reset_s - way_s
-            yield self._repair(defect, max(0.0, rest_s) / (1.0 - share))
+            yield self._repair(defect, max(0.0, rest_s) / (1.0 - share), self._staff.spares_s.value)
         if defect.over.triggered:
             return "sound"
         self._mend(defect, arrived)
@@ -177,9 +177,9 @@ class Repairs:
         if not defect.over.triggered:
             self._mend(defect)
 
-    def _repair(self, defect: Defect, mean_s: float) -> simpy.Event:
+    def _repair(self, defect: Defect, mean_s: float, spares_s: float = 0.0) -> simpy.Event:
         repair_s = float(self._kernel.streams[f"{defect.pile.path}.repairs"].exponential(mean_s))
-        return self._kernel.timeout(repair_s) | defect.over
+        return self._kernel.timeout(spares_s + repair_s) | defect.over
 
     def _mend(self, defect: Defect, cause: int | None = None) -> None:
         for fault in self._faults.leaning_on(defect.knob):

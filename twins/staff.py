@@ -6,16 +6,17 @@ where need be; on the way back to the staff room he can be called again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from math import hypot
+from math import hypot, inf
 from typing import Any, Literal
 
 import simpy
 
 from sim.events import Scalar
+from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import ID_PATTERN, key
 from sim.kernel import Kernel
 from sim.signals import Signal, State
@@ -23,7 +24,18 @@ from sim.units import FOREVER, SimTime
 from twins.bay import PlaceConfig
 from twins.shifts import Duty, read_shifts
 
-__all__ = ["Call", "Job", "Member", "MemberConfig", "Staff", "StaffConfig", "StaffState"]
+__all__ = [
+    "Call",
+    "Job",
+    "Member",
+    "MemberConfig",
+    "SparesMissing",
+    "Staff",
+    "StaffAbsent",
+    "StaffConfig",
+    "StaffSlow",
+    "StaffState",
+]  # fmt: skip
 
 Job = Callable[[float, int], Generator[simpy.Event, Any, str]]
 """A story of what is done on the spot, given the way there (s) and the arrival's number; its result in one word."""
@@ -80,8 +92,10 @@ class Call:
 class Member:
     """One person. Signals `x_m`, `y_m`, state `state`; in the staff room while off duty or free."""
 
-    def __init__(self, kernel: Kernel, config: MemberConfig, room: PlaceConfig, walk_m_s: float) -> None:
-        """Begins in the room."""
+    def __init__(
+        self, kernel: Kernel, config: MemberConfig, room: PlaceConfig, walk_m_s: float, slowness: Knob[float]
+    ) -> None:
+        """Begins in the room; `slowness` is how many times as long as usual every way takes."""
         self.path = f"staff[{config.id}]"
         self.config = config
         self.duty = Duty(kernel.clock, read_shifts(config.shifts, "shifts"))
@@ -94,11 +108,12 @@ class Member:
         self.called: simpy.Event | None = None
         self._kernel = kernel
         self._walk_m_s = walk_m_s
+        self._slowness = slowness
 
     def way_s(self, place: PlaceConfig) -> float:
         """How long the way there takes from where the person is now, in seconds."""
         now = self._kernel.now
-        return hypot(place.x_m - self.x_m.at(now), place.y_m - self.y_m.at(now)) / self._walk_m_s
+        return hypot(place.x_m - self.x_m.at(now), place.y_m - self.y_m.at(now)) / self._walk_m_s * self._slowness.value
 
     def walk(self, place: PlaceConfig) -> simpy.Event:
         """Set out; the event is the arrival."""
@@ -119,13 +134,25 @@ class Member:
 
 
 class Staff:
-    """All people of the station; without any, nobody can be called."""
+    """All people of the station; without any, nobody can be called.
+
+    With the knob `is_absent` nobody is there to be called; who is at a job ends it. `slowness` stretches every way,
+    and a repair waits `spares_s` for its parts.
+    """
+
+    path = path_form = "staff"
 
     def __init__(self, kernel: Kernel, config: StaffConfig | None) -> None:
         """`config` None: a station without people."""
         self._kernel = kernel
         self._config = config
-        self.members = [Member(kernel, one, config.room, config.walk_m_s) for one in config.members] if config else []
+        self.is_absent: Knob[bool] = Knob(False, self._came_or_left)
+        self.slowness: Knob[float] = Knob(1.0, lambda: None)
+        self.spares_s: Knob[float] = Knob(0.0, lambda: None)
+        made = partial(Member, kernel)
+        self.members = (
+            [made(one, config.room, config.walk_m_s, self.slowness) for one in config.members] if config else []
+        )
         self._waiting: list[Call] = []
         for member in self.members:
             self._await_shift(member)
@@ -144,7 +171,19 @@ class Staff:
         if call in self._waiting:
             self._waiting.remove(call)
 
+    def _came_or_left(self) -> None:
+        for member in self.members:
+            if member.call is None and member.called is None:
+                self._idle(member)
+        self._assign()
+
+    def _idle(self, member: Member) -> None:
+        is_there = member.is_on_duty and not self.is_absent.value
+        member.state.set(self._kernel.now, StaffState.FREE if is_there else StaffState.OFF_DUTY)
+
     def _assign(self) -> None:
+        if self.is_absent.value:
+            return
         for call in self._waiting.copy():
             able = [one for one in self.members if one.config.role == call.role and one.is_on_duty and one.call is None]
             if able:
@@ -173,7 +212,8 @@ class Staff:
                 yield member.walk(room) | called
                 call = called.value if called.triggered else None
                 member.called = None
-        member.stand(room, StaffState.FREE if member.is_on_duty else StaffState.OFF_DUTY)
+        is_there = member.is_on_duty and not self.is_absent.value
+        member.stand(room, StaffState.FREE if is_there else StaffState.OFF_DUTY)
 
     def _attend(self, member: Member, call: Call) -> Generator[simpy.Event, Any, None]:
         kernel, way_s = self._kernel, member.way_s(call.place)
@@ -186,7 +226,7 @@ class Staff:
         member.call = None
 
     def _next(self, member: Member) -> Call | None:
-        if member.is_on_duty:
+        if member.is_on_duty and not self.is_absent.value:
             for call in self._waiting:
                 if call.role == member.config.role:
                     self._take(member, call)
@@ -203,7 +243,72 @@ class Staff:
         now = self._kernel.now
         member.is_on_duty = member.duty.is_on(now)
         if member.call is None and member.called is None:
-            member.state.set(now, StaffState.FREE if member.is_on_duty else StaffState.OFF_DUTY)
+            self._idle(member)
         if member.is_on_duty:
             self._assign()
         self._await_shift(member)
+
+
+@fault(
+    "staff.absent",
+    hits=Staff,
+    zh="值班人员缺岗",
+    clause="7",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class StaffAbsent:
+    """Nobody of the staff is at his post: calls wait until somebody is there again."""
+
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, staff: Staff) -> Iterable[Contribution]:
+        """Be away."""
+        yield staff.is_absent.force(True)
+
+
+@fault(
+    "staff.slow",
+    hits=Staff,
+    zh="人员到场迟缓",
+    clause="12",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class StaffSlow:
+    """Every way of the staff takes so many times as long: a flooded yard, or nobody hurries."""
+
+    factor: float = field(default=3.0, metadata=bounds(low=1.0, high=100.0))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, staff: Staff) -> Iterable[Contribution]:
+        """Stretch it."""
+        yield staff.slowness.scale(self.factor)
+
+
+@fault(
+    "staff.no_spares",
+    hits=Staff,
+    zh="备件缺货",
+    clause="8.9",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class SparesMissing:
+    """There are no spare parts: what a reset does not mend waits for them before it is repaired."""
+
+    wait_s: float = field(default=14_400.0, metadata=bounds(low=1.0, high=1e7))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, staff: Staff) -> Iterable[Contribution]:
+        """Wait."""
+        yield staff.spares_s.add(self.wait_s)

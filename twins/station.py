@@ -14,6 +14,7 @@ from sim.kernel import Kernel
 from sim.sums import Sum
 from twins import bus_faults as _bus_faults  # what registers faults or deeds and nothing else
 from twins import charge_point_faults as _charge_point_faults
+from twins import comer_faults as _comer_faults
 from twins import contactor as _contactor
 from twins import control_deeds as _control_deeds
 from twins import evse_deeds as _evse_deeds
@@ -37,6 +38,7 @@ from twins.cooled_contact import CooledContact
 from twins.device_evse import DeviceEvse
 from twins.drivers import Arrival
 from twins.evse import Evse
+from twins.feeder import Feeder
 from twins.fire import watch_fire
 from twins.grid import Grid
 from twins.guests import Guests
@@ -70,7 +72,7 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _GUEST = ".vehicle.bms"
-_FAULTS = (_bus_faults, _charge_point_faults, _contactor, _link_faults, _outlet_faults)
+_FAULTS = (_bus_faults, _charge_point_faults, _comer_faults, _contactor, _link_faults, _outlet_faults)
 _DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
@@ -102,6 +104,10 @@ class Station:
         self.meters = site_meters(kernel, self.grid, self.piles.values())
         self.fire_panel, self.gas_detectors = watch_fire(kernel, file.fire, self.microclimate, self.piles.values())
         set_budgets(self.control, self.grid, self.house, list(self.piles.values()))
+        hanging: dict[str, list[Pile]] = {feeder.id: [] for feeder in file.grid.feeders}
+        for pile in self.piles.values():
+            hanging[pile.config.feeder].append(pile)
+        self.feeders = [Feeder(identity, piles) for identity, piles in hanging.items()]
         self._supply_piles()
         if file.heat.piles:
             self._house_piles()
@@ -122,7 +128,6 @@ class Station:
                 evse.on_reset = partial(self.repairs.reset, evse)
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
-        self.things = self._all_things()
         self.yard = Yard(kernel, file.yard, list(self.bays.values()), len(waiting))
         self.tariff = Tariff(file.tariff, kernel.clock)
         self.billing = Billing(kernel, self.tariff)
@@ -134,6 +139,7 @@ class Station:
         )
         self.charging.on_vehicle = self.faults.targets_changed
         self.visits = Visits(kernel, self.yard, self.charging)
+        self.things = self._all_things()
         self.guests = Guests(kernel, self.visits, self.billing)
         self._host_devices()
         self.kpis = Kpis(self)
@@ -186,7 +192,12 @@ class Station:
             *self.meters.values(),
             grid.transformer,
             grid.feed,
+            *self.feeders,
             self.control,
+            self.weather,
+            self.yard,
+            self.visits,
+            self.staff,
             self.house,
             *self.gas_detectors,
         ]
@@ -237,15 +248,15 @@ class Station:
             pile.cabinet = Cabinet(self.kernel, pile, heat, self.microclimate.air_c(roof), sun_w_m2)
 
     def _supply_piles(self) -> None:
-        piles, feed = list(self.piles.values()), self.grid.feed
+        piles, feeders, feed = list(self.piles.values()), self.feeders, self.grid.feed
 
         def energise(is_live: bool) -> None:
             if self.fire_panel is not None:
                 self.fire_panel.energise(is_live)
             self.house.energise(is_live)
             self.grid.energise(is_live)
-            for pile in piles:
-                pile.energise(is_live)
+            for feeder in feeders:
+                feeder.energise(is_live)
 
         feed.on_live = energise
         feed.supply(

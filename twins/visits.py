@@ -5,20 +5,21 @@ What happens at the bay is another's (`Stay`): the charge (`twins.charging`), or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from math import floor, inf
 from typing import Any, Protocol
 
 import simpy
 
+from sim.faults import Contribution, Knob, bounds, fault
 from sim.kernel import Kernel
 from sim.units import SimTime
 from twins.bay import Bay
 from twins.drivers import Arrival
 from twins.yard import Turn, Yard
 
-__all__ = ["Session", "Stay", "Visits"]
+__all__ = ["DemandSurge", "Session", "Stay", "Visits"]
 
 Story = Generator[simpy.Event, Any, Any]
 
@@ -59,8 +60,11 @@ class Stay(Protocol):
 class Visits:
     """All visits of a run. `present` holds the sessions that are not over.
 
-    `on_session` is told of each change that is worth a record, `on_over` of each end.
+    `on_session` is told of each change that is worth a record, `on_over` of each end. The knob `crowd` is how many
+    come for each that is expected: what is over a whole number comes by chance.
     """
+
+    path = path_form = "demand"
 
     def __init__(self, kernel: Kernel, yard: Yard, stay: Stay) -> None:
         """Vehicles come by `expect`."""
@@ -68,6 +72,7 @@ class Visits:
         self._yard = yard
         self._stay = stay
         self._count = 0
+        self.crowd: Knob[float] = Knob(1.0, lambda: None)
         self.present: dict[str, Session] = {}
         self.on_session: Callable[[Session], None] = _nobody
         self.on_over: Callable[[Session], None] = _nobody
@@ -82,7 +87,8 @@ class Visits:
             nonlocal following
             now = self._kernel.now
             while following is not None and following[0].t_s <= now:
-                self.arrive(*following)
+                for _ in range(1 if self.crowd.value == 1.0 else self._drawn_crowd()):
+                    self.arrive(*following)
                 following = next(arrivals, None)
             if following is not None:
                 self._kernel.at(SimTime(following[0].t_s), come)
@@ -93,6 +99,9 @@ class Visits:
         """This vehicle comes now."""
         session = self._begin(arrival.soc_in_pct)
         wants = arrival.habits.wants or "fast"
+        if self._yard.is_closed.value:
+            self._over(session, "turned_away")
+            return session
         bay = self._yard.seek(wants, bay_number)
         if bay is None and bay_number is None:
             yard = self._yard
@@ -112,6 +121,10 @@ class Visits:
     def part(self, session: Session) -> None:
         """That vehicle has left."""
         self._finish(session)
+
+    def _drawn_crowd(self) -> int:
+        whole = floor(self.crowd.value)
+        return whole + (float(self._kernel.streams["demand.surge"].random()) < self.crowd.value - whole)
 
     def _begin(self, soc_in_pct: float | None) -> Session:
         self._count += 1
@@ -183,3 +196,25 @@ def _give(event: simpy.Event, bay: Bay[Any] | None) -> None:
 
 def _nobody(_session: Session) -> None:
     return None
+
+
+@fault(
+    "demand.surge",
+    hits=Visits,
+    zh="客流激增或骤减",
+    clause="9.6.2",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class DemandSurge:
+    """So many come for each that was expected: a holiday or a closed station nearby, or, below 1, a storm."""
+
+    factor: float = field(default=3.0, metadata=bounds(low=0.0, high=20.0))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, visits: Visits) -> Iterable[Contribution]:
+        """More, or fewer."""
+        yield visits.crowd.scale(self.factor)

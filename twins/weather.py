@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
+from math import inf
 from typing import Literal, NamedTuple
 
+from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import Misfit, key
 from sim.kernel import Kernel
 from sim.signals import Signal, State
@@ -14,7 +17,7 @@ from twins.sun import Sun, clear_sky_w_m2
 from twins.weather_fit import AIR_TEMP_C, HUMIDITY_PCT
 from twins.weather_series import Hour, Rain, hour_number, shenzhen_2022
 
-__all__ = ["Weather", "WeatherConfig"]
+__all__ = ["Weather", "WeatherConfig", "WeatherShifted"]
 
 _SERIES = {"shenzhen_2022": shenzhen_2022}
 _SERIES_LATITUDE_DEG, _LATITUDE_DEG = 22.5, 30.0
@@ -124,7 +127,10 @@ class Weather:
     on level ground, 0 at night), state `weather.rain_class` (none, light, moderate, heavy). A series and the sun are
     straight lines from one whole hour of the station's clock to the next. `is_synthetic` turns true, with the event
     `weather.synthetic`, in the first hour that begins without a record. What is constant plans nothing.
+    The knob `warmer_k` is added to the air of a series.
     """
+
+    path = path_form = "weather"
 
     def __init__(self, kernel: Kernel, config: WeatherConfig) -> None:
         """Begins as the calendar of the station says."""
@@ -138,6 +144,7 @@ class Weather:
         self.sun_w_m2 = Signal("weather.sun_w_m2", "W/m2", config.sun_w_m2 or 0.0)
         self.rain = State("weather.rain_class", tuple(Rain)[config.rain_class or 0])
         kernel.add(self.air_temp_c, self.humidity_pct, self.wind_m_s, self.sun_w_m2, self.rain)
+        self.warmer_k: Knob[float] = Knob(config.warmer_k, lambda: None)
         self.series = config.series
         self.is_synthetic = False
         self._series = _SERIES[config.series]() if config.series is not None else None
@@ -186,7 +193,7 @@ class Weather:
         if here is None or there is None:
             return
         signals = (self.air_temp_c, self.humidity_pct, self.wind_m_s)
-        more = (self._config.warmer_k, 0.0, 0.0)
+        more = (self.warmer_k.value, 0.0, 0.0)
         for signal, begins, ends, extra in zip(signals, here[:3], there[:3], more, strict=True):
             slope = (ends - begins) / SECONDS_PER_HOUR
             signal.set(now, begins + extra + slope * (now - self._before.t), slope)
@@ -217,3 +224,16 @@ class Weather:
         slope = (last - first) / (end - begin)
         self.sun_w_m2.set(now, first + slope * (now - begin), slope)
         return end
+
+
+@fault("weather.shifted", hits=Weather, zh="气温突变", clause="5.1", faces=("station", "wire"), needs="weather.series")
+@dataclass(frozen=True, kw_only=True)
+class WeatherShifted:
+    """The air of a recorded series is warmer by so much, or colder, from the next whole hour of the clock on."""
+
+    warmer_k: float = field(default=10.0, metadata=bounds(low=-60.0, high=20.0))
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, weather: Weather) -> Iterable[Contribution]:
+        """Shift it."""
+        yield weather.warmer_k.add(self.warmer_k)

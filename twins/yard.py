@@ -9,15 +9,16 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import hypot
+from math import hypot, inf
 from typing import Any, Literal
 
+from sim.faults import Contribution, Knob, bounds, fault
 from sim.files import key
 from sim.kernel import Kernel
 from sim.signals import Signal
-from twins.bay import Bay, Occupancy, PlaceConfig, SensorConfig
+from twins.bay import Bay, PlaceConfig, SensorConfig
 
-__all__ = ["Turn", "Yard", "YardConfig"]
+__all__ = ["EntranceClosed", "Turn", "Yard", "YardConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,12 @@ class Turn:
 
 
 class Yard:
-    """Bays, the line, and who is next. Signal `yard.waiting`: vehicles in the line."""
+    """Bays, the line, and who is next. Signal `yard.waiting`: vehicles in the line.
+
+    With the knob `is_closed` nobody comes in.
+    """
+
+    path = path_form = "yard"
 
     def __init__(self, kernel: Kernel, config: YardConfig, bays: Sequence[Bay[Any]], places: float) -> None:
         """`bays` are the charging bays in file order; `places` is how many vehicles may wait, inf for any."""
@@ -57,6 +63,7 @@ class Yard:
         self.places = places
         self.waiting = Signal("yard.waiting", "1")
         kernel.add(self.waiting)
+        self.is_closed: Knob[bool] = Knob(False, lambda: None)
         self._offered: dict[str, list[int]] = {"fast": [], "slow": []}
         self._lines: dict[str, deque[Turn]] = {}
         self._kinds = {bay.config.kind for bay in bays if bay.evses}
@@ -123,7 +130,7 @@ class Yard:
 
     def _consider(self, bay: Bay[Any]) -> None:
         """Offer a bay that is seen free and can charge, and let the line move up."""
-        if bay.is_listed or bay.is_promised or bay.seen.value is not Occupancy.FREE or bay.ready_evse() is None:
+        if bay.is_listed or bay.is_promised or not bay.seems_free or bay.ready_evse() is None:
             return
         bay.is_listed = True
         insort(self._offered[bay.config.kind], bay.number)
@@ -157,7 +164,7 @@ class Yard:
             bay = self.bays[number]
             del offered[position]
             bay.is_listed = False
-            if bay.seen.value is Occupancy.FREE and bay.ready_evse() is not None:
+            if bay.seems_free and bay.ready_evse() is not None:
                 bay.is_promised = True
                 return bay
         return None
@@ -165,3 +172,24 @@ class Yard:
     def _counted(self, change: int) -> None:
         self._count += change
         self.waiting.set(self._kernel.now, float(self._count))
+
+
+@fault(
+    "yard.entrance_closed",
+    hits=Yard,
+    zh="入口道闸关闭",
+    clause="13.8",
+    faces=(
+        "station",
+        "platform",
+    ),
+)
+@dataclass(frozen=True, kw_only=True)
+class EntranceClosed:
+    """The barrier at the entrance does not open: who comes is turned away, who is there can leave."""
+
+    duration_s: float = field(default=inf, metadata=bounds(low=1.0, high=1e9))
+
+    def contributions(self, yard: Yard) -> Iterable[Contribution]:
+        """Close it."""
+        yield yard.is_closed.force(True)
