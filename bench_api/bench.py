@@ -49,9 +49,9 @@ class Plan:
     """What is to be run: `out` is the run's folder, `state` holds what a restart needs, `csms` an address or None.
 
     `slots` says which things are devices. `vehicles` is the text of a replayed table that is in no file any more;
-    `tested` says whom it is played against. Where `is_endless` the station lives on after the scenario's duration,
-    until it is told to stop; with `is_repeated` the scenario's deeds come from a recording. `serving` says which faces
-    it has meanwhile, beside that to its platform.
+    `tested` says whom it is played against, `manner` how the embedded CSMS is run. Where `is_endless` the station
+    lives on after the scenario's duration, until it is told to stop; with `is_repeated` the scenario's deeds come from
+    a recording. `serving` says which faces it has meanwhile, beside that to its platform.
     """
 
     loaded: LoadedScenario
@@ -67,6 +67,7 @@ class Plan:
     tested: str = ""
     vehicles: str | None = None
     slots: Document[SlotFile] | None = None
+    manner: str = "plain"
     is_endless: bool = False
     is_repeated: bool = False
     serving: Serving | None = None

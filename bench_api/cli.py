@@ -61,6 +61,9 @@ OutOption = Annotated[Path | None, typer.Option(help="The run's folder; by defau
 SlotsOption = Annotated[
     str | None, typer.Option(help="Slot file, shipped or yours: which things are real devices; real pace.")
 ]
+MannerOption = Annotated[
+    str | None, typer.Option(help="How the embedded CSMS is run: plain, careful, careless:NAME, mute:ACTION, late:S.")
+]
 
 
 def _version(is_asked: bool) -> None:
@@ -102,6 +105,7 @@ def run(
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
     slots: SlotsOption = None,
+    manner: MannerOption = None,
     faces: Annotated[
         str | None, typer.Option(help="Open meanwhile: modbus, rest, or both with a comma; lockstep and real alone.")
     ] = None,
@@ -116,8 +120,8 @@ def run(
     from bench_api.running import run as play
 
     raise typer.Exit(
-        play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, faces=faces, changes=changes or (),
-             is_sabotaged=sabotage, as_json=as_json)
+        play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, faces=faces, manner=manner,
+             changes=changes or (), is_sabotaged=sabotage, as_json=as_json)
     )  # fmt: skip
 
 
@@ -186,6 +190,7 @@ def csms(
     api_port: Annotated[int | None, typer.Option(help="REST port; by default the next one.")] = None,
     db: Annotated[Path | None, typer.Option(help="SQLite file; by default everything stays in memory.")] = None,
     token_file: Annotated[Path | None, typer.Option(help="File holding the REST token.")] = None,
+    manner: MannerOption = None,
 ) -> None:
     """Run the embedded CSMS: OCPP on one port, REST on the next."""
     from bench_api.tokens import read_token
@@ -194,7 +199,7 @@ def csms(
     def ready(ocpp_url: str, api_url: str) -> None:
         typer.echo(f"csms: OCPP {ocpp_url}/<charge point id>, REST {api_url}/api/v1", err=True)
 
-    serve(host, port, api_port, db, ready, read_token(token_file))
+    serve(host, port, api_port, db, ready, read_token(token_file), manner=manner or "plain")
 
 
 @app.command(epilog="Example: voltyard serve open-day --csms ws://127.0.0.1:9000 --state station")

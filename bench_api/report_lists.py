@@ -15,7 +15,8 @@ MOST_EVENTS, MOST_SESSIONS, MOST_FRAMES, MOST_BODY = 300, 500, 100, 2000
 TROUBLE = (
     "fault.", "alarm.", "staff.", "bms.", "pile.derated", "pile.derating_ended", "pile.reset", "evse.recovered",
     "transformer.", "grid.", "connector.pulled", "session.refused", "command.refused", "wire.lost", "wire.refused",
-    "weather.",
+    "weather.", "platform.call_error", "platform.no_answer", "platform.remote_stop", "platform.start_refused",
+    "platform.change_availability",
 )  # fmt: skip
 WEIGHTY = ("session.", "vehicle.turned_away", "vehicle.reneged")
 AS_IT_SHOULD = "target_reached"

@@ -27,6 +27,7 @@ from bench_api.run_folders import held
 from bench_api.socket_play import Serving
 from hil.listening import bound
 from hil.modbus.tls import tls_problems
+from hil.ocpp.csms.manners import read_manner
 from hil.ocpp.transport import without_credentials
 from scenarios.grid import read_changes
 from scenarios.loader import LoadedScenario, find_scenario, load_scenario
@@ -52,6 +53,7 @@ def run(
     junit: Path | None,
     *,
     slots: str | None = None,
+    manner: str | None = None,
     faces: str | None = None,
     changes: Sequence[str] = (),
     is_sabotaged: bool = False,
@@ -73,7 +75,8 @@ def run(
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    plan = plan_of(loaded, chosen, seed, csms, record, out, state, _typed(scenario, changes, is_sabotaged), slots)
+    told = _typed(scenario, changes, is_sabotaged)
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, told, slots, manner)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -132,6 +135,7 @@ def plan_of(
     state: Path | None,
     command: str,
     slots: str | None = None,
+    manner: str | None = None,
 ) -> Plan:
     """The plan that options make; UsageError where one cannot be. `command` is what the person typed first."""
     if slots is not None and pace.name != "real":
@@ -139,6 +143,16 @@ def plan_of(
     devices = load_slots(find_slots(slots), loaded) if slots is not None else None
     if csms is not None and not csms.startswith(("ws://", "wss://")):
         raise UsageError(f"--csms {csms!r}: an address that begins with ws:// or wss:// is needed")
+    if manner is not None:
+        read_manner(manner)
+        if csms is not None or not pace.has_wire:
+            raise UsageError(f"--manner {manner}: it is that of the embedded CSMS; use it with a wire, without --csms")
+    named = loaded.document.value.platform
+    if named is not None and csms is None:
+        try:
+            read_manner(named)
+        except UsageError as error:
+            raise UsageError(f"{loaded.document.path}: platform: {error}") from None
     if record not in LEVELS:
         raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
     if seed is not None and not 0 <= seed <= 2**53:
@@ -149,9 +163,11 @@ def plan_of(
     if pace.has_wire and loaded.station.value.platform_face is not None:
         tested = without_credentials(csms)[0] if csms is not None else "the embedded CSMS (another process)"
     more = (" --csms URL" if csms else "") + (f" --slots {slots}" if slots else "")
+    more += f" --manner {manner}" if manner else ""
     told = f"voltyard {command} --pace {pace.name} --seed {used}{more}"
     return Plan(loaded=loaded, pace=pace, seed=used, out=folder, state=state or folder / "state", record=record,
-                csms=csms, command=told, tested=tested, slots=devices)  # fmt: skip
+                csms=csms, command=told, tested=tested, slots=devices,
+                manner=manner or named or "plain")  # fmt: skip
 
 
 def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:

@@ -60,7 +60,7 @@ def play_on_sockets(bench: Bench) -> None:
         database = bench.plan.out / "csms.sqlite"
         for old in bench.plan.out.glob(f"{database.name}*"):
             old.unlink()  # of an earlier run in this folder
-        csms = spawn(database)
+        csms = spawn(database, manner=bench.plan.manner)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_drive(bench, csms))

@@ -184,7 +184,7 @@ class Loop:
             for link in self._links:
                 link.flush()
             waiting = [link for link in self._links if not link.is_settled]
-            if not waiting and not self._posted.is_set():
+            if not waiting and not self._posted.is_set() and not any(link.is_provoking for link in self._links):
                 return
             await self._settled(waiting)
             self._admit()

@@ -8,12 +8,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from scenarios.conditions import PLATFORM_PREFIX
 from scenarios.places import places, that_fit
 from scenarios.targets import key_of, natural
 from sim.clock import Clock
 from sim.deeds import DEEDS
-from sim.events import WIRE_PREFIX
+from sim.events import WIRE_PREFIXES
 from sim.faults import FAULTS, Parameter
 from sim.globs import pattern_of
 from sim.kernel import Kernel
@@ -145,7 +144,7 @@ class StationCatalogue:
 
     def knows_event(self, kind: str) -> bool:
         """Whether such events exist; those of the wire and the platform are not listed and pass."""
-        return kind in EVENT_KINDS or kind.startswith(WIRE_PREFIX) or kind.startswith(PLATFORM_PREFIX)
+        return kind in EVENT_KINDS or kind.startswith(WIRE_PREFIXES)
 
     def event_kinds(self) -> Collection[str]:
         """Kinds of events."""

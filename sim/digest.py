@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from sim.events import WIRE, WIRE_PREFIX, Command, Event, Scalar
+from sim.events import WIRE, WIRE_PREFIXES, Command, Event, Scalar
 from sim.signals import Signal, State
 from sim.sums import Sum
 from sim.units import SimTime
@@ -66,7 +66,7 @@ class Digest:
                 exact.append(entry)
                 continue
             _, t, kind, subject, data, _, _ = entry
-            if kind.startswith(WIRE_PREFIX):
+            if kind.startswith(WIRE_PREFIXES):
                 continue
             exact.append((t, kind, subject, data))
             for value in data.values():

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from sim.units import SimTime
 
-__all__ = ["WIRE", "WIRE_PREFIX", "Command", "Event", "Scalar", "Ticket"]
+__all__ = ["WIRE", "WIRE_PREFIXES", "Command", "Event", "Scalar", "Ticket"]
 
 Scalar = str | int | float | bool | None
 
 WIRE = "wire"
 """Source of commands that a wire brings: frames, connections, losses. What they say is not the twins' own."""
 
-WIRE_PREFIX = "wire."
-"""Kinds that begin so speak of connections, frames and platform ids; the event digest leaves them out."""
+WIRE_PREFIXES = ("wire.", "platform.")
+"""Kinds that begin so speak of connections, frames, and what a platform asks; the event digest leaves them out."""
 
 
 class Event(NamedTuple):

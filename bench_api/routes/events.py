@@ -12,6 +12,7 @@ from bench_api.routes.refusals import refusals
 from bench_api.routes.strict import strict_router
 from bench_api.served import Served
 from hil.ocpp.planned_point import WIRE_KINDS
+from hil.ocpp.platform_events import PLATFORM_KINDS
 from scenarios.catalogue import EVENT_KINDS
 from sim.events import Scalar
 from sim.globs import pattern_of
@@ -19,7 +20,7 @@ from sim.nearest import nearest
 
 __all__ = ["routes"]
 
-_KINDS: Final = (*EVENT_KINDS, *WIRE_KINDS)
+_KINDS: Final = (*EVENT_KINDS, *WIRE_KINDS, *PLATFORM_KINDS)
 _LONGEST_KIND: Final = 100
 
 After = Annotated[int, Query(ge=0, le=2**53 - 1, description="Events with a higher number.")]

@@ -15,6 +15,7 @@ from hil.ocpp.message_book import MessageBook, message_book
 from hil.ocpp.meter_values import whole_wh
 from hil.ocpp.outlets import EvseConnector, error_code_of, reason_of, status_of
 from hil.ocpp.planned_point import FrameSink, PlannedPoint
+from hil.ocpp.platform_events import PlatformFace
 from hil.ocpp.queue import TransactionQueue
 from hil.ocpp.wire_book import WireBook
 from sim.kernel import Kernel
@@ -150,6 +151,7 @@ class OcppEndpoint:
             on_time=point.set_clock if self._obeys_clock else lambda _stamp, _now: None,
             now=self._kernel.now,
         )
+        point.face = PlatformFace(point.engine, point.tell)
         point.book.lost_before = point.engine.counters.lost
         if url is not None:
             address = url.replace("{charge_point}", identity)

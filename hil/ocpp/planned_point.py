@@ -14,11 +14,12 @@ from hil.ocpp.impaired_wire import ImpairedWire
 from hil.ocpp.link import OcppLink
 from hil.ocpp.message_book import PointBook
 from hil.ocpp.outlets import EvseConnector
+from hil.ocpp.platform_events import PlatformFace
 from hil.ocpp.redaction import redact
 from hil.ocpp.rpc import Direction
 from hil.ocpp.wire_book import WireBook
 from sim.errors import Unreachable
-from sim.events import Command
+from sim.events import Command, Scalar
 from sim.kernel import Kernel, Rank, Twin
 from sim.units import FOREVER, SimTime
 from twins.links import Link, LinkState
@@ -36,7 +37,7 @@ FrameSink = Callable[[tuple[Any, ...]], None]
 class PlannedPoint(Twin):
     """One charge point in the kernel: its timers are planned, its commands obeyed, its frames recorded.
 
-    It is its engine's `Listener`; whoever makes it gives it `engine`, and `link` where there is a socket.
+    It is its engine's `Listener`; whoever makes it gives it `engine` and `face`, and `link` where there is a socket.
     """
 
     rank = Rank.THERMAL
@@ -56,6 +57,7 @@ class PlannedPoint(Twin):
         self.absence = Absence(float(kernel.now))
         self.wire_book = WireBook(identity)
         self.engine: ChargePoint
+        self.face: PlatformFace
         self.link: OcppLink | None = None
         self.was_connected = False
         self.clock_offset_s = 0.0
@@ -65,6 +67,7 @@ class PlannedPoint(Twin):
         self._on_frame = on_frame
         self._actions: dict[Direction, str] = {"in": "", "out": ""}
         self._was_booted = False
+        self._cause: int | None = None
         self._wire = wire
         self.impaired: ImpairedWire | None = None
         wire.on_change = self._wire_leaned_on
@@ -73,7 +76,11 @@ class PlannedPoint(Twin):
         """What the engine has due: calls that time out, heartbeats, samples, the next try to connect."""
         engine = self.engine
         if now >= engine.next_timer():
+            rpc = engine.rpc
+            silent = rpc.open_call if rpc is not None and now >= rpc.next_timer() else None
             engine.tick(now)
+            if silent is not None:
+                self.face.timed_out(silent)
         connect_at = engine.next_connect_at
         if connect_at <= now:
             connect_at = FOREVER
@@ -97,11 +104,13 @@ class PlannedPoint(Twin):
         if command.verb == "received":
             data = self.link.raw(command.key[1]) if self.link is not None else None
             asked = engine.rpc.open_call if engine.rpc is not None else None
+            self._cause = seq
             data = data or str(args["text"]).encode()
             if self.impaired is not None:
                 self.impaired.hear(data)
             else:
                 engine.received(data, now)
+            self._cause = None
             if self.link is not None and asked is not None and (not engine.rpc or engine.rpc.open_call is not asked):
                 self.link.answered(asked.action)
         elif command.verb == "connected":
@@ -133,6 +142,7 @@ class PlannedPoint(Twin):
         self._wire.traffic_bytes += len(data)
         if self.impaired is None or not self.impaired.is_altered:
             self.wire_book.seen(direction, frame, data, verdict, self._kernel.now)
+        self.face.seen(direction, frame, verdict)
         if self._on_frame is None:
             return
         if isinstance(frame, Call):
@@ -147,6 +157,10 @@ class PlannedPoint(Twin):
             (self._kernel.now, time.time_ns(), self.engine.identity, direction, kind, action, message_id, len(data),
              verdict, body)
         )  # fmt: skip
+
+    def tell(self, kind: str, data: dict[str, Scalar]) -> None:
+        """Emit what the platform did, caused by what has just arrived."""
+        self._kernel.emit(kind, self.path, data, cause=self._cause)
 
     def set_clock(self, stamp: str, now: float) -> None:
         """Go by the CSMS's time from now on."""

@@ -18,6 +18,7 @@ from hil.ocpp.schemas import Violation, check_call, check_result
 from sim.errors import VoltyardError
 
 __all__ = [
+    "Amiss",
     "Answer",
     "Answered",
     "BadPayload",
@@ -88,6 +89,14 @@ class CallRefused(VoltyardError):
         self.details = details or {}
 
 
+class Amiss(VoltyardError):
+    """Raised by a handler that is to answer wrongly: its payload goes out unchecked, None for no answer at all."""
+
+    def __init__(self, payload: Payload | None) -> None:
+        super().__init__("answered amiss on purpose")
+        self.payload = payload
+
+
 class BadPayload(VoltyardError):
     """Our own side tried to send a payload that breaks the schema."""
 
@@ -111,9 +120,9 @@ class Rpc:
     schema, is answered with InternalError and then raised: it is a fault of ours. `on_frame` sees each frame in its
     order on the wire; verdict is "ok", "unexpected" or an OCPP error code.
 
-    `provoking` turns True when a call other than Heartbeat and MeterValues goes out; whoever has waited for the peer's
-    reactions sets it back. `unexpected` keeps the last answers that belong to no open call, `unexpected_count` counts
-    them, `ignored_count` counts messages that cannot be answered at all.
+    `provoking` turns True when a call other than Heartbeat and MeterValues, or an answer, goes out; whoever has waited
+    for the peer's reactions sets it back. `unexpected` keeps the last answers that belong to no open call,
+    `unexpected_count` counts them, `ignored_count` counts messages that cannot be answered at all.
     """
 
     def __init__(
@@ -278,7 +287,12 @@ class Rpc:
             if violation is not None:
                 raise BadPayload(f"answer to {call.action}: {violation.code}: {violation.description}")
             self._send(Result(call.id, payload), "ok")
+            self.provoking = True  # the next may follow
+        except Amiss as amiss:
+            if amiss.payload is not None:
+                self._send(Result(call.id, amiss.payload), "ok")
         except CallRefused as refusal:
+            self.provoking = True
             self._send(CallError(call.id, refusal.code, refusal.description, refusal.details), "ok")
         except Exception:
             self._send(CallError(call.id, "InternalError", "the receiver failed to handle this message"), "ok")

@@ -10,14 +10,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import orjson
 
+from hil.ocpp.csms.manners import PLAIN, Manner
+from hil.ocpp.csms.operator import Operator
 from hil.ocpp.csms.store import Store, StoredTransaction
 from hil.ocpp.frames import Call, CallError, Frame, Payload
-from hil.ocpp.rpc import CallRefused, Direction, Rpc
+from hil.ocpp.rpc import Amiss, CallRefused, Direction, Rpc
 
 __all__ = ["CSMS_ACTIONS", "CentralSystem", "Onlooker", "Session"]
 
@@ -77,13 +79,14 @@ class CentralSystem:
 
     def __init__(
         self, store: Store, *, new_id: Callable[[], str], clock: Callable[[], datetime], heartbeat_s: int = 300,
-        onlooker: Onlooker | None = None,
+        onlooker: Onlooker | None = None, manner: Manner = PLAIN,
     ) -> None:  # fmt: skip
         self.store = store
         self.new_id = new_id
         self.clock = clock
         self.heartbeat_s = heartbeat_s
         self.onlooker = onlooker
+        self.manner = manner
         self.sessions: dict[str, Session] = {}
 
     def open(self, charge_point: str) -> Session:
@@ -109,6 +112,8 @@ class Session:
         self.rpc = Rpc(self._handle, new_id=system.new_id, on_frame=self._seen)
         self._system = system
         self._store = system.store
+        self._manner = system.manner
+        self._operator = Operator(system.manner, charge_point, system.store)
         self._is_booted = system.store.is_known(charge_point)
         self._statuses: dict[int, str] = {}
         self._open: dict[int, int] = {}  # transaction -> connector: known open, without asking the store again
@@ -153,10 +158,17 @@ class Session:
     def _violation(self, action: str, rule: str, description: str) -> None:
         self._store.violation(self.charge_point, self._system.now_text(), action, rule, description)
 
-    def _handle(self, action: str, payload: Payload, _now: float) -> Payload:
+    def _handle(self, action: str, payload: Payload, now: float) -> Payload:
+        if action in self._manner.error:
+            raise CallRefused("InternalError", "the central system answers so by its manner")
+        if action in self._manner.mute:
+            raise Amiss(None)
         answer = self._answer(action, payload)
+        self._operator.heard(action, payload, self.rpc, now)
         if self._system.onlooker is not None:
             self._system.onlooker.heard(self.charge_point, action, payload, answer)
+        if action in self._manner.wrong:
+            raise Amiss({"amiss": True})
         return answer
 
     def _answer(self, action: str, payload: Payload) -> Payload:
@@ -181,7 +193,10 @@ class Session:
         return {"status": "Accepted", "currentTime": now, "interval": self._system.heartbeat_s}
 
     def _authorize(self, payload: Payload) -> Payload:
-        return {"idTagInfo": {"status": self._store.id_tag_status(payload["idTag"])}}
+        return {"idTagInfo": {"status": self._tag_status(payload["idTag"])}}
+
+    def _tag_status(self, tag: str) -> str:
+        return "Accepted" if "accepts_any_token" in self._manner.careless else self._store.id_tag_status(tag)
 
     def _status(self, payload: Payload) -> Payload:
         connector, status = payload["connectorId"], payload["status"]
@@ -203,13 +218,15 @@ class Session:
             raise CallRefused("PropertyConstraintViolation", "connectorId: 1 or more")
         with self._store.together():
             others = self._store.open_transactions(self.charge_point, connector)
-            number, is_new = self._store.start(
-                self.charge_point, connector, id_tag, payload["meterStart"], _normal(payload["timestamp"])
-            )
+            at = _normal(payload["timestamp"])
+            number, is_new = self._store.start(self.charge_point, connector, id_tag, payload["meterStart"], at)
+            while not is_new and "bills_twice" in self._manner.careless:
+                at = _text(datetime.fromisoformat(at) + timedelta(milliseconds=1))
+                number, is_new = self._store.start(self.charge_point, connector, id_tag, payload["meterStart"], at)
             if is_new and others:
                 what = f"connector {connector} still has transaction {others[-1]}"
                 self._violation("StartTransaction", "start_while_open", what)
-            status = self._store.id_tag_status(id_tag)
+            status = "Blocked" if self._operator.refuses(connector) else self._tag_status(id_tag)
         self._open[number] = connector
         return {"transactionId": number, "idTagInfo": {"status": status}}
 

@@ -26,6 +26,7 @@ import orjson
 from hil.event_loop import loop_factory
 from hil.listening import TOKEN_VARIABLE, bound, check_port, one_family, require_token, shown_host
 from hil.ocpp.csms.engine import CentralSystem
+from hil.ocpp.csms.manners import Manner, read_manner
 from hil.ocpp.csms.server import Csms
 from hil.ocpp.csms.store import Store
 from sim.errors import BenchError, UsageError, VoltyardError
@@ -47,6 +48,7 @@ def serve(
     token: str | None = None,
     *,
     heartbeat_s: int = 300,
+    manner: str = "plain",
     until_stdin_closes: bool = False,
 ) -> None:
     """Run the CSMS until SIGTERM or SIGINT, then end in order.
@@ -59,10 +61,11 @@ def serve(
         ready: called with both URLs once both ports listen.
         token: bearer token of the REST face, required beyond loopback.
         heartbeat_s: the interval charge points are told, s.
+        manner: how it is run (`hil.ocpp.csms.manners`).
         until_stdin_closes: also end when standard input ends, that is when the parent process is gone.
 
     Raises:
-        UsageError: beyond loopback without a token, or a number out of range.
+        UsageError: beyond loopback without a token, a number out of range, or no such manner.
         PortInUse: an address is taken.
         BenchError: the database cannot be used.
     """
@@ -72,11 +75,12 @@ def serve(
     check_port("--api-port", rest)
     if heartbeat_s < 1:
         raise UsageError(f"heartbeat interval {heartbeat_s} s: at least 1 s")
+    chosen = read_manner(manner)
     host = one_family(host)
     store = Store(db)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_serve(store, host, port, rest, ready, token, heartbeat_s, until_stdin_closes))
+            runner.run(_serve(store, host, port, rest, ready, token, heartbeat_s, chosen, until_stdin_closes))
     finally:
         store.close()
 
@@ -89,6 +93,7 @@ async def _serve(
     ready: Ready | None,
     token: str | None,
     heartbeat_s: int,
+    manner: Manner,
     until_stdin_closes: bool,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -99,7 +104,7 @@ async def _serve(
     if until_stdin_closes:
         loop.add_reader(sys.stdin.fileno(), _watch_stdin, loop, stop)
     system = CentralSystem(
-        store, new_id=lambda: uuid.uuid4().hex, clock=lambda: datetime.now(UTC), heartbeat_s=heartbeat_s
+        store, new_id=lambda: uuid.uuid4().hex, clock=lambda: datetime.now(UTC), heartbeat_s=heartbeat_s, manner=manner
     )
     csms = Csms(system)
     with bound(host, api_port) as rest:
@@ -162,6 +167,7 @@ def spawn(
     port: int = 0,
     api_port: int = 0,
     heartbeat_s: int = 300,
+    manner: str = "plain",
     start_s: float = _START_S,
 ) -> CsmsProcess:
     """Start the CSMS as another process, which ends with this one.
@@ -172,6 +178,7 @@ def spawn(
         port: OCPP, 0 for any free one.
         api_port: REST, 0 for any free one.
         heartbeat_s: the interval charge points are told, s.
+        manner: how it is run.
         start_s: how long it may take to come up.
 
     Raises:
@@ -181,7 +188,15 @@ def spawn(
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     # -P: a stranger's `sim` in the working folder must not stand in for ours.
     command = [sys.executable, "-P", "-m", "hil.ocpp.csms.process", "--host", host, "--port", str(port)]
-    command += ["--api-port", str(api_port), "--heartbeat", str(heartbeat_s), "--until-stdin-closes"]
+    command += [
+        "--api-port",
+        str(api_port),
+        "--heartbeat",
+        str(heartbeat_s),
+        "--manner",
+        manner,
+        "--until-stdin-closes",
+    ]
     command += ["--db", str(Path(db).resolve())] if db is not None else []
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
@@ -209,6 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--api-port", type=int)
     parser.add_argument("--db", type=Path)
     parser.add_argument("--heartbeat", type=int, default=300)
+    parser.add_argument("--manner", default="plain")
     parser.add_argument("--until-stdin-closes", action="store_true")
     chosen = parser.parse_args(arguments)
 
@@ -225,6 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
             ready,
             os.environ.get(TOKEN_VARIABLE) or None,
             heartbeat_s=chosen.heartbeat,
+            manner=chosen.manner,
             until_stdin_closes=chosen.until_stdin_closes,
         )
     except VoltyardError as error:

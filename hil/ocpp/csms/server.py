@@ -146,10 +146,17 @@ class _Link:
         self.session.rpc.tick(self._loop.time())
         self._flush()
 
+    def _send(self, out: list[bytes]) -> None:
+        for data in out:
+            self._connection.send(data)
+
     def _flush(self) -> None:
         rpc = self.session.rpc
-        for data in rpc.outgoing():
-            self._connection.send(data)
+        out = rpc.outgoing()
+        if out and self._csms.system.manner.late_s:
+            self._loop.call_later(self._csms.system.manner.late_s, self._send, out)
+        else:
+            self._send(out)
         due = rpc.next_timer()
         if due != self._armed:
             if self._timer is not None:
