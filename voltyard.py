@@ -1,12 +1,25 @@
-"""Front door: the console command, `python -m voltyard` and `import voltyard`; importing it touches nothing."""
+"""Front door: the console command, `python -m voltyard`, `import voltyard` and the pytest plugin.
+
+Importing it touches nothing, and its fixtures do nothing until a test asks for one.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["main", "open"]
+if TYPE_CHECKING:
+    import pytest
+
+    from bench_api.fixtures import RunningCsms
+    from bench_api.played_run import PlayedRun
+    from bench_api.station_process import StationProcess
+    from bench_api.stepped_station import SteppedStation
+
+__all__ = ["main", "open", "pytest_configure"]
 
 _PACKAGES = ("sim", "twins", "hil", "scenarios", "plots", "bench_api")
 
@@ -39,6 +52,52 @@ def main() -> None:
     from bench_api.cli import main as command
 
     command()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Offer the fixtures `voltyard_station`, `voltyard_server`, `voltyard_run` and `voltyard_csms`."""
+    import pytest
+
+    class Fixtures:
+        """Made here, so that nothing but pytest needs pytest."""
+
+        @pytest.fixture
+        def voltyard_station(
+            self, request: pytest.FixtureRequest, tmp_path: Path
+        ) -> Iterator[Callable[..., SteppedStation]]:
+            """`voltyard_station("two-outlet-day")`: a station in this process, whose time the test moves."""
+            open()
+            from bench_api.fixtures import stations
+
+            yield from stations(request, tmp_path)
+
+        @pytest.fixture
+        def voltyard_server(
+            self, request: pytest.FixtureRequest, tmp_path: Path
+        ) -> Iterator[Callable[..., StationProcess]]:
+            """`voltyard_server("open-day", csms=URL)`: a station that is up in a process of its own."""
+            open()
+            from bench_api.fixtures import servers
+
+            yield from servers(request, tmp_path)
+
+        @pytest.fixture
+        def voltyard_run(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., PlayedRun]]:
+            """`voltyard_run("hot-day", csms=URL)`: plays a scenario to its end and returns its verdict."""
+            open()
+            from bench_api.fixtures import runs
+
+            yield from runs(request, tmp_path)
+
+        @pytest.fixture
+        def voltyard_csms(self) -> Iterator[RunningCsms]:
+            """The embedded CSMS in a process of its own: `.url` for charge points, `.rest` for its REST face."""
+            open()
+            from bench_api.fixtures import csms
+
+            yield from csms()
+
+    config.pluginmanager.register(Fixtures(), "voltyard-fixtures")
 
 
 def _refuse_stranger(name: str, home: Path) -> None:

@@ -8,19 +8,18 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from starlette.types import ASGIApp
 
-from bench_api.routes import commands, endpoints, events, faults, health, signals, station
+from bench_api.routes import commands, endpoints, events, faults, health, run_control, scenarios, signals, station
 from bench_api.served import Served
 from hil.rest_guard import Guard
 
 __all__ = ["create_app"]
 
-_ROUTES: Final = (health, station, signals, events, commands, faults, endpoints)
+_ROUTES: Final = (health, station, run_control, signals, events, commands, faults, endpoints, scenarios)
 _SHOWN_PROBLEMS: Final = 5
 
 
-def create_app(served: Served, *, host: str, token: str | None) -> ASGIApp:
+def create_app(served: Served, *, host: str, token: str | None) -> Guard:
     """The application; `host` is the address it is served on, `token` is asked for when given."""
     app = FastAPI(title="Voltyard", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     for module in _ROUTES:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -87,6 +88,7 @@ class Bench:
         self.recorder = Recorder(_folder(plan.out) / "run.sqlite", plan.record)
         self.queue: TransactionQueue | None = None
         self.endpoint: OcppEndpoint | None = None
+        self.call_timeout_s = inf
         facts = provenance(loaded, plan.seed, plan.pace.name, plan.record, plan.command, plan.vehicles)
         facts |= {"tested": plan.tested, "run_at": datetime.now().astimezone().isoformat(timespec="minutes")}
         facts |= {"is_endless": plan.is_endless}
@@ -95,13 +97,13 @@ class Bench:
             facts |= queue_snapshot(path)
             self.queue = TransactionQueue(path)
             # Far faster than real, a call still gets `patience_s` of wall time.
-            timeout_s = max(_TIMEOUT_S, plan.patience_s * (plan.pace.factor or 0.0))
+            self.call_timeout_s = max(_TIMEOUT_S, plan.patience_s * (plan.pace.factor or 0.0))
             self.endpoint = OcppEndpoint(
                 self.kernel,
                 self.queue,
                 self.recorder.frame,
                 patience_s=plan.patience_s,
-                timeout_s=timeout_s,
+                timeout_s=self.call_timeout_s,
                 obeys_clock=plan.pace.name == "real",
                 is_patient=plan.is_endless,
             )

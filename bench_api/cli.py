@@ -104,6 +104,7 @@ def run(
     out: OutOption = None,
     state: Annotated[Path | None, typer.Option(help="Durable queues; by default <out>/state.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit here too.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Add a summary in Markdown to this file, for a CI page.")] = None,
     slots: SlotsOption = None,
     manner: MannerOption = None,
     faces: Annotated[
@@ -121,7 +122,7 @@ def run(
     from bench_api.running import run as play
 
     raise typer.Exit(
-        play(scenario, pace, seed, csms, record, out, state, junit, slots=slots, faces=faces, manner=manner,
+        play(scenario, pace, seed, csms, record, out, state, junit, summary, slots=slots, faces=faces, manner=manner,
              changes=changes or (), is_sabotaged=sabotage, is_brief=brief,
              as_json=as_json)
     )  # fmt: skip
@@ -220,6 +221,7 @@ def serve(
     record: Annotated[str, typer.Option(help="kpi, events or all.")] = "all",
     out: OutOption = None,
     slots: SlotsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Once up, its wires as one line of JSON.")] = False,
 ) -> None:
     """Keep a station up on all its wires, day after day, until SIGTERM or Ctrl-C.
 
@@ -229,9 +231,10 @@ def serve(
 
     raise typer.Exit(
         keep_up(
-            scenario, pace, seed, csms, state, host, port, token_file, record, out, slots, has_free_ports=has_free_ports
+            scenario, pace, seed, csms, state, host, port, token_file, record, out, slots,
+            has_free_ports=has_free_ports, as_json=as_json,
         )
-    )
+    )  # fmt: skip
 
 
 @app.command()
@@ -331,16 +334,48 @@ def list_(
 
 
 @app.command()
+def provision(
+    station: Annotated[str, typer.Argument(help="A name from `voltyard list stations`, or a file.")],
+    form: Annotated[str, typer.Option("--format", help="csv, a line a connector, or json.")] = "csv",
+    csms: Annotated[str | None, typer.Option(help="Your CSMS, instead of ${csms} in the addresses.")] = None,
+) -> None:
+    """Print what a CSMS must know of a station beforehand: charge points, connectors, tokens."""
+    from bench_api.provision import provision as told
+
+    typer.echo(told(station, form, csms), nl=False)
+
+
+@app.command(
+    epilog="Example: voltyard export runs/day --to text --wire --link 'A0*' --action StopTransaction --direction out"
+)
 def export(
     run: Annotated[Path, typer.Argument(help="A run's folder or its run.sqlite.")],
-    to: Annotated[str, typer.Option(help="csv or parquet.")],
+    to: Annotated[str, typer.Option(help="csv or parquet; with --wire csv, jsonl or text.")],
     signals: Annotated[str, typer.Option(help="Which signals, as a glob.")] = "*",
+    is_wire: Annotated[bool, typer.Option("--wire", help="The frames alone, one a line.")] = False,
+    link: Annotated[str | None, typer.Option(help="With --wire: of which links, as a glob.")] = None,
+    action: Annotated[str | None, typer.Option(help="With --wire: which actions, as a glob.")] = None,
+    direction: Annotated[str | None, typer.Option(help="With --wire: in or out, as the station sees it.")] = None,
+    kind: Annotated[str | None, typer.Option(help="With --wire: call, result or error.")] = None,
+    from_s: Annotated[float | None, typer.Option(help="With --wire: from this second of the run on.")] = None,
+    to_s: Annotated[float | None, typer.Option(help="With --wire: up to this second of the run.")] = None,
 ) -> None:
-    """Write a run's tables and samples beside it, one file each."""
+    """Write a run's tables and samples, or with --wire its frames, into the folder `export` beside it."""
     from bench_api.export import export_run
+    from bench_api.wire_log import Selection, export_wire
+    from sim.errors import UsageError
 
-    folder = run if run.is_dir() else run.parent
-    for written in export_run(run, to, folder / "export", signals):
+    folder = (run if run.is_dir() else run.parent) / "export"
+    chosen = {"link": link, "action": action, "direction": direction, "kind": kind, "from_s": from_s, "to_s": to_s}
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    if is_wire:
+        written, count = export_wire(run, to, folder, Selection(**given))
+        typer.echo(f"{count} frame(s)", err=True)
+        typer.echo(written)
+        return
+    if given:
+        raise UsageError(f"--{next(iter(given)).replace('_', '-')} selects frames: give --wire too")
+    for written in export_run(run, to, folder, signals):
         typer.echo(written)
 
 

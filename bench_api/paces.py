@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from sim.errors import UsageError
 
-__all__ = ["Pace", "read_pace"]
+__all__ = ["FASTEST", "Pace", "read_pace"]
+
+FASTEST: Final = 100_000.0
+"""The highest factor of a pace."""
 
 _TIMES = re.compile(r"(\d+(?:\.\d+)?)x", re.ASCII)
 
@@ -32,6 +36,6 @@ def read_pace(text: str) -> Pace:
     if text == "real":
         return Pace(text, 1.0)
     match = _TIMES.fullmatch(text)
-    if match is None or not 0.001 <= float(match[1]) <= 100_000.0:
+    if match is None or not 0.001 <= float(match[1]) <= FASTEST:
         raise UsageError(f"--pace {text!r}: fast, real, lockstep or a number of times real time such as 60x")
     return Pace(text, float(match[1]))

@@ -6,12 +6,16 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
 from bench_api.endpoint_rows import Row, rest_row
 from hil.listening import shown_host
 from hil.rest_server import RestServer
+
+if TYPE_CHECKING:
+    from bench_api.live import LiveFeed
 
 __all__ = ["RestFace", "RestPort"]
 
@@ -31,12 +35,15 @@ class RestPort:
 
 
 class RestFace:
-    """An application served on a port."""
+    """An application served on a port, and the live feed beside it."""
 
-    def __init__(self, port: RestPort, app: ASGIApp, fail: Callable[[BaseException], None]) -> None:
-        """`fail` is told when the server itself breaks down."""
+    def __init__(
+        self, port: RestPort, app: ASGIApp, fail: Callable[[BaseException], None], live: LiveFeed | None = None
+    ) -> None:
+        """`fail` is told when the server itself breaks down; `live` has the WebSockets."""
         self._port = port
-        self._server = RestServer(app)
+        self._live = live
+        self._server = RestServer(app, live.welcome if live is not None else None)
         self._fail = fail
         self._serving: asyncio.Task[None] | None = None
 
@@ -51,6 +58,8 @@ class RestFace:
 
     async def stop(self) -> None:
         """Answer what is under way, for three seconds at most, and close."""
+        if self._live is not None:
+            await self._live.stop()
         if self._serving is not None:
             self._server.should_exit = True
             await asyncio.wait([self._serving])

@@ -25,6 +25,7 @@ from bench_api.report import write_report
 from bench_api.rest_face import RestPort
 from bench_api.run_folders import held
 from bench_api.socket_play import Serving
+from bench_api.summary import markdown
 from hil.listening import bound
 from hil.modbus.tls import tls_problems
 from hil.ocpp.csms.manners import read_manner
@@ -51,6 +52,7 @@ def run(
     out: Path | None,
     state: Path | None,
     junit: Path | None,
+    summary: Path | None = None,
     *,
     slots: str | None = None,
     manner: str | None = None,
@@ -78,8 +80,8 @@ def run(
         raise UsageError(
             f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
         )
-    told = _typed(scenario, changes, is_sabotaged, is_brief)
-    plan = plan_of(loaded, chosen, seed, csms, record, out, state, told, slots, manner)
+    command = _typed(scenario, changes, is_sabotaged, is_brief)
+    plan = plan_of(loaded, chosen, seed, csms, record, out, state, command, slots, manner)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
@@ -91,7 +93,10 @@ def run(
         outcome = Bench(replace(plan, serving=serving), progress).run()
     if junit is not None:
         _copy(folder / "junit.xml", junit)
-    finish(outcome, folder, as_json=as_json)
+    report = finish(outcome, folder, as_json=as_json)
+    if summary is not None:
+        again = plan.command.replace("--csms URL", f"--csms {without_credentials(csms)[0]}") if csms else plan.command
+        _written(summary, markdown(outcome.document, folder, again, report))
     return outcome.exit_code
 
 
@@ -150,12 +155,13 @@ def plan_of(
         read_manner(manner)
         if csms is not None or not pace.has_wire:
             raise UsageError(f"--manner {manner}: it is that of the embedded CSMS; use it with a wire, without --csms")
-    named = loaded.document.value.platform
-    if named is not None and csms is None:
+    in_file = loaded.document.value.platform
+    if in_file is not None:
         try:
-            read_manner(named)
+            read_manner(in_file)
         except UsageError as error:
-            raise UsageError(f"{loaded.document.path}: platform: {error}") from None
+            what, _, right = str(error).partition("; ")
+            raise FileProblems([loaded.document.problem("platform", what, right)]) from None
     if record not in LEVELS:
         raise UsageError(f"--record {record!r}: one of {', '.join(LEVELS)}")
     if seed is not None and not 0 <= seed <= 2**53:
@@ -170,7 +176,7 @@ def plan_of(
     told = f"voltyard {command} --pace {pace.name} --seed {used}{more}"
     return Plan(loaded=loaded, pace=pace, seed=used, out=folder, state=state or folder / "state", record=record,
                 csms=csms, command=told, tested=tested, slots=devices,
-                manner=manner or named or "plain")  # fmt: skip
+                manner=manner or in_file or "plain")  # fmt: skip
 
 
 def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
@@ -199,8 +205,8 @@ def replay(recording: Path, out: Path | None, *, as_json: bool) -> int:
     return 0 if is_same else 1
 
 
-def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
-    """Write the report of a run into its folder, and say how it went."""
+def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> Path | None:
+    """Write the report of a run into its folder, and say how it went; where the report is, if there is one."""
     document = outcome.document
     report: Path | None = None
     if folder is not None and (folder / "run.sqlite").exists():
@@ -211,6 +217,7 @@ def finish(outcome: Outcome, folder: Path | None, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     sys.stderr.write(_summary(document, report))
+    return report
 
 
 def _summary(document: dict[str, Any], report: Path | None) -> str:
@@ -252,3 +259,13 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     except OSError as error:
         raise UsageError(f"--junit {target}: cannot be written ({error.strerror or error})") from None
+
+
+def _written(target: Path, text: str) -> None:
+    """Added to what stands there: a CI job has one page for all its steps."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"--summary {target}: cannot be written ({error.strerror or error})") from None

@@ -11,6 +11,7 @@ from hil.door import Door
 from hil.loop import Loop
 from hil.ocpp.endpoint import OcppEndpoint
 from scenarios.catalogue import StationCatalogue
+from scenarios.judge import Judge
 from sim.recording import Recorder
 from twins.station import Station
 
@@ -32,3 +33,6 @@ class Served:
     catalogue: StationCatalogue
     ocpp: OcppEndpoint | None
     endpoints: Callable[[], list[Row]]
+    judge: Judge
+    fastest: float
+    """The highest speed, in simulated seconds a second."""

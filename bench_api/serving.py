@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -37,10 +38,12 @@ def serve(
     slots: str | None = None,
     *,
     has_free_ports: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Keep a station up until it is told to stop: 0 then, 3 when a fault of the bench ended it.
 
-    With `has_free_ports` every face takes any port that is free.
+    With `has_free_ports` every face takes any port that is free. With `as_json` standard output gets one
+    line once all wires are up: `endpoints`, their rows, and `csms_rest`, where the embedded CSMS has its REST face.
     """
     token = read_token(token_file)
     require_token(host, token)
@@ -64,10 +67,15 @@ def serve(
             sys.stderr.write(f"{plan.out}: the earlier run there is kept in {kept}\n")
         sys.stderr.write(f"{loaded.document.path.stem} at {loaded.station.path.stem}, pace {chosen.name};"
                          f" into {plan.out}\n")  # fmt: skip
-        serving = Serving(RestPort(listening, host, token), _told, modbus)
+        serving = Serving(RestPort(listening, host, token), _announced if as_json else _told, modbus)
         outcome = Bench(replace(plan, is_endless=True, serving=serving)).run()
     finish(outcome, plan.out, as_json=False)
     return 3 if outcome.document["verdict"] == "error" else 0
+
+
+def _announced(wires: list[Row], csms: str | None) -> None:
+    sys.stdout.write(json.dumps({"endpoints": wires, "csms_rest": csms}) + "\n")
+    sys.stdout.flush()
 
 
 def _told(wires: list[Row], csms: str | None) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from bench_api.endpoint_rows import Row, endpoint_rows, slot_rows
 from bench_api.event_ring import EventRing
 from bench_api.faces import Face, Faces
+from bench_api.paces import FASTEST
 from bench_api.ports import modbus_ports
 from bench_api.rest_face import RestFace, RestPort
 from bench_api.served import Served
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Serving", "play_on_sockets"]
 
 _SETTLE_MS: Final = 2.0
+_LEAST_ANSWER_S: Final = 1.0  # of wall time, for the platform to answer a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
     if rest is None:
         return faces
     from bench_api.app import create_app  # half a second of imports, which other runs do without
+    from bench_api.live import LiveFeed
 
     def wires() -> list[Row]:
         others = [*slot_rows(_devices(plan.slots)), *(row for face in faces for row in face.rows())]
@@ -147,8 +150,11 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
         catalogue=StationCatalogue(station.file),
         ocpp=bench.endpoint,
         endpoints=wires,
+        judge=bench.judge,
+        fastest=min(bench.call_timeout_s / _LEAST_ANSWER_S, FASTEST),
     )
-    faces.append(RestFace(rest, create_app(served, host=rest.host, token=rest.token), loop.fail))
+    app = create_app(served, host=rest.host, token=rest.token)
+    faces.append(RestFace(rest, app, loop.fail, LiveFeed(served, app)))
     return faces
 
 

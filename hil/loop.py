@@ -83,6 +83,7 @@ class Loop:
         self.unsolicited = 0
         self.lateness = Lateness()
         self._pacing: Pacing | None = None
+        self._factor = 0.0
         self._until = SimTime(0.0)
         kernel.on_post = self._rouse
 
@@ -104,6 +105,31 @@ class Loop:
         """End the run at the next step with this, the first of them if there are more."""
         self._failure = self._failure or failure
         self.stop()
+
+    @property
+    def factor(self) -> float | None:
+        """Simulated seconds a second while time goes on, by the clock; None where no clock paces the run."""
+        return self._factor if self._pacing is not None else None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether time stands."""
+        return self._pacing is not None and self._pacing.factor == 0.0
+
+    def pace(self, factor: float) -> None:
+        """From now on, `factor` simulated seconds a second; without a jump, and a run that is paused stays so."""
+        self._factor = factor
+        if not self.is_paused:
+            self._pace_now(factor)
+
+    def pause(self) -> None:
+        """Let time stand; what is asked meanwhile acts at this instant."""
+        self._pace_now(0.0)
+
+    def resume(self) -> None:
+        """Let time go on from where it stands."""
+        if self.is_paused:
+            self._pace_now(self._factor)
 
     @property
     def is_stopped(self) -> bool:
@@ -130,16 +156,17 @@ class Loop:
     async def real(self, until: SimTime, factor: float) -> None:
         """Run to `until`, which may be FOREVER, `factor` simulated seconds a second."""
         kernel = self._kernel
-        self._pacing = pacing = Pacing(factor, monotonic(), kernel.now)
+        self._factor = factor
+        self._pacing = Pacing(factor, monotonic(), kernel.now)
         self._until = until
         while not self._is_stopped:
             t = min(kernel.next_time(), until)
-            wait_s = pacing.deadline_s(t) - monotonic()
+            wait_s = self._pacing.deadline_s(t) - monotonic()
             if wait_s > 0.0 and not self._posted.is_set():
                 await self._rest(min(wait_s, _LONGEST_SLEEP_S))
             else:
                 await asyncio.sleep(0)
-            now = monotonic()
+            now, pacing = monotonic(), self._pacing
             reached = min(pacing.due(now), until)
             if t <= reached:
                 self._late(t, pacing.late_ms(t, now))
@@ -160,6 +187,12 @@ class Loop:
         ended = [close() for close in closing]
         if ended:
             await asyncio.wait(ended, timeout=self._patience_s)
+
+    def _pace_now(self, factor: float) -> None:
+        assert self._pacing is not None, "no clock paces this run"
+        self._catch_up()
+        self._pacing = Pacing(factor, monotonic(), self._kernel.now)
+        self._rouse()
 
     def _catch_up(self) -> None:
         if self._pacing is not None and not self._is_stopped:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -35,23 +36,26 @@ class Guard:
         """One request."""
         if scope["type"] == "http":
             headers = {name.lower(): value for name, value in scope["headers"]}
-            refusal = self._refusal(headers)
-            if refusal is not None:
-                await refusal(scope, receive, send)
+            refused = self.refusal(headers)
+            if refused is not None:
+                status, detail = refused
+                more = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+                await JSONResponse({"detail": detail}, status, more)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _refusal(self, headers: dict[bytes, bytes]) -> JSONResponse | None:
+    def refusal(self, headers: Mapping[bytes, bytes]) -> tuple[int, str] | None:
+        """The status and the reason for which a request with these headers, by small names, is turned away."""
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if not self._is_ours(host):
-            return JSONResponse({"detail": "foreign Host"}, 403)
+            return 403, "foreign Host"
         origin = headers.get(b"origin")
         if origin is not None and origin.decode("latin-1").lower().partition("://")[2] != host:
-            return JSONResponse({"detail": "foreign Origin"}, 403)
+            return 403, "foreign Origin"
         if self._token is not None:
             said = headers.get(b"authorization", b"")
             if not hmac.compare_digest(said, b"Bearer " + self._token):
-                return JSONResponse({"detail": "bearer token required"}, 401, {"WWW-Authenticate": "Bearer"})
+                return 401, "bearer token required"
         return None
 
     def _is_ours(self, host: str) -> bool:

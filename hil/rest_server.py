@@ -8,16 +8,23 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from hil.rest_socket import Welcome, socket_class
+
 __all__ = ["RestServer"]
 
 
 class RestServer(uvicorn.Server):
     """`serve(sockets=[...])` until `should_exit`; signals are the process's affair."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Binds nothing."""
+    def __init__(self, app: ASGIApp, welcome: Welcome | None = None) -> None:
+        """Binds nothing. `welcome` says who speaks on a WebSocket; without it there are none."""
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=3
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws=socket_class(welcome) if welcome is not None else "none",
+            timeout_graceful_shutdown=3,
         )
         super().__init__(config)
 

@@ -55,6 +55,7 @@ EVENT_KINDS = (
     "evse.state",
     "fault.active",
     "fault.armed",
+    "fault.changed",
     "fault.cleared",
     "grid.outage",
     "grid.restored",

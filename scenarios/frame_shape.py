@@ -11,7 +11,10 @@ from scenarios.timeline_shape import Act, TimelineEntry
 from sim.files import ID_PATTERN, Misfit, key
 from twins.station_file import LocalText
 
-__all__ = ["Declarations", "Hold", "Restoring", "Sabotage", "ScenarioParameter", "Steady"]
+__all__ = ["MANNER_PATTERN", "Declarations", "Hold", "Restoring", "Sabotage", "ScenarioParameter", "Steady"]
+
+MANNER_PATTERN = r"[A-Za-z_]+([:,+.][A-Za-z0-9_]+)*"
+"""How the manner of an embedded CSMS is written: careless:ignores_alarms+late:5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ class Sabotage:
     title: LocalText = field(metadata=key("What is wrong in that run."))
     fails: tuple[str, ...] = field(metadata=key("The expectations that must fail then.", count=(1, 100)))
     platform: str | None = field(
-        default=None, metadata=key("Manner of the embedded CSMS in that run; on sockets only.", pattern=ID_PATTERN)
+        default=None, metadata=key("Manner of the embedded CSMS in that run; on sockets only.", pattern=MANNER_PATTERN)
     )
     changes: Mapping[str, float | int | str | bool | None] = field(
         default_factory=dict, metadata=key("Keys of this file, or with `station.` of the station's, with other values.",

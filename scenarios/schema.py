@@ -12,9 +12,9 @@ from scenarios.brief import LONGEST_H
 from scenarios.choices import one_of
 from scenarios.conditions import LONGEST_S
 from scenarios.expectation_shape import Expectation
-from scenarios.frame_shape import Restoring, Sabotage, ScenarioParameter, Steady
+from scenarios.frame_shape import MANNER_PATTERN, Restoring, Sabotage, ScenarioParameter, Steady
 from scenarios.timeline_shape import Act, TimelineEntry
-from sim.files import ID_PATTERN, Misfit, key
+from sim.files import Misfit, key
 from twins.station_file import LocalText
 from twins.weather import WeatherConfig
 
@@ -75,7 +75,9 @@ class Scenario:
     parameters: Mapping[str, ScenarioParameter] = field(
         default_factory=dict, metadata=key("Values that whoever plays it may set.", count=(0, 100))
     )
-    platform: str | None = field(default=None, metadata=key("Manner of the embedded CSMS.", pattern=ID_PATTERN))
+    platform: str | None = field(
+        default=None, metadata=key("Manner of the embedded CSMS, as `--manner` takes it.", pattern=MANNER_PATTERN)
+    )
     steady: Steady | None = field(default=None, metadata=key("What is so before anything is done, and at the end."))
     timeline: tuple[TimelineEntry, ...] = field(default=(), metadata=key("What is done, and when.", count=(0, 10_000)))
     restore: tuple[Restoring, ...] = field(

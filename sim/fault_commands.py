@@ -18,10 +18,10 @@ FAULT_DESK: Final = "faults"
 
 
 class FaultCommands:
-    """Carries out `fault.inject`, `fault.clear` and `fault.clear_all`: `command.done`, or `command.refused`.
+    """Carries out `fault.inject`, `fault.change`, `fault.clear` and `fault.clear_all`; each is done or refused.
 
-    `fault.inject` takes `fault`, `target`, `id` (may be left out) and the fault's own parameters, `fault.clear` the
-    `id` of one.
+    `fault.inject` takes `fault`, `target`, `id` (may be left out) and the fault's own parameters, `fault.change` the
+    `id` of one and the parameters that change, `fault.clear` the `id` of one.
     """
 
     def __init__(self, kernel: Kernel, board: FaultBoard, find: Callable[[str], object | None]) -> None:
@@ -31,6 +31,7 @@ class FaultCommands:
         self._find = find
         self._verbs: dict[str, Callable[[Mapping[str, Scalar], int], str]] = {
             "fault.inject": self._inject,
+            "fault.change": self._change,
             "fault.clear": self._clear,
             "fault.clear_all": self._clear_all,
         }
@@ -54,6 +55,12 @@ class FaultCommands:
         if thing is not None and not isinstance(thing, spec.hits):
             raise UsageError(f"{name} hits {spec.hits.__name__}, and {target} is {type(thing).__name__}")
         return self._board.inject(name, target, values, alias or None, cause=seq).id
+
+    def _change(self, args: Mapping[str, Scalar], seq: int) -> str:
+        values = dict(args)
+        identity = str(values.pop("id", None) or "")
+        self._board.change(identity, values, cause=seq)
+        return identity
 
     def _clear(self, args: Mapping[str, Scalar], seq: int) -> str:
         identity = str(args.get("id", ""))

@@ -6,7 +6,7 @@ Life cycle `armed -> active -> cleared`, every step an event. Overlapping faults
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final, Generic, TypeVar
@@ -86,6 +86,11 @@ class Knob(Generic[V]):
         self._contributions.remove(contribution)
         self._fold()
 
+    def exchange(self, gone: Collection[Contribution], come: Collection[Contribution]) -> None:
+        """Take some out and others in as one change: the owner never sees what would be between."""
+        self._contributions = [one for one in self._contributions if one not in gone] + [*come]
+        self._fold()
+
     def _fold(self) -> None:
         value = self._folded()
         if value != self.value:
@@ -123,9 +128,19 @@ class FaultSpec:
     needs: str = ""
     """The key that a station file must have on for it to have an effect, where its target does not say so."""
 
+    def parameter(self, name: str) -> Parameter:
+        """Its parameter of this name; raises `UsageError` when it has none."""
+        found = next((one for one in self.parameters if one.name == name), None)
+        if found is None:
+            known = [one.name for one in self.parameters]
+            raise UsageError(f"fault '{self.name}' has no parameter '{name[:100]}'; {did_you_mean(name, known)}")
+        return found
+
     def make(self, values: Mapping[str, Scalar]) -> Any:
         """The fault with these parameters; raises `UsageError` on an unknown name or a value out of bounds."""
         check(f"fault '{self.name}'", self.parameters, values)
+        if missing := [one.name for one in self.parameters if one.is_required and one.name not in values]:
+            raise UsageError(f"fault '{self.name}' needs its parameter '{missing[0]}'")
         return self.cls(**values)
 
 
@@ -160,6 +175,19 @@ class InjectedFault:
     event: Event | None = None
     leaning: list[Contribution] = field(default_factory=list)
     generation: int = 0
+    given: Mapping[str, Scalar] = field(default_factory=dict)
+    """The parameters that were given; the others have their defaults."""
+
+    def changed(self, values: Mapping[str, Scalar]) -> tuple[dict[str, Scalar], Any]:
+        """What would be given and the fault that this makes, with these values instead; None: the default.
+
+        Raises `UsageError` on an unknown name, a value out of bounds and a value that cannot be left out.
+        """
+        for name in values:
+            self.spec.parameter(name)
+        given: dict[str, Scalar] = {}
+        given |= {name: value for name, value in {**self.given, **values}.items() if value is not None}
+        return given, self.spec.make(given)
 
 
 class FaultBoard:
@@ -185,7 +213,7 @@ class FaultBoard:
         identity = alias or f"{name}#{self._count + 1}"
         if identity in self.injected and self.injected[identity].state != "cleared":
             raise UsageError(f"a fault called '{identity}' is already {self.injected[identity].state}")
-        injected = InjectedFault(identity, spec, made, target)
+        injected = InjectedFault(identity, spec, made, target, given=dict(values))
         self._count += identity not in self.injected
         self.injected[identity] = injected
         injected.event = self._kernel.emit(
@@ -193,6 +221,29 @@ class FaultBoard:
         )
         self._try(injected)
         return injected
+
+    def change(self, identity: str, values: Mapping[str, Scalar], cause: int | None = None) -> None:
+        """Give a fault that is armed or active other parameters; None: its default.
+
+        What it leans on changes at once, and is never as if it were not there. A duration counts from when the fault
+        became active. Raises `UsageError` when there is none of this name, or a value cannot be.
+        """
+        injected = self.injected.get(identity)
+        if injected is None or injected.state == "cleared":
+            raise UsageError(f"no fault called '{identity}' is armed or active")
+        given, changed = injected.changed(values)
+        before, injected.fault, injected.given = injected.leaning, changed, given
+        told: dict[str, Scalar] = {name: getattr(changed, name) for name in values}
+        said = {name: None if value == inf else value for name, value in told.items()}
+        data = {**said, "fault": injected.spec.name, "id": identity}
+        self._kernel.emit("fault.changed", injected.target, data, cause=cause, clause=injected.spec.clause)
+        if injected.state == "armed":
+            return
+        injected.leaning = list(changed.contributions(self._find(injected.target)))
+        for knob in dict.fromkeys(one.knob for one in [*before, *injected.leaning]):
+            knob.exchange(*([one for one in leans if one.knob is knob] for leans in (before, injected.leaning)))
+        injected.generation += 1
+        self._plan_end(injected)
 
     def clear(self, identity: str, cause: int | None = None) -> None:
         """End a fault; what it leaned on is as if it had never been there."""
@@ -256,10 +307,14 @@ class FaultBoard:
         injected.leaning = list(injected.fault.contributions(thing))
         for contribution in injected.leaning:
             contribution.knob.lean(contribution)
+        self._plan_end(injected)
+
+    def _plan_end(self, injected: InjectedFault) -> None:
+        """Clear it when its duration is over, unless it is cleared or changed before."""
         duration_s = getattr(injected.fault, "duration_s", inf)
-        if duration_s < FOREVER:
+        if duration_s < FOREVER and injected.event is not None:
             generation = injected.generation
             self._kernel.at(
-                SimTime(self._kernel.now + duration_s),
+                SimTime(max(self._kernel.now, injected.event.t + duration_s)),
                 lambda: self.clear(injected.id) if injected.generation == generation else None,
             )

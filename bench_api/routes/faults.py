@@ -62,10 +62,24 @@ class Injection(BaseModel):
     parameters: Args = {}
 
 
+class Change(BaseModel):
+    """Other parameters for a fault; null gives one its default, and what is not named stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parameters: Annotated[Args, Field(min_length=1)]
+
+
 def routes(served: Served) -> APIRouter:
-    """`GET /faults`, `/faults/active` (GET, POST, DELETE by id), `POST /reset`."""
+    """`GET /faults`, `/faults/active` (GET, POST; PATCH, DELETE by id), `POST /reset`."""
     router = strict_router("faults")
     board = served.station.faults
+
+    def known(identity: str) -> InjectedFault:
+        injected = board.injected.get(identity)
+        if injected is None or injected.state == "cleared":
+            raise HTTPException(404, f"no fault called '{identity[:100]}' is armed or active")
+        return injected
 
     @router.get("/faults")
     async def faults() -> list[Fault]:
@@ -101,13 +115,24 @@ def routes(served: Served) -> APIRouter:
         told = answer(event)
         return told if isinstance(told, JSONResponse) else _shown(board.injected[str(event.data["id"])])
 
+    @router.patch("/faults/active/{identity}", responses=refusals(404, 409, 413, 422), response_model=Active)
+    async def change(identity: str, change: Change, request: Request) -> Active | JSONResponse:
+        """Change a fault while it runs, in one step: what it leans on is never as if the fault were not there."""
+        served.door.present()
+        injected = known(identity)
+        try:
+            injected.changed(change.parameters)
+        except UsageError as error:
+            raise HTTPException(422, str(error)) from None
+        args: dict[str, Any] = {**change.parameters, "id": identity}
+        told = answer(ask_by(request, served, "fault.change", FAULT_DESK, args))
+        return told if isinstance(told, JSONResponse) else _shown(injected)
+
     @router.delete("/faults/active/{identity}", responses=refusals(404), response_model=Done)
     async def clear(identity: str, request: Request) -> Done | JSONResponse:
         """End a fault."""
         served.door.present()
-        injected = board.injected.get(identity)
-        if injected is None or injected.state == "cleared":
-            raise HTTPException(404, f"no fault called '{identity[:100]}' is armed or active")
+        known(identity)
         return answer(ask_by(request, served, "fault.clear", FAULT_DESK, {"id": identity}))
 
     @router.post("/reset", response_model=Done)

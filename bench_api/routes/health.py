@@ -43,7 +43,8 @@ class Health(BaseModel):
     t_s: float = Field(description="Simulated seconds since the start.")
     time: datetime = Field(description="The same as the station's civil time.")
     wall: datetime = Field(description="The clock on the wall.")
-    pace: str
+    pace: str = Field(description="As the run was started; see GET /station/pace for how time goes now.")
+    is_paused: bool = Field(description="Whether time stands.")
     lateness_ms: Lateness
     last_event: int = Field(description="Number of the latest event.")
     cars: int = Field(description="Vehicles on the site.")
@@ -76,6 +77,7 @@ def routes(served: Served) -> APIRouter:
             time=clock.local(now),
             wall=datetime.now(UTC),
             pace=served.pace,
+            is_paused=served.loop.is_paused,
             lateness_ms=Lateness(**served.loop.lateness.figures()),
             last_event=served.events.last,
             cars=len(station.visits.present),

@@ -64,6 +64,11 @@ class Connection(WSListener):
         """True from the handshake until one side starts to close."""
         return self._is_open
 
+    @property
+    def is_paused(self) -> bool:
+        """True while the peer reads more slowly than it is sent to."""
+        return self._is_paused
+
     def send(self, data: bytes) -> None:
         """Send one text message; nothing happens once the connection closes."""
         transport = self._transport
@@ -184,7 +189,7 @@ class Connection(WSListener):
         if _has_reserved(frame):
             self.close(1002, "reserved bits without an extension")
         elif frame.msg_type is WSMsgType.BINARY:
-            self.close(1003, "OCPP-J messages are text")
+            self.close(1003, "messages are text")
         elif frame.msg_type is WSMsgType.TEXT and self._parts is None and not frame.fin:
             self._parts, self._parts_size = [frame.get_payload_as_bytes()], frame.payload_size
         elif frame.msg_type is WSMsgType.CONTINUATION and self._parts is not None:

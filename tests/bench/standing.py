@@ -209,7 +209,7 @@ async def _stand(bench: Bench, act: Work) -> None:
         served = Served(
             scenario="standing", station_name="standing", pace="lockstep", station=station, door=door, loop=loop,
             recorder=bench.recorder, events=EventRing(kernel), catalogue=StationCatalogue(station.file),
-            ocpp=endpoint,
+            ocpp=endpoint, judge=bench.judge, fastest=1.0,
             endpoints=lambda: endpoint_rows(station.file, [row for face in ports for row in face.rows()]),
         )  # fmt: skip
         app = create_app(served, host="127.0.0.1", token=None)

@@ -218,3 +218,20 @@ def test_a_station_without_a_wire_has_no_lockstep(tmp_path: Path) -> None:
     shown = voltyard("run", scenario, "--pace", "lockstep", "--out", tmp_path / "lockstep")
     assert shown.returncode == 2
     assert "bare.yaml" in shown.stderr and "endpoint" in shown.stderr
+
+
+def test_what_ci_takes_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    page, out = tmp_path / "page" / "summary.md", tmp_path / "run"
+    for _ in range(2):
+        told = voltyard("run", "two-outlet-day", "--pace", "lockstep", "--out", out, "--summary", page)
+        assert told.returncode == 0, told.stderr
+    text = page.read_text(encoding="utf-8")
+    assert text.count("two-outlet-day: pass") == 2, "a page that others write to as well is added to"
+    assert "voltyard run two-outlet-day --pace lockstep --seed 7" in text and f"<{out / 'report.html'}>" in text
+    told = voltyard("export", out, "--to", "text", "--wire", "--action", "StopTransaction", "--kind", "call")
+    assert told.returncode == 0, told.stderr
+    lines = Path(told.stdout.strip()).read_text(encoding="utf-8").splitlines()
+    assert lines and all("-> call   StopTransaction  [2," in line for line in lines)
+    told = voltyard("export", out, "--to", "csv", "--action", "StopTransaction")
+    assert (told.returncode, "--wire" in told.stderr) == (2, True)
+    assert json.loads(voltyard("provision", "two-outlet", "--format", "json").stdout)["charge_points"][0]["id"] == "A01"

@@ -152,8 +152,8 @@ def test_a_repeated_run_is_the_same(tmp_path: Path) -> None:
     text = (
         '  - {after_s: 150, do: evse.limit, target: "pile[A01].connector[1]", with: {limit_kw: {between: [5, 20]}}}\n'
         f"  - {{when: {{event: command.done}}, times: 2, {FAIL[:-1]}, duration_s: 5}}}}\n"
-        '  - {when: {event: fault.active}, do: evse.enable, target: {every: "pile[*].connector[*]"},'
-        " with: {is_on: false}}\n"
+        "  - {when: {event: fault.active}, do: evse.enable, with: {is_on: false},\n"
+        '     target: {every: "pile[*].connector[*]"}}\n'
     )
     path = Played(tmp_path, text).path
     out = tmp_path / "run"
