@@ -12,7 +12,8 @@ from sim.fault_commands import FaultCommands
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
-from twins import bus_faults as _bus_faults  # what registers faults or deeds and nothing else
+from twins import attack_faults as _attack_faults  # what registers faults or deeds and nothing else
+from twins import bus_faults as _bus_faults
 from twins import charge_point_faults as _charge_point_faults
 from twins import comer_faults as _comer_faults
 from twins import contactor as _contactor
@@ -73,7 +74,16 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _GUEST = ".vehicle.bms"
-_FAULTS = (_bus_faults, _charge_point_faults, _comer_faults, _contactor, _link_faults, _outlet_faults, _register_faults)
+_FAULTS = (
+    _attack_faults,
+    _bus_faults,
+    _charge_point_faults,
+    _comer_faults,
+    _contactor,
+    _link_faults,
+    _outlet_faults,
+    _register_faults,
+)
 _DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
