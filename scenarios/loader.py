@@ -149,9 +149,7 @@ def _check(path: Path) -> None:
         raise FileProblems([FileProblem(str(path), 1, "", "neither a scenario nor a station nor slots", right)])
 
 
-def _read(
-    path: Path, changes: Changes, *, is_sabotaged: bool, is_brief: bool
-) -> tuple[Document[Scenario], Changes]:
+def _read(path: Path, changes: Changes, *, is_sabotaged: bool, is_brief: bool) -> tuple[Document[Scenario], Changes]:
     """The file as it is played, its text too, and the changes that are the station file's."""
     of_station: Changes = ()
     is_as_written = True
