@@ -72,7 +72,8 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "versions": _pairs(run.meta_json("versions")),
         "expectations": expectations, "kpis": _kpis(run, known), "books": books, "tariff": tariff_table(run, books),
         "unexplained": [note(str(line)) for line in books.get("unexplained") or []],
-        "undelivered": undelivered_bills(run, books.get("undelivered") or []), "issued": issued_bills(run),
+        "undelivered": undelivered_bills(run, books.get("undelivered") or []),
+        "explained": [note(_explained(one)) for one in books.get("explained") or []], "issued": issued_bills(run),
         "devices": device_lines(books.get("devices") or []), "gaps": gap_table(books.get("gaps") or []),
         "registers": register_table(books.get("registers") or []),
         "steps": step_table(run, books.get("register_steps") or []),
@@ -83,6 +84,11 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "sessions": sessions, "cars": cars, "frames": frames, "lateness": known.get("lateness_ms") or {},
         "weather": run.meta_json("weather_note"), "sources": _listed(run.meta_json("data_sources")),
     }  # fmt: skip
+
+
+def _explained(book: dict[str, Any]) -> str:
+    """What faults have put on an outlet's meter."""
+    return f"meter of {book['place']}: {book['kwh']:+.3f} kWh beside its error, by {', '.join(book['faults'])}"
 
 
 def _reason(known: dict[str, Any]) -> Said:

@@ -26,9 +26,9 @@ def played(folder: Path, *options: str) -> Iterator[tuple[str, bool]]:
         yield f"{case.attrib['classname']}.{case.attrib['name']}", case.find("failure") is not None
 
 
-def test_every_fault_has_a_test(request: pytest.FixtureRequest) -> None:
+def test_every_fault_has_a_test() -> None:
     collector = Collector()
-    pytest.main([str(HERE), "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:terminal"], plugins=[collector])
+    pytest.main([str(HERE), "--collect-only", "-p", "no:cacheprovider", "-p", "no:terminal"], plugins=[collector])
     assert sorted(set(FAULTS.names()) - collector.faults) == []
     assert sorted(collector.faults - set(FAULTS.names())) == []
 
