@@ -62,7 +62,7 @@ _TOGETHER = (("timeline", "parameters", "expect", "sabotage"), ("steady",), ("re
 _VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1e300, 10**39, 0.5, "", "x", "雪" * 50, "\u2603\u0301", [], {}, [[[]]], {"a": {"b": [1]}},
     {"parameter": "p"}, {"parameter": []}, {"between": [1, 2]}, {"between": [2, 1]}, {"one_of": ["a"]}, ["all"],
-    "14:05", {"event": "x"}, {"every": "pile[*]"}, {"first": "*"}, {"random": "[", "count": 9}, "pile[A01].connector[1]", "all",
+    "14:05", {"event": "x"}, {"every": "pile[*]"}, {"first": "*"}, {"random": "[", "count": 9}, "pile[A01]", "all",
 )  # fmt: skip
 _LETTERS = "{}[]:,\"'#&*!|>-?%@`~ \t\nа雪\u2028"
 
