@@ -15,6 +15,7 @@ from scenarios.checks import Catalogue, judging_problems, time_problems
 from scenarios.deed_checks import deed_problems
 from scenarios.frame_checks import frame_problems
 from scenarios.moments import due
+from scenarios.parameter_schema import with_uses
 from scenarios.resolving import included, settled
 from scenarios.schema import Scenario
 from scenarios.timeline_shape import TimelineEntry
@@ -130,7 +131,8 @@ def json_schema_of(kind: str) -> dict[str, Any]:
     """The JSON Schema of `station`, `scenario` or `slots` files; UsageError for another word."""
     if kind not in _SHAPES:
         raise UsageError(f"no schema {kind!r}; {did_you_mean(kind, _SHAPES)}")
-    return json_schema(_SHAPES[kind])
+    schema = json_schema(_SHAPES[kind])
+    return with_uses(schema) if kind == "scenario" else schema
 
 
 def _check(path: Path) -> None:

@@ -17,6 +17,7 @@ from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
 from bench_api.app import create_app
+from bench_api.asked_runs import AskedRuns
 from bench_api.bench import Bench, Plan
 from bench_api.endpoint_rows import endpoint_rows
 from bench_api.event_ring import EventRing
@@ -210,7 +211,7 @@ async def _stand(bench: Bench, act: Work) -> None:
             served = Served(
                 scenario="standing", station_name="standing", pace="lockstep", station=station, door=door, loop=loop,
                 recorder=bench.recorder, events=EventRing(kernel), catalogue=StationCatalogue(station.file),
-                ocpp=endpoint, judge=bench.judge, fastest=1.0,
+                ocpp=endpoint, judge=bench.judge, fastest=1.0, runs=AskedRuns(plan.out / "rest-runs", loop.fail),
                 endpoints=lambda: endpoint_rows(station.file, [row for face in ports for row in face.rows()]),
             )  # fmt: skip
             app = create_app(served, host="127.0.0.1", token=None)

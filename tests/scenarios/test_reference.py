@@ -16,7 +16,7 @@ from scenarios.conditions import Condition
 from scenarios.expectation_shape import Always, Count, Equals, Every, Expectation, FollowedBy
 from scenarios.frame_shape import Hold, Sabotage, ScenarioParameter, Steady
 from scenarios.loader import check_scenario
-from scenarios.schema import Scenario, ScenarioDemand
+from scenarios.schema import Brief, Scenario, ScenarioDemand
 from scenarios.timeline_shape import TimelineEntry
 from sim.yaml_nodes import parse_nodes
 
@@ -39,6 +39,7 @@ SHAPES: dict[str, tuple[type[Any], ...]] = {
     "Steady state and the way back": (Steady, Hold),
     "Parameters": (ScenarioParameter,),
     "Sabotage": (Sabotage,),
+    "The brief variant": (Brief,),
     "Expectations": (Expectation, Always, Count, Equals, Every, FollowedBy),
 }
 
