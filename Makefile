@@ -44,7 +44,8 @@ bench: $(INSTALLED)  ## measure: the numbers of the README, 50 kills each among 
 	$(BIN)/python tests/bench/slot.py
 	$(BIN)/python tests/soak/kills.py --kills 50
 
-soak: $(INSTALLED)  ## kill the CSMS and the station 200 times each, play all brief scenarios in real pace: over half an hour
+soak: $(INSTALLED)  ## 200 days of random faults, 200 kills of each side, all brief scenarios in real pace: over half an hour
+	$(BIN)/python tests/soak/random_days.py --days 200 --wired 20
 	$(BIN)/python tests/soak/kills.py --kills 200
 	$(BIN)/python tests/soak/briefs.py
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["PARAMETERS_FROM", "Evse"]
+__all__ = ["PARAMETERS_FROM", "DcEvse", "Evse"]
 
 BMS_SILENCE_S = 1.0
 PARAMETERS_FROM = 0.5
@@ -485,3 +485,7 @@ class Evse(Supply):
         if is_changed and state is EvseState.AVAILABLE and self.bms is None:
             self.on_free()
         return is_changed
+
+
+class DcEvse(Evse):
+    """An outlet that gives DC: what can fail of its insulation and its pre-charge is of no other."""
