@@ -84,7 +84,7 @@ def test_the_report_tells_both_looks_and_what_never_came(drill: Path, tmp_path: 
     played(drill, tmp_path / "a")
     page = write_report(tmp_path / "a").read_text(encoding="utf-8")
     for text in ("Fed, before anything is done", "有电（开始前）", "Fed, at the end", "有电（结束时）",
-                 "结束时未恢复稳态：",
+                 "结束时未处于稳态：",
                  "timeline[1]: its condition never came true", "timeline[1]：条件从未成立"):  # fmt: skip
         assert text in page
 
