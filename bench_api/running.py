@@ -16,7 +16,7 @@ from typing import Any
 from bench_api.bench import Bench, Plan
 from bench_api.endpoint_rows import Row, endpoint_lines
 from bench_api.outcome import Outcome
-from bench_api.paces import Pace, read_pace
+from bench_api.paces import Pace, check_wire, read_pace
 from bench_api.ports import modbus_sockets, still_ports
 from bench_api.progress import RunProgress
 from bench_api.provenance import restore_queue, restored, restored_slots
@@ -74,12 +74,7 @@ def run(
     if pace is None:
         pace = "real" if slots is not None else "lockstep" if csms else "fast"
     chosen = read_pace(pace)
-    if csms is not None and not chosen.has_wire:
-        raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
-    if chosen.has_wire and loaded.station.value.platform_face is None:
-        raise UsageError(
-            f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
-        )
+    check_wire(chosen, csms, loaded)
     command = _typed(scenario, changes, is_sabotaged, is_brief)
     plan = plan_of(loaded, chosen, seed, csms, record, out, state, command, slots, manner)
     name, folder = loaded.document.path.stem, plan.out

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scenarios.brief import KEY
 from scenarios.frame_shape import Declarations
 from sim.changes import Changes, changed, is_key_path
 from sim.errors import FileProblem, FileProblems
@@ -216,8 +217,11 @@ def _marked(node: Node, file: str) -> Node:
 
 
 def _moved(root: Node, path: Path, into: Path) -> Node:
-    """An included file's keys, each marked with its file, and its paths as they are seen from the other."""
-    value = {name: _marked(node, str(path)) for name, node in root.value.items()}
+    """An included file's keys but for its brief variant, which tells its own story alone.
+
+    Each is marked with its file, and its paths are as they are seen from the other.
+    """
+    value = {name: _marked(node, str(path)) for name, node in root.value.items() if name != KEY}
     if path.parent.resolve() != into.parent.resolve():
         station, brief = value.get("station"), value.get("brief")
         if station is not None and str(station.value).endswith((".yaml", ".yml")):

@@ -34,8 +34,15 @@ _HUGE_BYTES: Final = 1_000_000
 class Attackers:
     """All who come at the platform beside one charge point; `dial` opens the way to it for a name, None on a replay."""
 
-    def __init__(self, kernel: Kernel, wire: Link, dial: Callable[[str, str], AttackerSocket] | None) -> None:
-        """Nobody comes yet."""
+    def __init__(
+        self,
+        kernel: Kernel,
+        wire: Link,
+        dial: Callable[[str, str], AttackerSocket] | None,
+        on_connected: Callable[[], None],
+    ) -> None:
+        """`on_connected` is told that one of them was let in."""
+        self._on_connected = on_connected
         self.path = f"attack[{wire.identity}]"
         self._kernel = kernel
         self._wire = wire
@@ -56,6 +63,11 @@ class Attackers:
                 self._on[come] = self._by_number[number] = attacker
                 attacker.begin()
 
+    def contest(self) -> None:
+        """Somebody has come in: whoever has the same name may be hung up on."""
+        for attacker in self._on.values():
+            attacker.contest()
+
     def overhear(self, frame: Frame | None, data: bytes) -> None:
         """The charge point has said this."""
         if isinstance(frame, Call) and frame.action in _OVERHEARD:
@@ -63,6 +75,9 @@ class Attackers:
                 attacker.overhear(frame, data)
 
     def _told(self, command: Command, seq: int) -> None:
+        if command.verb == "connected":
+            self.contest()
+            self._on_connected()
         self._by_number[int(str(command.args["attack"]))].told(command, seq)
 
 
@@ -95,6 +110,11 @@ class Attacker:
     def begin(self) -> None:
         """Come, now or later."""
         self._kernel.at(SimTime(self._kernel.now + self._attack.after_s), self._come)
+
+    def contest(self) -> None:
+        """Somebody has come in, perhaps under the same name."""
+        if self._socket is not None:
+            self._socket.is_contested = True
 
     def end(self) -> None:
         """Go."""

@@ -19,8 +19,6 @@ _MOST_WORD = 50
 class AttackerSocket:
     """One connection, once; the clock waits for its answers (`hil.loop.PacedLink`). What is told is a command."""
 
-    is_provoking = False
-
     def __init__(self, kernel: Kernel, url: str, actor: str, patience_s: float) -> None:
         """`url` is where it connects, the id that it says it has included; `actor` is who posts the commands."""
         self.url = url
@@ -38,6 +36,13 @@ class AttackerSocket:
         self._asked: dict[str, str] = {}
         self._fencing: asyncio.Future[bool] | None = None
         self._is_shut = False
+        self.is_contested = False
+        """Whether somebody has come since under the same name, for whom the CSMS may hang up on this one."""
+
+    @property
+    def is_provoking(self) -> bool:
+        """Whether what another did may make the CSMS act on this connection."""
+        return self.is_contested and self._client.is_open
 
     @property
     def is_settled(self) -> bool:
@@ -82,6 +87,7 @@ class AttackerSocket:
 
     def fence(self) -> asyncio.Future[bool]:
         """Done once all that the CSMS had sent is here."""
+        self.is_contested = False
         return self._client.fence()
 
     def release(self) -> None:

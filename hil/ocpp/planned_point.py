@@ -126,6 +126,8 @@ class PlannedPoint(Twin):
             self._wire_changed()
             if self.impaired is not None:
                 self.impaired.obey()
+            if self._attackers is not None:
+                self._attackers.contest()
             self._kernel.emit("wire.connected", self.path, cause=seq)
         elif command.verb == "lost":
             if self.impaired is not None:
@@ -202,8 +204,13 @@ class PlannedPoint(Twin):
     def _attacked(self) -> None:
         self.absence.cut(self._kernel.now, is_cut=self._wire.is_barred)
         if self._attackers is None:
-            self._attackers = Attackers(self._kernel, self._wire, self.dial)
+            self._attackers = Attackers(self._kernel, self._wire, self.dial, self._contested)
         self._attackers.obey()
+
+    def _contested(self) -> None:
+        """A stranger was let in: the CSMS may hang up on this one."""
+        if self.engine.rpc is not None:
+            self.engine.rpc.provoking = True
 
     def _wire_changed(self) -> None:
         if self._wire.is_cut.value and self.link is not None:
