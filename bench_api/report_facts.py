@@ -53,6 +53,9 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
     """Everything the page shows. `verdict` is the run's `verdict.json`, None for a run that never came to one."""
     known = verdict or {}
     expectations = [_expectation(run, row) for row in known.get("expectations") or _recorded(run)]
+    ids = {row["id"] for row in expectations}
+    for row in expectations:
+        row["title"] = _look(row, ids)
     framed = {seq for row in expectations for seq in row["frames"]}
     events, total = event_rows(run, {seq for row in expectations for seq in row["events"]})
     frames = frame_rows(run, framed)
@@ -66,7 +69,7 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
     word = known.get("verdict") if known.get("verdict") in VERDICTS else "unfinished"
     return {
         "verdict": word, "lead": lead(run, known | {"verdict": word}),
-        "reason": _reason(known),
+        "reason": _reason(known), "remarks": [note(str(line)) for line in known.get("notes") or []],
         "title": _title(run, known), "facts": _what_was_run(run, known),
         "command": _command(run, known, is_asked=bool(asked)),
         "versions": _pairs(run.meta_json("versions")),
@@ -166,6 +169,15 @@ def _expectation(run: Run, row: dict[str, Any]) -> dict[str, Any]:
         "bound": _bound(row.get("bound"), unit), "observed": _with_unit(_apart(row), unit),
         "events": events, "frames": frames, "notes": [note(line) for line in notes],
     }  # fmt: skip
+
+
+def _look(row: dict[str, Any], ids: set[str]) -> Any:
+    """The title of a row; of the two looks at a steady state, which of them it is."""
+    name, _, when = row["id"].rpartition(".")
+    if when not in ("before", "after") or not {f"{name}.before", f"{name}.after"} <= ids:
+        return row["title"]
+    what = row["title"] if isinstance(row["title"], dict) else {"en": name, "zh": name}
+    return sentence(f"steady.{when}", what=what)
 
 
 def _apart(row: dict[str, Any]) -> Any:
