@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from standing import Work, stand
 
 from hil.door import Door
 from hil.modbus.devices import bound_units
+from hil.modbus.registers import MappedUnit
 from hil.modbus.unit import Table
 from sim.clock import Clock
 from sim.events import Command, Event, Scalar
 from sim.kernel import Kernel
 from sim.units import SimTime
+from twins.bus import BusDevice
 from twins.platform import LocalPlatform
 from twins.replay import ReplayRow
 from twins.station import Station
@@ -92,8 +95,11 @@ class Played:
 
     def read(self, unit: int, table: Table, first: int, count: int = 1) -> list[int]:
         """What a master of the port `field` would read there now."""
-        units = bound_units(self.station, self._document, Door(self.kernel))["field"]
-        return list(units[self.station.buses["field"].devices[unit]].read(table, first, count))
+        return list(self._units[self.station.buses["field"].devices[unit]].read(table, first, count))
+
+    @cached_property
+    def _units(self) -> Mapping[BusDevice, MappedUnit]:
+        return bound_units(self.station, self._document, Door(self.kernel))["field"]
 
     def of(self, kind: str, subject: str | None = None, **data: Scalar) -> list[Event]:
         """The events so far of this kind, subject and data."""
