@@ -13,6 +13,7 @@ from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
 from twins.dry_transformer import DryTransformer
+from twins.evse import DcEvse
 from twins.feed import Feed
 from twins.feeder import Feeder
 from twins.fire_panel import FirePanel
@@ -52,6 +53,7 @@ _FORMS: tuple[tuple[type[Any], str, str], ...] = (
     (Lights, "house.lights", "`house.lighting_kw`"),
     (SplitStack, "pile[ID]", "a pile model with `stack`"),
     (Pile, "pile[ID]", ""),
+    (DcEvse, "pile[ID].connector[N]", "a pile model that gives DC"),
     (Supply, "pile[ID].connector[N]", ""),
     (Feed, "grid.feed", ""),
     (Feeder, "grid.feeder[ID]", ""),

@@ -207,13 +207,17 @@ class FaultBoard:
     def inject(
         self, name: str, target: str, values: Mapping[str, Scalar], alias: str | None = None, cause: int | None = None
     ) -> InjectedFault:
-        """Arm the fault `name` on `target`; it becomes active as soon as the target is there."""
+        """Arm the fault `name` on `target`; it becomes active as soon as the target is there.
+
+        Raises `UsageError`, and nothing has happened, where what is there cannot have it.
+        """
         spec = FAULTS.get(name)
         made = spec.make(values)
         identity = alias or f"{name}#{self._count + 1}"
         if identity in self.injected and self.injected[identity].state != "cleared":
             raise UsageError(f"a fault called '{identity}' is already {self.injected[identity].state}")
         injected = InjectedFault(identity, spec, made, target, given=dict(values))
+        self._leans(injected, made)
         self._count += identity not in self.injected
         self.injected[identity] = injected
         injected.event = self._kernel.emit(
@@ -232,6 +236,7 @@ class FaultBoard:
         if injected is None or injected.state == "cleared":
             raise UsageError(f"no fault called '{identity}' is armed or active")
         given, changed = injected.changed(values)
+        leans = self._leans(injected, changed)
         before, injected.fault, injected.given = injected.leaning, changed, given
         told: dict[str, Scalar] = {name: getattr(changed, name) for name in values}
         said = {name: None if value == inf else value for name, value in told.items()}
@@ -239,9 +244,9 @@ class FaultBoard:
         self._kernel.emit("fault.changed", injected.target, data, cause=cause, clause=injected.spec.clause)
         if injected.state == "armed":
             return
-        injected.leaning = list(changed.contributions(self._find(injected.target)))
-        for knob in dict.fromkeys(one.knob for one in [*before, *injected.leaning]):
-            knob.exchange(*([one for one in leans if one.knob is knob] for leans in (before, injected.leaning)))
+        injected.leaning = leans
+        for knob in dict.fromkeys(one.knob for one in [*before, *leans]):
+            knob.exchange(*([one for one in some if one.knob is knob] for some in (before, leans)))
         injected.generation += 1
         self._plan_end(injected)
 
@@ -286,15 +291,22 @@ class FaultBoard:
         """Faults whose target has not appeared: such a run is inconclusive."""
         return [injected for injected in self.injected.values() if injected.state == "armed"]
 
-    def _try(self, injected: InjectedFault) -> None:
+    def _leans(self, injected: InjectedFault, made: Any) -> list[Contribution]:
+        """What it leans on; nothing while its target is not there."""
         thing = self._find(injected.target)
         if thing is None:
-            return
+            return []
         if not isinstance(thing, injected.spec.hits):
             raise UsageError(
                 f"fault '{injected.spec.name}' hits a {injected.spec.hits.__name__}, "
                 f"and '{injected.target}' is a {type(thing).__name__}"
             )
+        return list(made.contributions(thing))
+
+    def _try(self, injected: InjectedFault) -> None:
+        if self._find(injected.target) is None:
+            return
+        leans = self._leans(injected, injected.fault)
         injected.state = "active"
         cause = injected.event.seq if injected.event else None
         injected.event = self._kernel.emit(
@@ -304,7 +316,7 @@ class FaultBoard:
             cause=cause,
             clause=injected.spec.clause,
         )
-        injected.leaning = list(injected.fault.contributions(thing))
+        injected.leaning = leans
         for contribution in injected.leaning:
             contribution.knob.lean(contribution)
         self._plan_end(injected)

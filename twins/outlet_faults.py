@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 
-from sim.errors import UsageError
 from sim.faults import Contribution, bounds, fault
-from twins.evse import Evse
+from twins.evse import DcEvse, Evse
 
 __all__ = ["CardReaderDead", "InsulationLow", "LockJammed", "PrechargeFailed", "ScreenDead", "StopRefused"]
 
@@ -26,7 +25,7 @@ class LockJammed:
         yield evse.lock.jam.force(self.position)
 
 
-@fault("pile.insulation_low", hits=Evse, zh="直流绝缘电阻过低", clause="9.4.1", faces=("station", "wire"))
+@fault("pile.insulation_low", hits=DcEvse, zh="直流绝缘电阻过低", clause="9.4.1", faces=("station", "wire"))
 @dataclass(frozen=True, kw_only=True)
 class InsulationLow:
     """The DC circuit is badly insulated: below 100 ohm per volt its test fails, and a running charge trips."""
@@ -34,22 +33,20 @@ class InsulationLow:
     resistance_kohm: float = field(default=20.0, metadata=bounds(low=0.0, high=10_000.0))
     duration_s: float = field(default=inf, metadata=bounds(low=0.1, high=1e9))
 
-    def contributions(self, evse: Evse) -> Iterable[Contribution]:
-        """No more than this to earth. Raises `UsageError` of an AC outlet, which has none of it."""
-        _need_dc(evse)
+    def contributions(self, evse: DcEvse) -> Iterable[Contribution]:
+        """No more than this to earth."""
         yield evse.insulation_kohm.cap(self.resistance_kohm)
 
 
-@fault("pile.precharge_failed", hits=Evse, zh="预充失败", clause="9.4.1", faces=("station", "wire"))
+@fault("pile.precharge_failed", hits=DcEvse, zh="预充失败", clause="9.4.1", faces=("station", "wire"))
 @dataclass(frozen=True, kw_only=True)
 class PrechargeFailed:
     """The output does not come to the battery's voltage: the contactors are not closed, and no charge begins."""
 
     duration_s: float = field(default=inf, metadata=bounds(low=0.1, high=1e9))
 
-    def contributions(self, evse: Evse) -> Iterable[Contribution]:
-        """No pre-charge. Raises `UsageError` of an AC outlet, which has none."""
-        _need_dc(evse)
+    def contributions(self, evse: DcEvse) -> Iterable[Contribution]:
+        """No pre-charge."""
         yield evse.precharges.force(False)
 
 
@@ -88,8 +85,3 @@ class StopRefused:
     def contributions(self, evse: Evse) -> Iterable[Contribution]:
         """Deaf to who stands before it."""
         yield evse.obeys_driver.force(False)
-
-
-def _need_dc(evse: Evse) -> None:
-    if evse.model.kind == "ac":
-        raise UsageError(f"{evse.path} gives AC; this fault is of a DC outlet")

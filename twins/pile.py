@@ -19,7 +19,7 @@ from twins.connector import ConnectorConfig
 from twins.control import Control
 from twins.device_evse import DeviceEvse
 from twins.device_supply import DeviceTerms
-from twins.evse import Evse
+from twins.evse import DcEvse, Evse
 from twins.meter import METER_CLASSES
 from twins.modules import StackConfig
 from twins.pile_guard import PileGuard
@@ -153,7 +153,8 @@ class Pile:
             if path in devices:
                 self.evses.append(DeviceEvse(kernel, path, model, evse, control, platform, devices[path]))
             else:
-                self.evses.append(Evse(kernel, path, model, evse, control, platform))
+                kind = Evse if model.kind == "ac" else DcEvse
+                self.evses.append(kind(kernel, path, model, evse, control, platform))
         outputs = [evse.power_kw for evse in self.evses]
         self.modules_kw = Signal(f"{self.path}.modules_no_load_kw", "kW")
         self.standby_kw = Sum(f"{self.path}.standby_kw", "kW", [], offset=model.standby_kw)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from standing import Standing
 
 from hil.ocpp.outlets import EvseConnector, error_code_of, reason_of
+from scenarios.catalogue import StationCatalogue
+from twins.station_file import read_station
 
+SITE = Path(__file__).parent / "site.yaml"
 EVSE = "pile[A01].connector[1]"
 BAY = "bay[B01].occupied"
 
@@ -141,3 +145,10 @@ def test_only_the_platform_ends_a_charge_that_does_not_obey_its_driver(played: A
     one.to(2_001.0)
     (ended,) = one.of("session.ended", EVSE)
     assert reason_of(str(ended.data["reason"])) == "Remote" and not one.platform.open
+
+
+def test_what_fails_of_a_dc_circuit_hits_no_ac_outlet() -> None:
+    catalogue = StationCatalogue(read_station(SITE).value)
+    for name in ("pile.insulation_low", "pile.precharge_failed"):
+        assert EVSE in catalogue.targets(name)
+        assert "hits DcEvse" in str(catalogue.target_problem(name, "pile[C01].connector[1]"))

@@ -42,6 +42,19 @@ class PumpStuck:
         yield pump.flow.scale(1.0 - self.leak_pct / 100.0)
 
 
+@fault("testpump.throttled", hits=Pump, zh="泵节流")
+@dataclass(frozen=True, kw_only=True)
+class PumpThrottled:
+    """The pump moves no more than this, which is less than it can."""
+
+    flow: float = field(default=5.0, metadata=bounds(low=0.0, high=100.0))
+
+    def contributions(self, pump: Pump) -> Iterable[Contribution]:
+        if self.flow > pump.flow.base:
+            raise UsageError(f"the pump moves {pump.flow.base:g} at most")
+        yield pump.flow.cap(self.flow)
+
+
 def board(things: dict[str, object]) -> tuple[Kernel, FaultBoard, list[Event]]:
     kernel = Kernel(Clock(datetime(2022, 6, 14), "Asia/Shanghai"), 1)
     events: list[Event] = []
@@ -125,6 +138,19 @@ def test_refusals_say_what_would_be_right() -> None:
         faults.inject("testpump.stuck", "tap", {})
     with pytest.raises(UsageError, match="no fault is called"):
         faults.clear("nobody")
+
+
+def test_what_its_target_cannot_have_is_refused_and_nothing_has_happened() -> None:
+    pump = Pump()
+    _, faults, events = board({"pump": pump})
+    with pytest.raises(UsageError, match="10 at most"):
+        faults.inject("testpump.throttled", "pump", {"flow": 20.0}, "slow")
+    assert events == [] and faults.injected == {}
+    faults.inject("testpump.throttled", "pump", {"flow": 4.0}, "slow")
+    told = len(events)
+    with pytest.raises(UsageError, match="10 at most"):
+        faults.change("slow", {"flow": 20.0})
+    assert len(events) == told and pump.flow.value == 4.0 and faults.injected["slow"].given == {"flow": 4.0}
 
 
 def test_the_catalogue_tells_types_units_and_bounds() -> None:
