@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final, Literal
 
 from fastapi import APIRouter, HTTPException
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bench_api.asked_runs import AT_ONCE, KEPT, WAITING, AskedRun, State
@@ -147,7 +147,7 @@ def routes(served: Served) -> APIRouter:
             left(id, "verdict.json")[0].close()
         return run.document
 
-    @router.get("/runs/{id}/report", response_class=HTMLResponse, responses=refusals(404, 409))
+    @router.get("/runs/{id}/report", response_class=StreamingResponse, responses=_file(404, 409, kind="text/html"))
     async def report(id: str) -> StreamingResponse:
         """Its report, one page that needs nothing else."""
         return _sent(*left(id, "report.html"), "text/html; charset=utf-8")
