@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --no-config --default-index https://pypi.org
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test physics format bench soak validation peers lock clean
+.PHONY: help install demo test physics format bench soak pages validation peers lock clean
 
 help:  ## this list
 	@echo "Voltyard: set up and use it with"
@@ -44,9 +44,13 @@ bench: $(INSTALLED)  ## measure: the numbers of the README, 50 kills each among 
 	$(BIN)/python tests/bench/slot.py
 	$(BIN)/python tests/soak/kills.py --kills 50
 
-soak: $(INSTALLED)  ## 200 days of random faults; kill the CSMS and the station 200 times each: a quarter of an hour
+soak: $(INSTALLED)  ## 200 days of random faults, 200 kills of each side, all brief scenarios in real pace: over half an hour
 	$(BIN)/python tests/soak/random_days.py --days 200 --wired 20
 	$(BIN)/python tests/soak/kills.py --kills 200
+	$(BIN)/python tests/soak/briefs.py
+
+pages: $(INSTALLED)  ## docs/scenarios anew, from the shipped scenarios
+	$(BIN)/python -m bench_api.scenario_pages docs/scenarios
 
 validation: $(INSTALLED)  ## docs/validation.md anew: the real site, heat, queues, each beside ours: minutes
 	$(BIN)/python tests/bench/validation.py

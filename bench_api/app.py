@@ -9,13 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from bench_api.routes import commands, endpoints, events, faults, health, run_control, scenarios, signals, station
+from bench_api.routes import commands, endpoints, events, faults, health, run_control, runs, scenarios, signals, station
 from bench_api.served import Served
 from hil.rest_guard import Guard
 
 __all__ = ["create_app"]
 
-_ROUTES: Final = (health, station, run_control, signals, events, commands, faults, endpoints, scenarios)
+_ROUTES: Final = (health, station, run_control, signals, events, commands, faults, endpoints, scenarios, runs)
 _SHOWN_PROBLEMS: Final = 5
 
 

@@ -115,6 +115,7 @@ def run(
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the scenario, or a key of its file."),
     ] = None,
     sabotage: Annotated[bool, typer.Option("--sabotage", help="Play the run that must fail.")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Play the variant of at most five minutes.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play a scenario; verdict, recording and report go into the run's folder, over those of an earlier run there."""
@@ -122,7 +123,8 @@ def run(
 
     raise typer.Exit(
         play(scenario, pace, seed, csms, record, out, state, junit, summary, slots=slots, faces=faces, manner=manner,
-             changes=changes or (), is_sabotaged=sabotage, as_json=as_json)
+             changes=changes or (), is_sabotaged=sabotage, is_brief=brief,
+             as_json=as_json)
     )  # fmt: skip
 
 

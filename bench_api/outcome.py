@@ -24,6 +24,7 @@ from sim.units import SimTime
 from twins.books import EnergyBook, energy_book
 from twins.device_book import device_books, instrument_gaps, register_books, register_steps
 from twins.links import Link
+from twins.meter_book import explained_meters, unexplained_meters
 
 if TYPE_CHECKING:
     from bench_api.bench import Bench
@@ -146,9 +147,12 @@ def _books(bench: Bench, refused: str) -> tuple[dict[str, Any], dict[str, str]]:
         messages = {"started": local.begun, "stopped": local.stopped, "open": len(local.open), "lost": 0,
                     "doubled": 0, "misordered": local.misordered}  # fmt: skip
         undelivered, owed = 0, []
-    money, unexplained = station.money.document(now), station.money.check(now)
+    money = station.money.document(now)
+    unexplained = [*station.money.check(now), *unexplained_meters(station, now)]
     books = {"energy": asdict(energy), "money": money, "periods": station.money.periods(), "messages": messages,
              "undelivered": owed, "unexplained": unexplained}  # fmt: skip
+    if explained := explained_meters(station, now):
+        books["explained"] = [asdict(one) for one in explained]
     if devices := device_books(station, now):
         books["devices"] = [asdict(device) for device in devices]
     if gaps := instrument_gaps(station):
@@ -177,10 +181,10 @@ def _behind(station: Station) -> str:
 
 
 def _check_books(books: dict[str, Any]) -> None:
-    """Raise `BooksOpen` for an energy book that does not close and for money that nothing explains."""
+    """Raise `BooksOpen` for an energy book that does not close and for what nothing explains."""
     EnergyBook(**books["energy"]).check()
     if books["unexplained"]:
-        raise BooksOpen("the money book does not close: " + "; ".join(books["unexplained"]))
+        raise BooksOpen("the books do not close: " + "; ".join(books["unexplained"]))
 
 
 def _said(failure: Exception) -> str:

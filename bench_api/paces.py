@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from scenarios.loader import LoadedScenario
 from sim.errors import UsageError
 
-__all__ = ["FASTEST", "Pace", "read_pace"]
+__all__ = ["FASTEST", "Pace", "check_wire", "read_pace"]
 
 FASTEST: Final = 100_000.0
 """The highest factor of a pace."""
@@ -39,3 +40,11 @@ def read_pace(text: str) -> Pace:
     if match is None or not 0.001 <= float(match[1]) <= FASTEST:
         raise UsageError(f"--pace {text!r}: fast, real, lockstep or a number of times real time such as 60x")
     return Pace(text, float(match[1]))
+
+
+def check_wire(pace: Pace, csms: str | None, loaded: LoadedScenario) -> None:
+    """UsageError where a wire is asked for that this pace or this station has not."""
+    if csms is not None and not pace.has_wire:
+        raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
+    if pace.has_wire and loaded.station.value.platform_face is None:
+        raise UsageError(f"{loaded.station.path}: no endpoint, so no wire for --pace {pace.name}; use fast or add one")

@@ -53,6 +53,9 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
     """Everything the page shows. `verdict` is the run's `verdict.json`, None for a run that never came to one."""
     known = verdict or {}
     expectations = [_expectation(run, row) for row in known.get("expectations") or _recorded(run)]
+    ids = {row["id"] for row in expectations}
+    for row in expectations:
+        row["title"] = _look(row, ids)
     framed = {seq for row in expectations for seq in row["frames"]}
     events, total = event_rows(run, {seq for row in expectations for seq in row["events"]})
     frames = frame_rows(run, framed)
@@ -66,13 +69,14 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
     word = known.get("verdict") if known.get("verdict") in VERDICTS else "unfinished"
     return {
         "verdict": word, "lead": lead(run, known | {"verdict": word}),
-        "reason": _reason(known),
+        "reason": _reason(known), "remarks": [note(str(line)) for line in known.get("notes") or []],
         "title": _title(run, known), "facts": _what_was_run(run, known),
         "command": _command(run, known, is_asked=bool(asked)),
         "versions": _pairs(run.meta_json("versions")),
         "expectations": expectations, "kpis": _kpis(run, known), "books": books, "tariff": tariff_table(run, books),
         "unexplained": [note(str(line)) for line in books.get("unexplained") or []],
-        "undelivered": undelivered_bills(run, books.get("undelivered") or []), "issued": issued_bills(run),
+        "undelivered": undelivered_bills(run, books.get("undelivered") or []),
+        "explained": [note(_explained(one)) for one in books.get("explained") or []], "issued": issued_bills(run),
         "devices": device_lines(books.get("devices") or []), "gaps": gap_table(books.get("gaps") or []),
         "registers": register_table(books.get("registers") or []),
         "steps": step_table(run, books.get("register_steps") or []),
@@ -83,6 +87,11 @@ def gather(run: Run, verdict: dict[str, Any] | None) -> dict[str, Any]:
         "sessions": sessions, "cars": cars, "frames": frames, "lateness": known.get("lateness_ms") or {},
         "weather": run.meta_json("weather_note"), "sources": _listed(run.meta_json("data_sources")),
     }  # fmt: skip
+
+
+def _explained(book: dict[str, Any]) -> str:
+    """What faults have put on an outlet's meter."""
+    return f"meter of {book['place']}: {book['kwh']:+.3f} kWh beside its error, by {', '.join(book['faults'])}"
 
 
 def _reason(known: dict[str, Any]) -> Said:
@@ -160,6 +169,15 @@ def _expectation(run: Run, row: dict[str, Any]) -> dict[str, Any]:
         "bound": _bound(row.get("bound"), unit), "observed": _with_unit(_apart(row), unit),
         "events": events, "frames": frames, "notes": [note(line) for line in notes],
     }  # fmt: skip
+
+
+def _look(row: dict[str, Any], ids: set[str]) -> Any:
+    """The title of a row; of the two looks at a steady state, which of them it is."""
+    name, _, when = row["id"].rpartition(".")
+    if when not in ("before", "after") or not {f"{name}.before", f"{name}.after"} <= ids:
+        return row["title"]
+    what = row["title"] if isinstance(row["title"], dict) else {"en": name, "zh": name}
+    return sentence(f"steady.{when}", what=what)
 
 
 def _apart(row: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ __all__ = ["RUN_FILES", "held", "keep_earlier"]
 
 RUN_FILES: Final = (
     "run.sqlite", "run.sqlite-wal", "run.sqlite-shm", "csms.sqlite", "csms.sqlite-wal", "csms.sqlite-shm",
-    "verdict.json", "junit.xml", "report.html", "plots", "export",
+    "verdict.json", "junit.xml", "report.html", "plots", "export", "rest-runs",
 )  # fmt: skip
 """What a run leaves in its folder. What `state` holds is the station's, not the run's, and stays."""
 

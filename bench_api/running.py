@@ -16,7 +16,7 @@ from typing import Any
 from bench_api.bench import Bench, Plan
 from bench_api.endpoint_rows import Row, endpoint_lines
 from bench_api.outcome import Outcome
-from bench_api.paces import Pace, read_pace
+from bench_api.paces import Pace, check_wire, read_pace
 from bench_api.ports import modbus_sockets, still_ports
 from bench_api.progress import RunProgress
 from bench_api.provenance import restore_queue, restored, restored_slots
@@ -59,25 +59,23 @@ def run(
     faces: str | None = None,
     changes: Sequence[str] = (),
     is_sabotaged: bool = False,
+    is_brief: bool = False,
     as_json: bool,
 ) -> int:
     """Play a scenario and say how it went; the exit code of the contract.
 
     `faces`, `modbus` and `rest` with a comma between, are open meanwhile on this machine; REST takes any free port.
     """
-    loaded = load_scenario(find_scenario(scenario), changes=read_changes(changes), is_sabotaged=is_sabotaged)
+    loaded = load_scenario(
+        find_scenario(scenario), changes=read_changes(changes), is_sabotaged=is_sabotaged, is_brief=is_brief
+    )
     if problems := list(tls_problems(loaded.station)):
         raise FileProblems(problems)
     if pace is None:
         pace = "real" if slots is not None else "lockstep" if csms else "fast"
     chosen = read_pace(pace)
-    if csms is not None and not chosen.has_wire:
-        raise UsageError("--csms needs sockets, and --pace fast opens none; use lockstep, real or a pace such as 60x")
-    if chosen.has_wire and loaded.station.value.platform_face is None:
-        raise UsageError(
-            f"{loaded.station.path}: no endpoint, so no wire for --pace {chosen.name}; use fast or add one"
-        )
-    command = _typed(scenario, changes, is_sabotaged)
+    check_wire(chosen, csms, loaded)
+    command = _typed(scenario, changes, is_sabotaged, is_brief)
     plan = plan_of(loaded, chosen, seed, csms, record, out, state, command, slots, manner)
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
@@ -124,9 +122,9 @@ def _told(wires: list[Row], _csms: str | None) -> None:
     sys.stderr.flush()
 
 
-def _typed(scenario: str, changes: Sequence[str], is_sabotaged: bool) -> str:
+def _typed(scenario: str, changes: Sequence[str], is_sabotaged: bool, is_brief: bool) -> str:
     """What the person typed, so that the report can say how to play it again."""
-    words = [f"--set {word}" for word in changes] + (["--sabotage"] if is_sabotaged else [])
+    words = [f"--set {word}" for word in changes] + ["--sabotage"] * is_sabotaged + ["--brief"] * is_brief
     return " ".join(["run", scenario, *words])
 
 

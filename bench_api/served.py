@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench_api.asked_runs import AskedRuns
 from bench_api.endpoint_rows import Row
 from bench_api.event_ring import EventRing
 from hil.door import Door
@@ -34,5 +35,6 @@ class Served:
     ocpp: OcppEndpoint | None
     endpoints: Callable[[], list[Row]]
     judge: Judge
+    runs: AskedRuns
     fastest: float
     """The highest speed, in simulated seconds a second."""

@@ -20,7 +20,6 @@ from bench_api.faces import Face, Faces
 from bench_api.paces import FASTEST
 from bench_api.ports import modbus_ports
 from bench_api.rest_face import RestFace, RestPort
-from bench_api.served import Served
 from bench_api.spoken import Spoken
 from hil.door import Door
 from hil.event_loop import loop_factory
@@ -132,7 +131,11 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
     if rest is None:
         return faces
     from bench_api.app import create_app  # half a second of imports, which other runs do without
+    from bench_api.asked_runs import AskedRuns
     from bench_api.live import LiveFeed
+    from bench_api.served import Served
+
+    runs = AskedRuns(plan.out / "rest-runs", loop.fail)
 
     def wires() -> list[Row]:
         others = [*slot_rows(_devices(plan.slots)), *(row for face in faces for row in face.rows())]
@@ -151,10 +154,11 @@ def _faces(bench: Bench, loop: Loop, csms: str) -> list[Face]:
         ocpp=bench.endpoint,
         endpoints=wires,
         judge=bench.judge,
+        runs=runs,
         fastest=min(bench.call_timeout_s / _LEAST_ANSWER_S, FASTEST),
     )
     app = create_app(served, host=rest.host, token=rest.token)
-    faces.append(RestFace(rest, app, loop.fail, LiveFeed(served, app)))
+    faces += [runs, RestFace(rest, app, loop.fail, LiveFeed(served, app))]
     return faces
 
 

@@ -209,9 +209,9 @@ def _file_says(kind: type[Any]) -> str:
 
 
 def _subjects(station: Station) -> dict[str, None]:
-    """Things, guests of bays and connectors, charge points, staff and weather: a set that keeps its order."""
+    """Things, guests of bays and connectors, charge points, attackers, staff, weather: a set in its order."""
     hosts = [bay.path for bay in station.bays.values()] + [evse.path for evse in station.evses]
     guests = (f"{host}.vehicle.bms" for host in hosts)
-    wires = (f"ocpp[{identity}]" for identity in station.links)
+    wires = (f"{one}[{identity}]" for one in ("ocpp", "attack") for identity in station.links)
     staff = (member.path for member in station.staff.members)
     return dict.fromkeys([*station.things, *guests, *wires, *staff, "weather"])

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scenarios.brief import briefed
 from scenarios.checks import Catalogue, judging_problems, time_problems
 from scenarios.deed_checks import deed_problems
 from scenarios.frame_checks import frame_problems
 from scenarios.moments import due
+from scenarios.parameter_schema import with_uses
 from scenarios.resolving import included, settled
 from scenarios.schema import Scenario
 from scenarios.timeline_shape import TimelineEntry
@@ -79,14 +81,15 @@ def load_scenario(
     *,
     changes: Changes = (),
     is_sabotaged: bool = False,
+    is_brief: bool = False,
 ) -> LoadedScenario:
     """A scenario file with its station and its vehicles, all checked; FileProblems with every finding.
 
     `catalogue` says what may be named at a station; without one, the station as it stands in the twins. `changes` are
     made before anything is checked, those of `station.` in the station file; one may name a parameter. With
-    `is_sabotaged` it is the run that must fail.
+    `is_sabotaged` it is the run that must fail, with `is_brief` the variant of five minutes.
     """
-    document, of_station = _read(path, changes, is_sabotaged=is_sabotaged)
+    document, of_station = _read(path, changes, is_sabotaged=is_sabotaged, is_brief=is_brief)
     station = _station(document, of_station)
     vehicles, problems = _vehicles(document, station)
     clock = Clock(document.value.begins, station.value.station.timezone)
@@ -104,8 +107,10 @@ def load_scenario(
 
 
 def check_scenario(path: Path) -> LoadedScenario:
-    """As `load_scenario`, its sabotage loaded too."""
+    """As `load_scenario`, its sabotage and its brief variant loaded too."""
     loaded = load_scenario(path)
+    if loaded.document.value.brief is not None:
+        load_scenario(path, is_brief=True)
     if loaded.document.value.sabotage is not None:
         sabotaged(loaded)
     return loaded
@@ -126,7 +131,8 @@ def json_schema_of(kind: str) -> dict[str, Any]:
     """The JSON Schema of `station`, `scenario` or `slots` files; UsageError for another word."""
     if kind not in _SHAPES:
         raise UsageError(f"no schema {kind!r}; {did_you_mean(kind, _SHAPES)}")
-    return json_schema(_SHAPES[kind])
+    schema = json_schema(_SHAPES[kind])
+    return with_uses(schema) if kind == "scenario" else schema
 
 
 def _check(path: Path) -> None:
@@ -145,7 +151,7 @@ def _check(path: Path) -> None:
         raise FileProblems([FileProblem(str(path), 1, "", "neither a scenario nor a station nor slots", right)])
 
 
-def _read(path: Path, changes: Changes, *, is_sabotaged: bool) -> tuple[Document[Scenario], Changes]:
+def _read(path: Path, changes: Changes, *, is_sabotaged: bool, is_brief: bool) -> tuple[Document[Scenario], Changes]:
     """The file as it is played, its text too, and the changes that are the station file's."""
     of_station: Changes = ()
     is_as_written = True
@@ -153,6 +159,8 @@ def _read(path: Path, changes: Changes, *, is_sabotaged: bool) -> tuple[Document
     def alter(root: Node) -> Node:
         nonlocal of_station, is_as_written
         whole = included(root, path, _LIBRARY)
+        if is_brief:
+            whole = briefed(whole, path)
         if is_sabotaged and whole.child("sabotage") is None:
             raise UsageError(f"{path}: no sabotage to play; a scenario that has the key `sabotage`")
         whole, of_station = settled(whole, path, changes, is_sabotaged=is_sabotaged)

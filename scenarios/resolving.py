@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scenarios.brief import KEY
 from scenarios.frame_shape import Declarations
 from sim.changes import Changes, changed, is_key_path
 from sim.errors import FileProblem, FileProblems
@@ -216,17 +217,30 @@ def _marked(node: Node, file: str) -> Node:
 
 
 def _moved(root: Node, path: Path, into: Path) -> Node:
-    """An included file's keys, each marked with its file, and its paths as they are seen from the other."""
-    value = {name: _marked(node, str(path)) for name, node in root.value.items()}
+    """An included file's keys but for its brief variant, which tells its own story alone.
+
+    Each is marked with its file, and its paths are as they are seen from the other.
+    """
+    value = {name: _marked(node, str(path)) for name, node in root.value.items() if name != KEY}
     if path.parent.resolve() != into.parent.resolve():
-        station, demand = value.get("station"), value.get("demand")
+        station, brief = value.get("station"), value.get("brief")
         if station is not None and str(station.value).endswith((".yaml", ".yml")):
             value["station"] = dataclasses.replace(station, value=str(path.parent.resolve() / str(station.value)))
-        replay = demand.child("replay") if demand is not None else None
-        if demand is not None and replay is not None and isinstance(replay.value, str):
-            there = dataclasses.replace(replay, value=str(path.parent.resolve() / replay.value))
-            value["demand"] = dataclasses.replace(demand, value={**demand.value, "replay": there})
+        value |= _moved_replay(value, path)
+        if brief is not None and isinstance(brief.value, dict):
+            inner = brief.value | _moved_replay(brief.value, path)
+            value["brief"] = dataclasses.replace(brief, value=inner)
     return dataclasses.replace(root, value=value)
+
+
+def _moved_replay(keys: Mapping[str, Node], path: Path) -> dict[str, Node]:
+    """The key `demand`, its replay file as it is seen from elsewhere; nothing where it names none."""
+    demand = keys.get("demand")
+    replay = demand.child("replay") if demand is not None else None
+    if demand is None or replay is None or not isinstance(replay.value, str):
+        return {}
+    there = dataclasses.replace(replay, value=str(path.parent.resolve() / replay.value))
+    return {"demand": dataclasses.replace(demand, value={**demand.value, "replay": there})}
 
 
 def _is_file(path: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from scenarios.brief import LONGEST_H
 from scenarios.choices import one_of
 from scenarios.conditions import LONGEST_S
 from scenarios.expectation_shape import Expectation
@@ -17,7 +18,7 @@ from sim.files import Misfit, key
 from twins.station_file import LocalText
 from twins.weather import WeatherConfig
 
-__all__ = ["Scenario", "ScenarioDemand"]
+__all__ = ["Brief", "Scenario", "ScenarioDemand"]
 
 _START = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
@@ -34,6 +35,21 @@ class ScenarioDemand:
     def __post_init__(self) -> None:
         """Refuse none and both."""
         one_of({"sessions_per_day": self.sessions_per_day, "replay": self.replay}, "demand is given")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """The same story within five minutes: each key given here stands in place of the scenario's own."""
+
+    duration_h: float = field(metadata=key("How long it lasts.", unit="h", above=0, high=LONGEST_H))
+    start: str | None = field(default=None, metadata=key("When it begins, in the station's time: 2022-07-11T12:00."))
+    seed: int | None = field(default=None, metadata=key("Starts every random stream.", low=0, high=2**53))
+    weather: WeatherConfig | None = field(default=None, metadata=key("Instead of the scenario's weather."))
+    demand: ScenarioDemand | None = field(default=None, metadata=key("Instead of the scenario's demand."))
+    steady: Steady | None = field(default=None, metadata=key("Instead of the scenario's steady state."))
+    timeline: tuple[TimelineEntry, ...] = field(default=(), metadata=key("What is done, and when.", count=(0, 10_000)))
+    restore: tuple[Restoring, ...] = field(default=(), metadata=key("The way back.", count=(0, 100)))
+    expect: tuple[Expectation, ...] = field(default=(), metadata=key("What is judged.", count=(0, 1_000)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +84,7 @@ class Scenario:
         default=(), metadata=key("The way back, before the end and on every way out.", count=(0, 100))
     )
     sabotage: Sabotage | None = field(default=None, metadata=key("The run that must fail."))
+    brief: Brief | None = field(default=None, metadata=key("The same story within five minutes, for real pace."))
     expect: tuple[Expectation, ...] = field(default=(), metadata=key("What is judged.", count=(0, 1_000)))
 
     def __post_init__(self) -> None:

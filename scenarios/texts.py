@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from scenarios.loader import load_scenario
+from scenarios.loader import STATION_PREFIX, check_scenario
 from sim.errors import FileProblem, FileProblems
 from sim.files import did_you_mean
 from sim.yaml_nodes import Node, parse_nodes
@@ -18,6 +20,7 @@ TEXT_NAME: Final = "scenario.yaml"
 """What such a text is called in messages, and in the folder where it is run."""
 
 _FILES: Final = {"include": "what it would include, written out", "demand.replay": "demand.sessions_per_day"}
+_STEP: Final = re.compile(r"[^.\[\]\s]+")
 
 
 def problems_of_text(text: str) -> list[FileProblem]:
@@ -28,7 +31,7 @@ def problems_of_text(text: str) -> list[FileProblem]:
         with tempfile.TemporaryDirectory(prefix="voltyard-") as folder:
             path = Path(folder) / TEXT_NAME
             path.write_text(text, encoding="utf-8")
-            load_scenario(path)
+            check_scenario(path)
     except FileProblems as refused:
         return [_at_home(one) for one in refused.problems]
     return []
@@ -46,7 +49,21 @@ def _named_files(root: Node) -> list[FileProblem]:
     ):  # a parameter in its place could name any file
         right = did_you_mean(str(station)[:100] if isinstance(station, str) else "", station_names())
         problems.append(FileProblem(TEXT_NAME, root.line_of("station"), "station", "no such station is shipped", right))
-    return problems
+    return [*problems, *_named_in_sabotage(root)]
+
+
+def _named_in_sabotage(root: Node) -> Iterator[FileProblem]:
+    """As above, of the values that the run which must fail has instead; `demand[replay]` is `demand.replay` too."""
+    changes = _at(root, "sabotage.set")
+    for name, node in changes.items() if isinstance(changes, dict) else ():
+        key = ".".join(_STEP.findall(name))
+        what, right = "", ""
+        if key == "station" or key.split(".")[0] in _FILES or key in _FILES:
+            what, right = "a text may name no file", "another key"
+        elif f"{key}.".startswith(STATION_PREFIX) and isinstance(node.value, str):
+            what, right = "of a station's words some name files", "a number, or true or false"
+        if what:
+            yield FileProblem(TEXT_NAME, node.line, f"sabotage.set.{name[:100]}", what, right)
 
 
 def _at(root: Node, key: str) -> Any:

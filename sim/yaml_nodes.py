@@ -126,7 +126,8 @@ def parse_nodes(text: str, file: str) -> Node:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         right = "valid YAML: `key: value` a line, indented by spaces; quote text that holds `: ` or begins with a sign"
-        raise FileProblems([FileProblem(file, mark.line + 1 if mark else 0, "", what, right)]) from None
+        line = min(mark.line, text.count("\n")) + 1 if mark else 0
+        raise FileProblems([FileProblem(file, line, "", what, right)]) from None
     except yaml.YAMLError as error:
         raise FileProblems([FileProblem(file, 0, "", f"not YAML ({error})", "valid YAML")]) from None
     if problems or root is None:

@@ -1,6 +1,7 @@
 """Itemised bills: registered energy by tariff period, service by the same energy, occupancy after the charge.
 
 A register is a signal that knows only its present segment, so a running charge is read at every change of the tariff.
+A register that was turned back in a charge makes a bill below 0: that is for the platform to find (clause 10.2.6).
 Amounts are whole fen (0.01 CNY), each line rounded half up by itself: a bill adds up as it is printed.
 """
 
@@ -24,8 +25,9 @@ _FEN = 10**16
 
 
 def fen(quantity: float, price_cny: float) -> int:
-    """What `quantity` (kWh, min) costs at `price_cny` each, in fen, half up; both count to nine decimals, 0 or more.
+    """What `quantity` (kWh, min) costs at `price_cny` each, in fen, half up; both count to nine decimals.
 
+    A register that was turned back in a charge has a quantity below 0.
     Integers: 1.005 kWh at 1 CNY are 101 fen on every machine, though the float nearest to 1.005 lies below it.
     """
     return (round(quantity * _NANO) * round(price_cny * _NANO) + _FEN // 2) // _FEN

@@ -17,6 +17,7 @@ from sim.signals import Signal
 from sim.units import FOREVER, SimTime
 from twins.lock import LockState, PlugLock
 from twins.ports import PlatformPort
+from twins.register import Register
 from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Evse(Supply):
         self.vehicle_temp_c = Signal(f"{path}.vehicle_temp_c", "C")
         self.vehicle_heat_kw = Signal(f"{path}.vehicle_heat_kw", "kW")
         kernel.add(self.lock, self.vehicle_soc, self.vehicle_temp_c, self.vehicle_heat_kw)
+        self.register = Register(kernel, self.power_kw, self.meter_factor, self._regauged)
         self.contactor_closed = Knob(False, self._touch)
         self.insulation_kohm: Knob[float] = Knob(inf, self._circuit_changed)
         self.precharges = Knob(True, self._circuit_changed)
@@ -234,6 +236,19 @@ class Evse(Supply):
             return 0.0
         return AC_PHASE_V if self.model.kind == "ac" else self.bms.voltage_v(now)
 
+    def energy_kwh(self, now: SimTime) -> float:
+        """The meter's register."""
+        return self.register.kwh(now)
+
+    def delivered_kwh(self, now: SimTime) -> tuple[float, float]:
+        """(true, registered) energy since the present charge began, or of the one that has just ended."""
+        if not self.register.has_moved:
+            return super().delivered_kwh(now)
+        return self.true_energy_kwh(now) - self._true_start_kwh, self.register.kwh(now) - self._started_kwh
+
+    def _regauged(self, factor: float) -> None:
+        self.meter_factor = factor
+
     def vehicle_at(self, now: SimTime) -> tuple[float | None, float | None]:
         """State of charge (0 to 1) and cell temperature, of DC alone: from the handshake's second half on."""
         bms = self.bms
@@ -321,7 +336,9 @@ class Evse(Supply):
             self._end(now, "contactor_open")
             return FOREVER
         self._true_start_kwh = self.true_energy_kwh(now)
-        self._started_kwh = self._true_start_kwh * self.meter_factor
+        self._started_kwh = (
+            self.register.kwh(now) if self.register.has_moved else self._true_start_kwh * self.meter_factor
+        )
         self.peak_kw = 0.0
         self.started_s = now
         self._kernel.emit("session.started", self.path, {"session": self.session})

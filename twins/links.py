@@ -12,6 +12,7 @@ from sim.files import Misfit, key
 from sim.gauges import Gauge
 from sim.kernel import Kernel
 from sim.signals import State
+from twins.attacks import Attacks
 from twins.frame_rules import FrameRules
 
 __all__ = ["Link", "LinkState", "OcppEndpointConfig", "charge_points"]
@@ -82,13 +83,16 @@ class Link:
         """Below 0: none; 0: once."""
         self.clock_error_s = Knob(0.0, self._changed)
         self.rules = FrameRules(self._changed)
+        self.attacks = Attacks(self._attacked)
         self.on_change: Callable[[], None] = lambda: None
+        self.on_attack: Callable[[], None] = lambda: None
 
     @property
     def knobs(self) -> tuple[Knob[Any], ...]:
         """All that faults lean on."""
         return (
             self.is_cut, self.is_refused, self.is_half_open, self.reset_mean_s, self.clock_error_s, self.rules,
+            self.attacks,
         )  # fmt: skip
 
     @property
@@ -99,7 +103,15 @@ class Link:
     @property
     def is_barred(self) -> bool:
         """Whether a fault explains that the platform is not met."""
-        return self.is_closed or self.reset_mean_s.value > 0.0
+        return self.is_closed or self.reset_mean_s.value > 0.0 or self.is_impersonated
+
+    @property
+    def is_impersonated(self) -> bool:
+        """Whether somebody else comes under this name; whom of the two it serves is the platform's choice."""
+        return any(not one.value.identity for one in self.attacks.value)
 
     def _changed(self) -> None:
         self.on_change()
+
+    def _attacked(self) -> None:
+        self.on_attack()

@@ -109,7 +109,7 @@ class MoneyBook:
             due_kwh = registered_kwh - running.get(period, 0.0)
             for kind in (ENERGY, SERVICE):
                 excess_kwh = self._billed_kwh[kind, period.name] - due_kwh
-                if abs(excess_kwh) > _LEAST_KWH + CLOSES_WITHIN * registered_kwh:
+                if abs(excess_kwh) > _LEAST_KWH + CLOSES_WITHIN * abs(registered_kwh):
                     price_cny = period.energy_cny_kwh if kind == ENERGY else period.service_cny_kwh
                     found.append(
                         f"meters: {kind}, {period.name}: bills differ by {excess_kwh:+.6f} kWh from {due_kwh:.6f} kWh"
@@ -145,7 +145,7 @@ class MoneyBook:
             self._find(f"occupancy: {line.fen / 100:.2f} CNY for {line.quantity:g} min, not {due_cny:.4f} CNY")
 
     def _compare(self, session_id: str, told_wh: float, charge_fen: int, energy_kwh: float) -> None:
-        mean_cny_kwh = charge_fen / 100 / energy_kwh if energy_kwh > 0.0 else 0.0
+        mean_cny_kwh = charge_fen / 100 / energy_kwh if energy_kwh else 0.0
         excess_wh = told_wh - energy_kwh * 1e3
         self._transactions_cny += told_wh / 1e3 * mean_cny_kwh
         if abs(excess_wh) > ROUNDED_WH:

@@ -12,7 +12,8 @@ from sim.fault_commands import FaultCommands
 from sim.faults import FaultBoard
 from sim.kernel import Kernel
 from sim.sums import Sum
-from twins import bus_faults as _bus_faults  # what registers faults or deeds and nothing else
+from twins import attack_faults as _attack_faults  # what registers faults or deeds and nothing else
+from twins import bus_faults as _bus_faults
 from twins import charge_point_faults as _charge_point_faults
 from twins import comer_faults as _comer_faults
 from twins import contactor as _contactor
@@ -23,6 +24,7 @@ from twins import fire_deeds as _fire_deeds
 from twins import house_deeds as _house_deeds
 from twins import link_faults as _link_faults
 from twins import outlet_faults as _outlet_faults
+from twins import register_faults as _register_faults
 from twins import transformer_deeds as _transformer_deeds
 from twins.arrivals import draw_arrivals
 from twins.bay import Bay
@@ -72,7 +74,16 @@ from twins.yard import Yard
 __all__ = ["Station"]
 
 _GUEST = ".vehicle.bms"
-_FAULTS = (_bus_faults, _charge_point_faults, _comer_faults, _contactor, _link_faults, _outlet_faults)
+_FAULTS = (
+    _attack_faults,
+    _bus_faults,
+    _charge_point_faults,
+    _comer_faults,
+    _contactor,
+    _link_faults,
+    _outlet_faults,
+    _register_faults,
+)
 _DEEDS = (_control_deeds, _evse_deeds, _fail_safe, _fire_deeds, _house_deeds, _transformer_deeds)
 
 
@@ -126,6 +137,7 @@ class Station:
         for evse in self.evses:
             if isinstance(evse, Evse):
                 evse.on_reset = partial(self.repairs.reset, evse)
+                evse.register.who = self.faults.leaning_on
         self.failures = Failures(kernel, file.reliability, piles, self.faults)
         self.bays = self._reach_bays()
         self.yard = Yard(kernel, file.yard, list(self.bays.values()), len(waiting))

@@ -18,7 +18,7 @@ from sim.events import Scalar
 from sim.globs import pattern_of
 from sim.nearest import nearest
 
-__all__ = ["routes"]
+__all__ = ["After", "Happening", "Happenings", "Kinds", "Limit", "kinds_asked", "routes"]
 
 _KINDS: Final = (*EVENT_KINDS, *WIRE_KINDS, *PLATFORM_KINDS)
 _LONGEST_KIND: Final = 100
@@ -66,7 +66,7 @@ def routes(served: Served) -> APIRouter:
     async def events(kind: Kinds, after: After = 0, limit: Limit = 1_000) -> Happenings:
         """The events after a number."""
         served.door.present()
-        page = served.events.after(after, limit, _kinds(kind))
+        page = served.events.after(after, limit, kinds_asked(kind))
         shown = [
             Happening(
                 seq=one.seq, t_s=one.t, time=clock.local(one.t), kind=one.kind, subject=one.subject,
@@ -79,7 +79,7 @@ def routes(served: Served) -> APIRouter:
     return router
 
 
-def _kinds(asked: list[str]) -> frozenset[str]:
+def kinds_asked(asked: list[str]) -> frozenset[str]:
     """The kinds that are asked for; 422 where one cannot be."""
     found: set[str] = set()
     for one in asked:

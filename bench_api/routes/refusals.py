@@ -13,6 +13,7 @@ _WHEN = {
     409: "It cannot be done now; `detail` says why.",
     413: "The body is too large.",
     422: "What was sent cannot be: `detail` says what, where, and what would be right.",
+    429: "There are as many as there may be.",
 }
 
 

@@ -7,8 +7,11 @@ the same commands without a socket repeat the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from urllib.parse import quote
 
 from hil.ocpp.absence import Absence
+from hil.ocpp.attacker_socket import AttackerSocket
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.link import OcppLink
 from hil.ocpp.message_book import MessageBook, message_book
@@ -56,7 +59,7 @@ class OcppEndpoint:
         self._is_patient = is_patient
         self._outlets: dict[str, tuple[PlannedPoint, int]] = {}
         self.points: list[PlannedPoint] = []
-        self.links: list[OcppLink] = []
+        self.links: list[OcppLink | AttackerSocket] = []
         self.on_transaction: Callable[[str, float], None] = lambda session, energy_wh: None
 
     def serve(self, station: Station, url: str | None) -> None:
@@ -157,7 +160,15 @@ class OcppEndpoint:
             address = url.replace("{charge_point}", identity)
             point.link = OcppLink(self._kernel, point.engine, address, point.path, self._patience_s)
             self.links.append(point.link)
+            point.dial = partial(self._dial, url)
         self.points.append(point)
         self._outlets.update({evse.path: (point, number) for number, evse in evses.items()})
         self._kernel.handle(point.path, point.obey)
         self._kernel.touch(point)
+
+    def _dial(self, url: str, identity: str, actor: str) -> AttackerSocket:
+        """A way to the same CSMS for a stranger who says that he is `identity`."""
+        address = url.replace("{charge_point}", quote(identity, safe=""))
+        socket = AttackerSocket(self._kernel, address, actor, self._patience_s)
+        self.links.append(socket)
+        return socket

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from hil.ocpp.absence import Absence
+from hil.ocpp.attacker import Attackers
+from hil.ocpp.attacker_socket import AttackerSocket
 from hil.ocpp.charge_point import ChargePoint
 from hil.ocpp.frames import Call, Frame, Result
 from hil.ocpp.impaired_wire import ImpairedWire
@@ -71,6 +73,9 @@ class PlannedPoint(Twin):
         self._wire = wire
         self.impaired: ImpairedWire | None = None
         wire.on_change = self._wire_leaned_on
+        self.dial: Callable[[str, str], AttackerSocket] | None = None
+        self._attackers: Attackers | None = None
+        wire.on_attack = self._attacked
 
     def plan(self, now: SimTime) -> SimTime:
         """What the engine has due: calls that time out, heartbeats, samples, the next try to connect."""
@@ -121,6 +126,8 @@ class PlannedPoint(Twin):
             self._wire_changed()
             if self.impaired is not None:
                 self.impaired.obey()
+            if self._attackers is not None:
+                self._attackers.contest()
             self._kernel.emit("wire.connected", self.path, cause=seq)
         elif command.verb == "lost":
             if self.impaired is not None:
@@ -143,6 +150,8 @@ class PlannedPoint(Twin):
         if self.impaired is None or not self.impaired.is_altered:
             self.wire_book.seen(direction, frame, data, verdict, self._kernel.now)
         self.face.seen(direction, frame, verdict)
+        if self._attackers is not None and direction == "out":
+            self._attackers.overhear(frame, data)
         if self._on_frame is None:
             return
         if isinstance(frame, Call):
@@ -191,6 +200,17 @@ class PlannedPoint(Twin):
             self.impaired = ImpairedWire(self._kernel, self._wire, self)
         self.impaired.obey()
         self._wire_changed()
+
+    def _attacked(self) -> None:
+        self.absence.cut(self._kernel.now, is_cut=self._wire.is_barred)
+        if self._attackers is None:
+            self._attackers = Attackers(self._kernel, self._wire, self.dial, self._contested)
+        self._attackers.obey()
+
+    def _contested(self) -> None:
+        """A stranger was let in: the CSMS may hang up on this one."""
+        if self.engine.rpc is not None:
+            self.engine.rpc.provoking = True
 
     def _wire_changed(self) -> None:
         if self._wire.is_cut.value and self.link is not None:

@@ -17,6 +17,7 @@ from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 
 from bench_api.app import create_app
+from bench_api.asked_runs import AskedRuns
 from bench_api.bench import Bench, Plan
 from bench_api.endpoint_rows import endpoint_rows
 from bench_api.event_ring import EventRing
@@ -203,23 +204,27 @@ async def _stand(bench: Bench, act: Work) -> None:
     loop = Loop(kernel, endpoint.links, bench.recorder, lambda _now: None, settle_ms=0.0)
     door = Door(kernel)
     loop.serve(door)
-    with closing(bound("127.0.0.1", 0)) as listening:
-        port = RestPort(listening, "127.0.0.1")
-        ports = modbus_ports(station, plan.loaded.station, door)
-        served = Served(
-            scenario="standing", station_name="standing", pace="lockstep", station=station, door=door, loop=loop,
-            recorder=bench.recorder, events=EventRing(kernel), catalogue=StationCatalogue(station.file),
-            ocpp=endpoint, judge=bench.judge, fastest=1.0,
-            endpoints=lambda: endpoint_rows(station.file, [row for face in ports for row in face.rows()]),
-        )  # fmt: skip
-        app = create_app(served, host="127.0.0.1", token=None)
-        async with (
-            Faces([*ports, RestFace(port, app, loop.fail)]),
-            httpx2.AsyncClient(base_url=f"{port.url}/api/v1", timeout=20.0) as rest,
-        ):
-            standing = Standing(bench, csms, heard, loop, rest)
-            await act(standing)
-            standing.hang_up()
-    await loop.close([link.shut for link in endpoint.links])
-    await csms.stop()
-    store.close()
+    try:
+        with closing(bound("127.0.0.1", 0)) as listening:
+            port = RestPort(listening, "127.0.0.1")
+            ports = modbus_ports(station, plan.loaded.station, door)
+            served = Served(
+                scenario="standing", station_name="standing", pace="lockstep", station=station, door=door, loop=loop,
+                recorder=bench.recorder, events=EventRing(kernel), catalogue=StationCatalogue(station.file),
+                ocpp=endpoint, judge=bench.judge, fastest=1.0, runs=AskedRuns(plan.out / "rest-runs", loop.fail),
+                endpoints=lambda: endpoint_rows(station.file, [row for face in ports for row in face.rows()]),
+            )  # fmt: skip
+            app = create_app(served, host="127.0.0.1", token=None)
+            async with (
+                Faces([*ports, RestFace(port, app, loop.fail)]),
+                httpx2.AsyncClient(base_url=f"{port.url}/api/v1", timeout=20.0) as rest,
+            ):
+                standing = Standing(bench, csms, heard, loop, rest)
+                try:
+                    await act(standing)
+                finally:
+                    standing.hang_up()
+    finally:
+        await loop.close([link.shut for link in endpoint.links])
+        await csms.stop()
+        store.close()

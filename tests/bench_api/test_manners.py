@@ -28,7 +28,7 @@ expect:
     after: {{event: alarm.raised, subject: "pile[A02].connector[1]"}}
     within_s: 60
     event: platform.change_availability
-    face: wire
+    face: platform
 """
 CARS = "arrival_s,connector,stay_s,capacity_kwh,soc_in_pct,soc_target_pct,power_max_kw\n0,3,,1000,5,95,100\n"
 

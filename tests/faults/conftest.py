@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from standing import Work, stand
 
+from hil.door import Door
+from hil.modbus.devices import bound_units
+from hil.modbus.unit import Table
 from sim.clock import Clock
 from sim.events import Command, Event, Scalar
 from sim.kernel import Kernel
@@ -48,7 +51,8 @@ class Played:
     """The station in fast pace with its own platform; `told` is what its piles say to that."""
 
     def __init__(self, path: Path, cars: tuple[ReplayRow, ...], seed: int) -> None:
-        file = read_station(path).value
+        self._document = read_station(path)
+        file = self._document.value
         self.kernel = Kernel(Clock(START, file.station.timezone), seed)
         self.platform = LocalPlatform(self.kernel)
         self.station = Station(self.kernel, file, self.platform)
@@ -85,6 +89,11 @@ class Played:
         """A state now, in its word."""
         state: Any = self.kernel.signals[path]
         return str(state.value.value)
+
+    def read(self, unit: int, table: Table, first: int, count: int = 1) -> list[int]:
+        """What a master of the port `field` would read there now."""
+        units = bound_units(self.station, self._document, Door(self.kernel))["field"]
+        return list(units[self.station.buses["field"].devices[unit]].read(table, first, count))
 
     def of(self, kind: str, subject: str | None = None, **data: Scalar) -> list[Event]:
         """The events so far of this kind, subject and data."""

@@ -9,6 +9,7 @@ import pytest
 
 from bench_api.bench import Bench, Plan
 from bench_api.paces import read_pace
+from bench_api.report import write_report
 from bench_api.running import replay
 from scenarios.expectation_shape import BOOKS
 from scenarios.loader import check_scenario, find_scenario, load_scenario, sabotaged, scenario_names
@@ -74,6 +75,18 @@ def test_the_way_back_is_taken_on_a_way_out_too(drill: Path, tmp_path: Path) -> 
     assert kinds.count("fault.cleared") == 1
     assert kinds.count("command.done") == 3
     assert replay(out, None, as_json=False) == 0
+
+
+def test_the_report_tells_both_looks_and_what_never_came(drill: Path, tmp_path: Path) -> None:
+    steady = STEADY.replace("{id: live,", "{id: live, title: {en: Fed, zh: 有电},")
+    never = '  - {when: {signal: grid.power_kw, above: 9e5}, inject: pile.failed, target: "pile[A01]"}\n'
+    drill.write_text(HEAD + steady + "timeline:\n" + OUTAGE + never, encoding="utf-8")
+    played(drill, tmp_path / "a")
+    page = write_report(tmp_path / "a").read_text(encoding="utf-8")
+    for text in ("Fed, before anything is done", "有电（开始前）", "Fed, at the end", "有电（结束时）",
+                 "结束时未处于稳态：",
+                 "timeline[1]: its condition never came true", "timeline[1]：条件从未成立"):  # fmt: skip
+        assert text in page
 
 
 PARAMETERS = """parameters:

@@ -363,6 +363,19 @@ def test_scenarios_are_found_by_name_or_path() -> None:
         find_scenario("two-outlet-dai")
 
 
+def test_the_schema_takes_a_parameter_in_place_of_a_scalar_alone() -> None:
+    schema = json_schema_of("scenario")
+    use = {"$ref": "#/$defs/ParameterUse"}
+    assert use in schema["properties"]["seed"]["anyOf"]
+    assert schema["properties"]["seed"]["description"]
+    assert use in schema["$defs"]["Hold"]["properties"]["below"]["anyOf"]
+    assert use in schema["$defs"]["TimelineEntry"]["properties"]["with"]["additionalProperties"]["anyOf"]
+    assert use not in schema["$defs"]["ScenarioParameter"]["properties"]["default"]["anyOf"]
+    assert "anyOf" not in schema["properties"]["timeline"]
+    assert schema["$defs"]["ParameterUse"]["required"] == ["parameter"]
+    assert "ParameterUse" not in json_schema_of("station")["$defs"]
+
+
 def test_schemas_name_keys_and_units() -> None:
     schema = json_schema_of("scenario")
     assert set(schema["required"]) == {"scenario", "title", "station", "start", "seed", "duration_h"}
