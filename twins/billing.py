@@ -140,6 +140,10 @@ class Billing:
             # a change that passed while nothing ran comes at once, before anything is registered
             self._kernel.at(self._until, self._changed)
 
+    def is_reading(self, register: Callable[[SimTime], float]) -> bool:
+        """Whether a charge that runs is billed by this register."""
+        return any(charge.register == register for charge in self._open.values())
+
     def running_kwh(self, now: SimTime) -> Mapping[Period, float]:
         """The energy of the charges that still run, by period."""
         found: dict[Period, float] = {}

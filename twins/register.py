@@ -34,6 +34,8 @@ class Register:
         self.back_kwh = Knob(0.0, lambda: self._changed(self.back_kwh))
         self.who: Callable[[Knob[Any]], Sequence[str]] = lambda knob: ()
         """Which faults lean on a knob now."""
+        self.is_billed: Callable[[], bool] = lambda: False
+        """Whether a charge that is being billed reads it now."""
         self.has_moved = False
         self.movers: dict[str, None] = {}
         """The faults that have leaned on it, in their order."""
@@ -43,6 +45,7 @@ class Register:
         self._on_gain = on_gain
         self._counting = 1.0
         self._turned_kwh = 0.0
+        self._idle_back_kwh = 0.0
         self._base_kwh = 0.0
         self._base_kws = 0.0
 
@@ -52,6 +55,10 @@ class Register:
             return self._power_kw.total_at(now) * self._factor / SECONDS_PER_HOUR
         counted_kws = (self._power_kw.total_at(now) - self._base_kws) * self._counting
         return self._base_kwh + counted_kws * self._factor / SECONDS_PER_HOUR
+
+    def counted_kwh(self, now: SimTime) -> float:
+        """What it shows, but for steps back between charges, which are on nobody's bill."""
+        return self.kwh(now) + self._idle_back_kwh
 
     def excess_kwh(self, now: SimTime) -> float:
         """What it shows too much beside its known error; 0 where that is rounding."""
@@ -69,6 +76,8 @@ class Register:
         back_kwh, self._turned_kwh = self.back_kwh.value - self._turned_kwh, self.back_kwh.value
         if back_kwh > 0.0:
             self._base_kwh = max(0.0, shown_kwh - back_kwh)
+            if not self.is_billed():
+                self._idle_back_kwh += shown_kwh - self._base_kwh
         factor = self._own_factor * self.gain.value
         if factor != self._factor:
             self._factor = factor

@@ -143,7 +143,12 @@ class Station:
         self.yard = Yard(kernel, file.yard, list(self.bays.values()), len(waiting))
         self.tariff = Tariff(file.tariff, kernel.clock)
         self.billing = Billing(kernel, self.tariff)
-        self.money = MoneyBook(kernel, self.billing, [evse.energy_kwh for evse in self.evses])
+        counted = []
+        for evse in self.evses:
+            if isinstance(evse, Evse):
+                evse.register.is_billed = partial(self.billing.is_reading, evse.energy_kwh)
+            counted.append(evse.register.counted_kwh if isinstance(evse, Evse) else evse.energy_kwh)
+        self.money = MoneyBook(kernel, self.billing, counted)
         platform.on_transaction = self.money.transaction
         tell_prices(kernel, self.control, file.tariff, self.tariff)
         self.charging = Charging(

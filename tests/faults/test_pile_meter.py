@@ -183,3 +183,14 @@ def test_a_run_whose_meter_nothing_explains_is_an_error(tmp_path: Path) -> None:
     document = concluded(tmp_path, "", meddle)
     assert document["verdict"] == "error" and "-1.000000 kWh" in document["error"]
     assert len(document["books"]["unexplained"]) == 1
+
+
+@pytest.mark.fault("pile.meter_rolled_back")
+def test_a_register_turned_back_between_charges_is_on_nobodys_bill(played: Any, car: Any) -> None:
+    one = played(car(0, 1, stay_s=900.0), car(3_600, 1, stay_s=900.0))
+    one.to(1_800.0)
+    shown_kwh = one.station.evses[0].energy_kwh(one.kernel.now)
+    one.inject("pile.meter_rolled_back", "pile[A01].connector[1]", by_kwh=shown_kwh / 2)
+    assert one.station.evses[0].energy_kwh(one.kernel.now) == pytest.approx(shown_kwh / 2)
+    one.to(7_200.0)
+    assert one.station.money.check(one.kernel.now) == []
