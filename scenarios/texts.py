@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from scenarios.loader import STATION_PREFIX, check_scenario
+from scenarios.loader import STATION_PREFIX, load_scenario
 from sim.errors import FileProblem, FileProblems
 from sim.files import did_you_mean
 from sim.yaml_nodes import Node, parse_nodes
@@ -24,14 +24,19 @@ _STEP: Final = re.compile(r"[^.\[\]\s]+")
 
 
 def problems_of_text(text: str) -> list[FileProblem]:
-    """Every finding in a scenario's text; the station is one that is shipped, and no file is read for it."""
+    """Every finding in a scenario's text; the station is one that is shipped, and no file is read for it.
+
+    Of its brief variant only the shape is looked at: that may name a file, and no text is played so.
+    """
     try:
         if problems := _named_files(parse_nodes(text, TEXT_NAME)):
             return problems
         with tempfile.TemporaryDirectory(prefix="voltyard-") as folder:
             path = Path(folder) / TEXT_NAME
             path.write_text(text, encoding="utf-8")
-            check_scenario(path)
+            loaded = load_scenario(path)
+            if loaded.document.value.sabotage is not None:
+                load_scenario(path, is_sabotaged=True)
     except FileProblems as refused:
         return [_at_home(one) for one in refused.problems]
     return []
