@@ -30,4 +30,5 @@ def hollowed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         from sim.faults import FAULTS
 
         for mark in request.node.iter_markers("fault"):
+            request.node.user_properties.append(("fault", mark.args[0]))
             monkeypatch.setattr(FAULTS.get(mark.args[0]).cls, "contributions", lambda _fault, _thing: ())
