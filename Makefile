@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --no-config --default-index https://pypi.org
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test physics format bench soak pages validation peers lock clean
+.PHONY: help install demo test test-faces test-inside physics format bench soak pages validation peers lock clean
 
 help:  ## this list
 	@echo "Voltyard: set up and use it with"
@@ -29,7 +29,13 @@ test: $(INSTALLED)  ## all checks, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-faces test-inside
+
+test-faces: $(INSTALLED)
+	$(BIN)/python -m pytest tests/bench_api tests/test_examples.py
+
+test-inside: $(INSTALLED)
+	$(BIN)/python -m pytest --ignore=tests/bench_api --ignore=tests/test_examples.py
 
 physics: $(INSTALLED)  ## the worked numbers of the physics alone, named by section
 	$(BIN)/python -m pytest -k section_ tests/twins

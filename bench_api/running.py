@@ -80,7 +80,10 @@ def run(
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
-                     f" pace {chosen.name}, {against}; into {folder}\n")  # fmt: skip
+                     f" pace {chosen.name}, {against}{', its brief variant' if is_brief else ''}; into {folder}\n")  # fmt: skip
+    sabotage = loaded.document.value.sabotage
+    if is_sabotaged and sabotage is not None:
+        sys.stderr.write(f"sabotaged, {sabotage.title.en}: {', '.join(sabotage.fails)} must fail\n")
     holding = held(plan.state, f"voltyard run {scenario}") if chosen.has_wire else nullcontext()
     with _shown(faces, loaded, chosen) as serving, holding, RunProgress() as progress:
         if (folder / "run.sqlite").exists():
