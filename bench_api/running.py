@@ -39,6 +39,7 @@ from sim.recording import LEVELS
 
 __all__ = ["FACES", "finish", "plan_of", "replay", "run"]
 
+_BRIEF = ", its brief variant"
 FACES = ("modbus", "rest")
 """What a run may show beside its face to the platform."""
 
@@ -80,7 +81,7 @@ def run(
     name, folder = loaded.document.path.stem, plan.out
     against = f"against {plan.tested}" if chosen.has_wire else "without sockets"
     sys.stderr.write(f"{name}: {loaded.document.value.duration_h:g} h at {loaded.station.path.stem},"
-                     f" pace {chosen.name}, {against}{', its brief variant' if is_brief else ''}; into {folder}\n")  # fmt: skip
+                     f" pace {chosen.name}, {against}{_BRIEF if is_brief else ''}; into {folder}\n")  # fmt: skip
     sabotage = loaded.document.value.sabotage
     if is_sabotaged and sabotage is not None:
         sys.stderr.write(f"sabotaged, {sabotage.title.en}: {', '.join(sabotage.fails)} must fail\n")

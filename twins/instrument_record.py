@@ -84,8 +84,8 @@ class InstrumentRecord:
             if isnan(value) or isnan(signal.a) or self._has_moved(signal, value, now):
                 signal.set(now, value)
         if device.is_silent:
+            self._silences += not self._was_silent  # an empty reading tells of the same silence again
             self._was_silent = True
-            self._silences += 1
             return
         if device.heard_s < now:
             return

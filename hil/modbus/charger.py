@@ -248,7 +248,8 @@ class ModbusCharger:
         if order is None:
             return
         placed, mapped, unit = order.placed, self._map.mapped, self.config.unit
-        factor = await factor_of(self._master, unit, mapped, placed)
+        # Nothing is nothing at any scale: a scale that cannot be read must not keep the charger from being made safe.
+        factor = await factor_of(self._master, unit, mapped, placed) if value else 1.0
         await self._master.write(unit, placed.table, placed.first, order.words(mapped, value / factor))
 
     def _amperes(self, limit_kw: float) -> float:

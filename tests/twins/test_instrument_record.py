@@ -74,6 +74,8 @@ def test_what_flowed_in_silence_is_told_and_the_register_spans_it(metered: Meter
     assert book is not None and (book.silences, book.silent_s) == (1, 30.0)
     assert book.unseen_kwh == pytest.approx(0.3) and book.true_kwh == 0.0
     assert isnan(metered.kept("import_kwh"))
+    metered.says(35.0)
+    metered.says(38.0)
     metered.says(41.0, import_kwh=0.4)
     book = metered.book(42.0)
     assert book is not None and (book.silences, book.silent_s) == (1, 40.0)
