@@ -159,7 +159,7 @@ expect:
         (
             "pile[H01]\", with",
             "pile[H01].connector[1]\", with",
-            "8: timeline[0].target: stack.module_failed hits SplitStack, and pile[H01].connector[1] is Evse",
+            "8: timeline[0].target: stack.module_failed hits SplitStack, and pile[H01].connector[1] is DcEvse",
         ),
     ],
 )  # fmt: skip
