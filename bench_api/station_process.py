@@ -75,10 +75,9 @@ class StationProcess:
         value: float | str | None = self._get(f"/signals/{path}")["value"]
         return value
 
-    def events(self, kind: str = "*", subject: str | None = None, **data: Scalar) -> list[Event]:
-        """What has happened so far, in its order, as far as the station remembers it."""
+    def events(self, kind: str = "*", subject: str | None = None, *, after: int = 0, **data: Scalar) -> list[Event]:
+        """What has happened so far, numbered above `after`, in its order, as far as the station remembers it."""
         found: list[Event] = []
-        after = 0
         while True:
             page = self._get("/events", after=after, limit=10_000)
             found += [Event(row["seq"], SimTime(row["t_s"]), row["kind"], row["subject"], row["data"], row["cause"],
@@ -94,11 +93,13 @@ class StationProcess:
 
         Raises AssertionError with the nearest events when it does not come.
         """
-        end = self.now_s + within_s
+        end, seen = self.now_s + within_s, after
         while True:
             now = self.now_s  # before the look: what comes up to then is seen
-            for event in self.events(kind, subject, **data):
-                if event.seq > after:
+            come = self.events(after=seen)
+            for event in come:
+                seen = event.seq
+                if is_sought(event, kind, subject, data):
                     return event
             if now >= end:
                 raise AssertionError(unmet(kind, subject, data, self.events(), now, within_s))

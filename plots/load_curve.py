@@ -85,10 +85,12 @@ def load_curve(run: Run, lang: str = "en") -> Figure:
     _stack(axes, run, stacked, words, end_s)
     peak = grid.maximum() if grid is not None else None
     is_early = peak is not None and peak[0] < 0.35 * end_s
-    top = max(_limits(axes, run, words, end_s, has_many, is_early), peak[1] if peak else 0.0, 1.0)
+    top = max(
+        _limits(axes, run, words, end_s, has_many, is_early), _commanded(axes, run, words, end_s),
+        peak[1] if peak else 0.0, 1.0,
+    )  # fmt: skip
     if grid is not None and peak is not None:
         _import(axes, grid, peak, top, run, words, end_s)
-    _commanded(axes, run, words, end_s)
     low = min(0.0, axes.dataLim.y0 if np.isfinite(axes.dataLim.y0) else 0.0)
     axes.set_ylim(low * 1.1, top * 1.18)
     axes.set_ylabel(words["power"], fontsize=10.5)
@@ -184,13 +186,15 @@ def _limits(axes: Axes, run: Run, words: dict[str, str], end_s: float, has_many:
     return max((float(values.max()) for _, _, values in found), default=0.0)
 
 
-def _commanded(axes: Axes, run: Run, words: dict[str, str], end_s: float) -> None:
-    """What platforms and masters allowed the connectors that they limited, while they did."""
+def _commanded(axes: Axes, run: Run, words: dict[str, str], end_s: float) -> float:
+    """Draw what platforms and masters allowed the connectors that they limited, while they did; the highest, or 0."""
     limits = commanded_limits(run)
-    if limits is not None:
-        times, values = np.append(limits.times_s, end_s), np.append(limits.sum_kw, limits.sum_kw[-1])
-        axes.step(times, values, where="post", color=LIMIT, linewidth=1.3, linestyle=DASHES["commanded"], zorder=4,
-                  label=words["commanded"].format(n=limits.connectors))  # fmt: skip
+    if limits is None:
+        return 0.0
+    times, values = np.append(limits.times_s, end_s), np.append(limits.sum_kw, limits.sum_kw[-1])
+    axes.step(times, values, where="post", color=LIMIT, linewidth=1.3, linestyle=DASHES["commanded"], zorder=4,
+              label=words["commanded"].format(n=limits.connectors))  # fmt: skip
+    return float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
 
 
 def _feeders(

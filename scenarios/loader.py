@@ -14,17 +14,14 @@ from scenarios.brief import briefed
 from scenarios.checks import Catalogue, judging_problems, time_problems
 from scenarios.deed_checks import deed_problems
 from scenarios.frame_checks import frame_problems
-from scenarios.moments import due
 from scenarios.parameter_schema import with_uses
 from scenarios.resolving import included, settled
 from scenarios.schema import Scenario
-from scenarios.timeline_shape import TimelineEntry
 from sim.changes import Changes, changed
 from sim.clock import Clock
 from sim.errors import FileProblem, FileProblems, UsageError
 from sim.files import Document, did_you_mean, json_schema, read_yaml
 from sim.shipped import find_shipped, shipped_names
-from sim.units import SimTime
 from sim.yaml_nodes import Node, parse_nodes, read_text
 from twins.replay import ReplayRow, read_replay
 from twins.slot_file import SlotFile, check_slots
@@ -59,10 +56,6 @@ class LoadedScenario:
     clock: Clock
     changes: Changes = ()
     is_sabotaged: bool = False
-
-    def due(self, entry: TimelineEntry) -> SimTime:
-        """When a timeline entry acts, in seconds since the start."""
-        return due(self.clock, entry)
 
 
 def scenario_names() -> tuple[str, ...]:

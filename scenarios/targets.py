@@ -12,8 +12,8 @@ from twins.cabinet import Cabinet
 from twins.contact import Contact
 from twins.control import Control
 from twins.cooled_contact import CooledContact
+from twins.dc_evse import DcEvse
 from twins.dry_transformer import DryTransformer
-from twins.evse import DcEvse
 from twins.feed import Feed
 from twins.feeder import Feeder
 from twins.fire_panel import FirePanel

@@ -13,6 +13,9 @@ from sim.registry import did_you_mean
 
 __all__ = ["Parameter", "bounds", "check", "parameters_of"]
 
+_UNITS = {"a": "A", "c": "C", "hz": "Hz", "k": "K", "kb": "kB", "kw": "kW", "kwh": "kWh", "ma": "mA", "pct": "%",
+          "share": "", "v": "V", "w": "W"}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -74,15 +77,21 @@ def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     return tuple(_parameters(cls))
 
 
+def _unit_of(name: str) -> str:
+    """The unit at the end of a name: `delay_s`, `drift_s_per_day`; empty for one word."""
+    head, _, per = name.partition("_per_")
+    unit = head.rsplit("_", 1)[-1] if "_" in head or per else ""
+    return _UNITS.get(unit, unit) + (f"/{per}" if per else "")
+
+
 def _parameters(cls: type[Any]) -> Iterable[Parameter]:
     hints = get_type_hints(cls)
     for item in fields(cls):
-        unit = item.name.rsplit("_", 1)[-1] if "_" in item.name else ""
         default = None if item.default is MISSING or item.default == inf else item.default
         yield Parameter(
             item.name,
             hints[item.name].__name__,
-            {"c": "C", "k": "K", "pct": "%", "kw": "kW", "kwh": "kWh", "w": "W", "share": ""}.get(unit, unit),
+            _unit_of(item.name),
             item.metadata.get("low"),
             item.metadata.get("high"),
             default,

@@ -1,4 +1,4 @@
-"""The EVSE with its connector: lock, contactors, insulation test, pre-charge, meter; supplies one vehicle at a time.
+"""The EVSE with its connector: lock, contactors, start sequence, meter; supplies one vehicle at a time.
 
 The charge itself follows the plugged BMS: the EVSE offers what its limits allow and takes the BMS's closed form as its
 power. True and registered energy are two things: the meter has an error within its class.
@@ -7,7 +7,6 @@ power. True and registered energy are two things: the meter has an error within 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import TYPE_CHECKING
 
 from sim.events import Scalar
@@ -19,6 +18,7 @@ from twins.lock import LockState, PlugLock
 from twins.ports import PlatformPort
 from twins.register import Register
 from twins.supply import AC_PHASE_V, EvseState, Supply, phases_of
+from twins.token_reader import TokenReader
 
 if TYPE_CHECKING:
     from twins.bms import Bms
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twins.control import Control
     from twins.pile import EvseConfig, PileModel
 
-__all__ = ["PARAMETERS_FROM", "DcEvse", "Evse"]
+__all__ = ["PARAMETERS_FROM", "Evse"]
 
 BMS_SILENCE_S = 1.0
 PARAMETERS_FROM = 0.5
@@ -34,8 +34,6 @@ PARAMETERS_FROM = 0.5
 CONNECTION_TIMEOUT_S = 120.0
 LOCAL_START_S = 120.0
 """How long a driver tries in vain to begin."""
-INSULATION_OHM_V = 100.0
-"""Below this, of the battery's voltage, a DC circuit is not insulated (GB/T 18487.1)."""
 _SAME = 1e-9
 
 
@@ -63,10 +61,7 @@ class Evse(Supply):
         kernel.add(self.lock, self.vehicle_soc, self.vehicle_temp_c, self.vehicle_heat_kw)
         self.register = Register(kernel, self.power_kw, self.meter_factor, self._regauged)
         self.contactor_closed = Knob(False, self._touch)
-        self.insulation_kohm: Knob[float] = Knob(inf, self._circuit_changed)
-        self.precharges = Knob(True, self._circuit_changed)
-        self.unread_share: Knob[float] = Knob(0.0, _nothing)
-        self.lost_share: Knob[float] = Knob(0.0, _nothing)
+        self.reader = TokenReader(kernel, path)
         self.obeys_driver = Knob(True, _nothing)
         self.bms: Bms | None = None
         self.contact: Contact | None = None
@@ -126,17 +121,12 @@ class Evse(Supply):
             self.start(token)
             return
         session = self.session
-        if self._fails_to_start():
+        if not self.reader.reads():
             self._kernel.emit("session.unread", self.path, {"session": session}, clause="10.2.1")
             self._kernel.at(SimTime(self._kernel.now + LOCAL_START_S), lambda: self._despair(session))
             return
         self.token = token
         self._platform.authorise(self.path, token, lambda accepted: self._authorised(session, accepted))
-
-    def _fails_to_start(self) -> bool:
-        """Whether this driver cannot show his token here."""
-        share = max(self.unread_share.value, self.lost_share.value)
-        return share > 0.0 and float(self._kernel.streams[f"{self.path}.screen"].random()) < share
 
     def _despair(self, session: str) -> None:
         if self.session == session and self.state.value is EvseState.PREPARING and not self.is_starting:
@@ -242,8 +232,6 @@ class Evse(Supply):
 
     def delivered_kwh(self, now: SimTime) -> tuple[float, float]:
         """(true, registered) energy since the present charge began, or of the one that has just ended."""
-        if not self.register.has_moved:
-            return super().delivered_kwh(now)
         return self.true_energy_kwh(now) - self._true_start_kwh, self.register.kwh(now) - self._started_kwh
 
     def _regauged(self, factor: float) -> None:
@@ -281,8 +269,8 @@ class Evse(Supply):
             tests_until = self._tests_until()
             if self._stop_reason:
                 self._end(now, self._stop_reason)
-            elif now >= tests_until and self._is_leaking(now):
-                self._fail(now, "insulation_low")
+            elif now >= tests_until and (cause := self._finds(now)):
+                self._fail(now, cause)
             elif now >= self._sequence_ends:
                 return self._close(now)
             else:
@@ -292,26 +280,17 @@ class Evse(Supply):
         return FOREVER
 
     def _tests_until(self) -> SimTime:
-        """When the insulation test ends with its result; of no concern while nothing leaks."""
-        if self.insulation_kohm.value == inf:
-            return self._sequence_ends
-        return SimTime(self._sequence_ends - self.model.precharge_s)
+        """When the tests of the start sequence have a result."""
+        return self._sequence_ends
 
-    def _is_leaking(self, now: SimTime) -> bool:
-        kohm = self.insulation_kohm.value
-        return kohm < inf and self.bms is not None and 1e3 * kohm < INSULATION_OHM_V * self.bms.voltage_v(now)
+    def _finds(self, now: SimTime) -> str:
+        """The cause for which its circuit must not be live now; empty where there is none."""
+        return ""
 
     def _fail(self, now: SimTime, cause: str) -> None:
         """End, locked out for a cause that lasts."""
         self._holds[cause] = cause
         self._end(now, cause)
-
-    def _circuit_changed(self) -> None:
-        if self.insulation_kohm.value == inf:
-            self._holds.pop("insulation_low", None)
-        if self.precharges.value:
-            self._holds.pop("precharge_failed", None)
-        self._touch()
 
     def _jam_changed(self) -> None:
         """A bolt that has come loose is driven where it belongs; one that slips open under load ends the charge."""
@@ -327,18 +306,13 @@ class Evse(Supply):
                 self.lock_out("lock_jammed", "lock_failed")
 
     def _close(self, now: SimTime) -> SimTime:
-        if not self.precharges.value:
-            self._fail(now, "precharge_failed")
-            return FOREVER
         self._sequence_ends = FOREVER
         self.contactor_closed.rebase(True)
         if not self.contactor_closed.value:
             self._end(now, "contactor_open")
             return FOREVER
         self._true_start_kwh = self.true_energy_kwh(now)
-        self._started_kwh = (
-            self.register.kwh(now) if self.register.has_moved else self._true_start_kwh * self.meter_factor
-        )
+        self._started_kwh = self.register.kwh(now)
         self.peak_kw = 0.0
         self.started_s = now
         self._kernel.emit("session.started", self.path, {"session": self.session})
@@ -354,8 +328,8 @@ class Evse(Supply):
         if not self.contactor_closed.value:
             self._end(now, "contactor_open")
             return FOREVER
-        if self._is_leaking(now):
-            self._fail(now, "insulation_low")
+        if cause := self._finds(now):
+            self._fail(now, cause)
             return FOREVER
         silence_ends = FOREVER
         if bms.is_silent:
@@ -485,7 +459,3 @@ class Evse(Supply):
         if is_changed and state is EvseState.AVAILABLE and self.bms is None:
             self.on_free()
         return is_changed
-
-
-class DcEvse(Evse):
-    """An outlet that gives DC: what can fail of its insulation and its pre-charge is of no other."""

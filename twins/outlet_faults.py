@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from sim.faults import Contribution, bounds, fault
-from twins.evse import DcEvse, Evse
+from twins.dc_evse import DcEvse
+from twins.evse import Evse
 
 __all__ = ["CardReaderDead", "InsulationLow", "LockJammed", "PrechargeFailed", "ScreenDead", "StopRefused"]
 
@@ -59,7 +60,7 @@ class CardReaderDead:
 
     def contributions(self, evse: Evse) -> Iterable[Contribution]:
         """Every card is held to it in vain."""
-        yield evse.unread_share.force(1.0)
+        yield evse.reader.unread_share.force(1.0)
 
 
 @fault("pile.screen_dead", hits=Evse, zh="显示屏失效", clause="10.2.1", faces=("station", "wire"))
@@ -72,7 +73,7 @@ class ScreenDead:
 
     def contributions(self, evse: Evse) -> Iterable[Contribution]:
         """So many do not find their way."""
-        yield evse.lost_share.add(self.lost_share)
+        yield evse.reader.lost_share.add(self.lost_share)
 
 
 @fault("transaction.stop_refused_locally", hits=Evse, zh="刷卡无法停止充电", clause="10.2.6", faces=("station", "wire"))

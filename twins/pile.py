@@ -17,9 +17,10 @@ from twins.bay import PlaceConfig
 from twins.cabinet import Cabinet, CabinetConfig
 from twins.connector import ConnectorConfig
 from twins.control import Control
+from twins.dc_evse import DcEvse
 from twins.device_evse import DeviceEvse
 from twins.device_supply import DeviceTerms
-from twins.evse import DcEvse, Evse
+from twins.evse import Evse
 from twins.meter import METER_CLASSES
 from twins.modules import StackConfig
 from twins.pile_guard import PileGuard

@@ -18,6 +18,7 @@ from sim.faults import FaultBoard, Knob
 from sim.kernel import Kernel
 from sim.units import SECONDS_PER_HOUR
 from twins.cooled_contact import CooledContact
+from twins.dc_evse import DcEvse
 from twins.evse import Evse
 from twins.pile import Pile
 from twins.reliability import ReliabilityConfig
@@ -35,10 +36,8 @@ def _broken(alarm: str, pile: Pile, evse: Evse) -> tuple[bool, Knob[Any] | None]
         return False, evse.contactor_closed
     if alarm == "lock_failed":
         return False, evse.lock.jam
-    if alarm == "insulation_low":
-        return False, evse.insulation_kohm
-    if alarm == "precharge_failed":
-        return False, evse.precharges
+    if isinstance(evse, DcEvse) and alarm in ("insulation_low", "precharge_failed"):
+        return False, evse.insulation_kohm if alarm == "insulation_low" else evse.precharges
     if alarm == "pile_failed":
         return True, pile.is_down
     if alarm == "connector_overtemperature" and contact is not None:

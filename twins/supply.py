@@ -244,17 +244,17 @@ class Supply(Twin):
 
     def warn(self, alarm: str) -> None:
         """Serve on with this alarm; the platform hears of the first of them, unless it knows of a lock-out."""
+        before = self._warning
         self._warnings.append(alarm)
         self._kernel.emit("alarm.raised", self.path, {"alarm": alarm}, clause="10.2.1")
-        if len(self._warnings) == 1:
-            self._tell_warning()
+        self._tell_warning(before)
 
     def calm(self, alarm: str) -> None:
-        """That alarm is over; the platform hears it of the last."""
+        """That alarm is over; the platform hears what it serves on with now, if that is another."""
+        before = self._warning
         self._warnings.remove(alarm)
         self._kernel.emit("alarm.cleared", self.path, {"alarm": alarm}, clause="10.2.1")
-        if not self._warnings:
-            self._tell_warning()
+        self._tell_warning(before)
 
     def remark(self, what: str, is_on: bool) -> None:
         """Something of its pile that is no alarm of its own; the platform hears of it beside the status it has."""
@@ -265,8 +265,7 @@ class Supply(Twin):
             self._remarks.append(what)
         else:
             self._remarks.remove(what)
-        if self._warning != before:
-            self._tell_warning()
+        self._tell_warning(before)
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -278,9 +277,9 @@ class Supply(Twin):
         """The first of the alarms that it serves on with, else the last remark."""
         return self._warnings[0] if self._warnings else self._remarks[-1] if self._remarks else ""
 
-    def _tell_warning(self) -> None:
+    def _tell_warning(self, before: str) -> None:
         state = self.state.value
-        if state is not EvseState.FAULTED:
+        if state is not EvseState.FAULTED and self._warning != before:
             self._platform.status(self.path, _WORDS[state], self._warning)
 
     def _raise(self, alarm: str) -> None:

@@ -17,7 +17,7 @@ from scenarios.loader import (
     load_scenario,
     scenario_names,
 )
-from scenarios.moments import moment
+from scenarios.moments import due, moment
 from scenarios.runner import ScenarioRun
 from sim.clock import Clock
 from sim.errors import FileProblems, UsageError
@@ -78,7 +78,7 @@ def test_a_timeline_acts_at_local_times_after_the_start(tmp_path: Path) -> None:
 """
     )
     loaded = _load(tmp_path, text)
-    assert [loaded.due(entry) for entry in loaded.document.value.timeline] == [7_500.0, 82_800.0, 90.5]
+    assert [due(loaded.clock, entry) for entry in loaded.document.value.timeline] == [7_500.0, 82_800.0, 90.5]
     assert dict(loaded.document.value.timeline[0].parameters) == {"duration_s": 60}
 
 
